@@ -1,0 +1,3 @@
+n = len("abc")
+if n > 5:
+    print("long")

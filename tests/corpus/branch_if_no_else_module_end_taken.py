@@ -1,0 +1,3 @@
+n = len("abcdef")
+if n > 5:
+    print("long")

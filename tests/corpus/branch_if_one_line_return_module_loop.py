@@ -1,0 +1,5 @@
+for i in range(5):
+    if i == 1: continue
+    if i == 3: break
+    print(i)
+print("end")

@@ -1,0 +1,504 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the corpus under shmcov and under coverage.py's ctrace, and compare what both report.
+
+A program of the corpus is a file `tests/corpus/NAME.py`, or a folder `tests/corpus/NAME` with a
+`__main__.py`, which runs as `python -m NAME`. `tests/corpus/lib` holds what programs import.
+Comments at the top of a program may say more:
+
+    # requires: 3.12       the first version of Python that can run it
+    # until: 3.13          the last one
+    # run: -m              run it by its module name
+    # python: -O           options of the interpreter
+
+shmcov runs all programs as children of one run, which leaves one data file. The reference runs
+each in a process of its own under `coverage run`, and is cached by program; see `Reference`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import functools
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).resolve().parent
+CORPUS = TESTS / "corpus"
+DRIVER = TESTS / "corpus_driver.py"
+MODES = ("lines", "branch")
+AT_A_TIME = 2
+PROGRAM_TIMEOUT = 60.0
+RUN_TIMEOUT = 600.0
+
+# What the reference needs so that children and `os._exit` are not lost; shmcov needs none of it.
+REFERENCE_PATCHES = "patch = subprocess, _exit, fork\nparallel = true\n"
+
+HEADER = re.compile(r"#\s*(requires|until|run|python):\s*(.*?)\s*$")
+HEADER_LINES = 5
+
+FileReport = Mapping[str, Any]
+Report = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program: how it is named, started and read."""
+
+    name: str
+    path: Path
+    arguments: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    requires: tuple[int, ...] = (3, 11)
+    until: tuple[int, ...] = (3, 99)
+
+    @property
+    def applies(self) -> bool:
+        """Whether this interpreter can run it."""
+        return self.requires <= sys.version_info[:2] <= self.until
+
+    def command(self, *prefix: str) -> list[str]:
+        """The command line, with `prefix` (as `-m coverage run`) between Python and the program."""
+        return [sys.executable, *self.options, *prefix, *self.arguments]
+
+
+def _headers(path: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    with path.open("rb") as source:
+        for _, raw in zip(range(HEADER_LINES), source, strict=False):
+            match = HEADER.search(raw.decode("latin-1"))
+            if match:
+                found[match[1]] = match[2]
+    return found
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+def read_program(path: Path) -> Program:
+    """Read the header of a program (a file, or a folder with a `__main__.py`)."""
+    is_package = path.is_dir()
+    headers = _headers(path / "__main__.py" if is_package else path)
+    by_module = is_package or headers.get("run") == "-m"
+    return Program(
+        name=path.name,
+        path=path,
+        arguments=("-m", path.stem) if by_module else (str(path),),
+        options=tuple(shlex.split(headers.get("python", ""))),
+        requires=_version(headers.get("requires", "3.11")),
+        until=_version(headers.get("until", "3.99")),
+    )
+
+
+@functools.cache
+def programs() -> tuple[Program, ...]:
+    """Every program of the corpus that this interpreter can run."""
+    found = [
+        read_program(path)
+        for path in sorted(CORPUS.iterdir())
+        if path.suffix == ".py" or (path / "__main__.py").is_file()
+    ]
+    return tuple(program for program in found if program.applies)
+
+
+@functools.cache
+def measured_files() -> tuple[str, ...]:
+    """Every source file of the corpus that can be in a report, relative to the corpus."""
+    applying = {program.path for program in programs()}
+    found = []
+    for path in sorted(CORPUS.rglob("*.py")):
+        relative = path.relative_to(CORPUS)
+        top = CORPUS / relative.parts[0]
+        minimum = _version(_headers(path).get("requires", "3.11"))
+        if (top in applying or relative.parts[0] == "lib") and minimum <= sys.version_info[:2]:
+            found.append(relative.as_posix())
+    return tuple(found)
+
+
+def shmcov_command() -> list[str]:
+    """The command under test; SHMCOV_COMMAND puts another in its place (as `python -m coverage`,
+    which tests this harness)."""
+    named = os.environ.get("SHMCOV_COMMAND")
+    return shlex.split(named) if named else [sys.executable, "-m", "shmcov"]
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """This environment without anything that would measure the children some other way."""
+    prefixes = ("COVERAGE_", "COV_CORE_", "SHMCOV_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | more
+
+
+def write_rcfile(
+    path: Path, *, branch: bool, include: Path = CORPUS, extra: str = "", data_file: str = ""
+) -> Path:
+    """Write the configuration: the same measurement and exclusions for both sides."""
+    data = f"data_file = {data_file}\n" if data_file else ""
+    path.write_text(
+        f"[run]\nbranch = {branch}\ninclude = {include}/*\n"
+        f"disable_warnings = no-data-collected, no-sysmon\n{data}{extra}"
+        "[report]\nexclude_also =\n    if TYPE_CHECKING:\n    raise NotImplementedError\n"
+        "partial_also =\n    while never_ends:\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def run_checked(
+    command: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout: float = RUN_TIMEOUT
+) -> None:
+    """Run a command that has to succeed; its output is in the error if it does not."""
+    done = subprocess.run(
+        command, env=env, cwd=cwd, timeout=timeout, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(
+            f"{shlex.join(command)}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+
+
+def combine(folders: Iterable[Path], into: Path, rcfile: Path, cwd: Path = CORPUS) -> None:
+    """Combine all suffixed data files in `folders` into one, and keep them."""
+    names = sorted(str(path) for folder in folders for path in folder.glob(".coverage.*"))
+    run_checked(
+        [
+            *(sys.executable, "-m", "coverage", "combine", "--keep", "-q"),
+            *(f"--rcfile={rcfile}", f"--data-file={into}", *names),
+        ],
+        env=clean_environment(),
+        cwd=cwd,
+    )
+
+
+def report(data_file: Path, rcfile: Path, cwd: Path = CORPUS) -> Report:
+    """What `coverage json` says about a data file; file names are relative to `cwd`."""
+    out = data_file.with_name(f"{data_file.name.lstrip('.')}.json")
+    run_checked(
+        [
+            *(sys.executable, "-m", "coverage", "json", "-q", f"--rcfile={rcfile}"),
+            *(f"--data-file={data_file}", "-o", str(out)),
+        ],
+        env=clean_environment(),
+        cwd=cwd,
+    )
+    loaded: Report = json.loads(out.read_text(encoding="utf-8"))
+    return loaded
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A measured corpus: the report, and the exit status of each program."""
+
+    report: Report
+    statuses: Mapping[str, int]
+
+    @property
+    def files(self) -> Mapping[str, FileReport]:
+        files: Mapping[str, FileReport] = self.report["files"]
+        return files
+
+
+class Reference:
+    """coverage.py's answer under ctrace, one process per program.
+
+    A program's data files stay in the cache under the versions of Python and coverage.py and the
+    content of the program and of everything in `lib`, so only what changed runs again.
+    """
+
+    def __init__(self, cache: Path, mode: str) -> None:
+        self._branch = mode == "branch"
+        label = f"{sys.version.split()[0]}-coverage-{version('coverage')}-{mode}"
+        self._cache = cache / label
+        self._cache.mkdir(parents=True, exist_ok=True)
+
+    def outcome(self, work: Path) -> Outcome:
+        """Run what the cache does not hold, and report on everything; `work` is scratch."""
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            entries = list(pool.map(self._entry, programs()))
+        rcfile = write_rcfile(work / "reference.rc", branch=self._branch)
+        combine(entries, work / "reference.data", rcfile)
+        statuses = {
+            program.name: int((entry / "status").read_text())
+            for program, entry in zip(programs(), entries, strict=True)
+        }
+        return Outcome(report(work / "reference.data", rcfile), statuses)
+
+    def _entry(self, program: Program) -> Path:
+        entry = self._cache / f"{program.path.stem}-{self._key(program)}"
+        if not (entry / "status").exists():
+            building = self._cache / f"building-{uuid.uuid4().hex}"
+            building.mkdir()
+            status = run_reference(program, building, branch=self._branch)
+            (building / "status").write_text(str(status))
+            try:
+                building.rename(entry)
+            except OSError:  # somebody else was faster
+                shutil.rmtree(building)
+        return entry
+
+    def _key(self, program: Program) -> str:
+        digest = hashlib.sha256(repr((program, REFERENCE_PATCHES)).encode())
+        digest.update(_library_digest())
+        digest.update(
+            write_rcfile.__code__.co_code + repr(write_rcfile.__code__.co_consts).encode()
+        )
+        for path in _sources(program.path):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:20]
+
+
+def _sources(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    else:
+        yield from (
+            found
+            for found in sorted(path.rglob("*"))
+            if found.is_file() and "__pycache__" not in found.parts
+        )
+
+
+@functools.cache
+def _library_digest() -> bytes:
+    digest = hashlib.sha256()
+    for path in _sources(CORPUS / "lib"):
+        digest.update(str(path).encode() + path.read_bytes())
+    return digest.digest()
+
+
+def run_reference(
+    program: Program, folder: Path, *, branch: bool, include: Path = CORPUS, cwd: Path = CORPUS
+) -> int:
+    """Run one program under coverage.py's ctrace; its data files are left in `folder`."""
+    rcfile = write_rcfile(
+        folder / "reference.rc", branch=branch, include=include, extra=REFERENCE_PATCHES
+    )
+    done = subprocess.run(
+        program.command("-m", "coverage", "run", f"--rcfile={rcfile}", "--parallel-mode"),
+        env=clean_environment(COVERAGE_CORE="ctrace", COVERAGE_FILE=str(folder / ".coverage")),
+        cwd=cwd,
+        timeout=PROGRAM_TIMEOUT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode
+
+
+def tested_environment(data_file: Path) -> dict[str, str]:
+    """The environment for the command under test."""
+    env = clean_environment(COVERAGE_FILE=str(data_file))
+    if "SHMCOV_COMMAND" in os.environ and "COVERAGE_CORE" in os.environ:
+        env["COVERAGE_CORE"] = os.environ["COVERAGE_CORE"]
+    for name in ("SHMCOV_DEBUG",):
+        if name in os.environ:
+            env[name] = os.environ[name]
+    return env
+
+
+def run_tested(
+    arguments: Sequence[str],
+    folder: Path,
+    *,
+    branch: bool,
+    include: Path = CORPUS,
+    cwd: Path = CORPUS,
+    options: Sequence[str] = (),
+) -> tuple[Report, subprocess.CompletedProcess[str]]:
+    """Run `arguments` once under shmcov, into one data file, and report on it."""
+    data_file = folder / ".coverage"
+    # A command in shmcov's place is coverage.py, which has to be told about children.
+    stand_in = "SHMCOV_COMMAND" in os.environ
+    extra = REFERENCE_PATCHES if stand_in else ""
+    rcfile = write_rcfile(folder / "tested.rc", branch=branch, include=include, extra=extra)
+    command = shmcov_command()
+    if options and command[0] == sys.executable:
+        command[1:1] = options
+    done = subprocess.run(
+        [*command, "run", f"--rcfile={rcfile}", *(["--branch"] if branch else []), *arguments],
+        env=tested_environment(data_file),
+        cwd=cwd,
+        timeout=RUN_TIMEOUT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if stand_in and not data_file.exists():
+        combine([folder], data_file, rcfile, cwd)
+    if not data_file.exists():
+        raise RuntimeError(
+            f"no data file after {shlex.join(done.args)}\n"
+            f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+    plain = write_rcfile(folder / "report.rc", branch=branch, include=include)
+    return report(data_file, plain, cwd), done
+
+
+def run_corpus_tested(work: Path, mode: str) -> Outcome:
+    """Run the whole corpus in one run of shmcov: a driver starts each program as a child."""
+    plan = work / "plan.json"
+    plan.write_text(json.dumps([[program.name, program.command()] for program in programs()]))
+    statuses = work / "statuses.json"
+    found, done = run_tested([str(DRIVER), str(plan), str(statuses)], work, branch=mode == "branch")
+    if done.returncode:
+        raise RuntimeError(f"the driver ended with {done.returncode}\n{done.stderr}")
+    return Outcome(found, json.loads(statuses.read_text()))
+
+
+# ---- comparing -------------------------------------------------------------------------------
+
+
+def _state(file_report: FileReport, line: int) -> str:
+    for key, mark in (("executed_lines", "run"), ("missing_lines", "miss")):
+        if line in file_report[key]:
+            return mark
+    return "excl" if line in file_report["excluded_lines"] else "-"
+
+
+def _branches(file_report: FileReport, key: str) -> set[tuple[int, int]]:
+    return {(branch[0], branch[1]) for branch in file_report.get(key, ())}
+
+
+def _branch_differences(expected: FileReport, actual: FileReport) -> Iterator[tuple[int, str]]:
+    for key in ("executed_branches", "missing_branches"):
+        ours, theirs = _branches(actual, key), _branches(expected, key)
+        for verb, arcs in (("only ctrace has", theirs - ours), ("only shmcov has", ours - theirs)):
+            for source, target in sorted(arcs):
+                yield source, f"{verb} {key.replace('_', ' ')[:-2]} {source} -> {target}"
+
+
+def _other_differences(expected: Any, actual: Any, where: str = "") -> Iterator[str]:
+    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        for key in sorted(expected.keys() | actual.keys()):
+            yield from _other_differences(expected.get(key), actual.get(key), f"{where}/{key}")
+    elif expected != actual:
+        yield f"{where}: ctrace {expected}, shmcov {actual}"
+
+
+def differences(
+    name: str, expected: FileReport | None, actual: FileReport | None, base: Path = CORPUS
+) -> str:
+    """Say how two reports of one file differ; empty if they do not."""
+    if expected == actual:
+        return ""
+    if expected is None or actual is None:
+        return f"{name} is only in the report of {'shmcov' if expected is None else 'ctrace'}"
+    marks: dict[int, list[str]] = {}
+    lines = {
+        line
+        for side in (expected, actual)
+        for key in ("executed_lines", "missing_lines", "excluded_lines")
+        for line in side[key]
+        if _state(expected, line) != _state(actual, line)
+    }
+    for line in lines:
+        marks.setdefault(line, [])
+    for line, text in _branch_differences(expected, actual):
+        marks.setdefault(line, []).append(text)
+    out = [f"{name}: shmcov differs from ctrace", "  line ctrace shmcov"]
+    out.extend(_marked_source(base / name, expected, actual, marks))
+    if not marks:
+        out.extend(_other_differences(expected, actual))
+    return "\n".join(out)
+
+
+def _marked_source(
+    path: Path, expected: FileReport, actual: FileReport, marks: Mapping[int, list[str]]
+) -> Iterator[str]:
+    if not path.is_file():  # inside a zip
+        source: list[str] = []
+    else:
+        source = re.split(r"\r\n|\r|\n", path.read_bytes().decode("utf-8", "replace"))
+    whole = len(source) <= 60
+    shown = {line + by for line in marks for by in range(-3, 4)}
+    before = 0
+    for number in sorted({*range(1, len(source) + 1), *marks}):
+        if not whole and number not in shown:
+            continue
+        if number > before + 1 and before:
+            yield "   ..."
+        before = number
+        text = source[number - 1] if 0 < number <= len(source) else ""
+        theirs, ours = _state(expected, number), _state(actual, number)
+        flag = ">" if number in marks else " "
+        yield f"{flag}{number:5} {theirs:6} {ours:6} | {text}".rstrip()
+        yield from (f"{'':21}^ {text}" for text in marks.get(number, ()))
+
+
+def compare_program(path: Path, *, branch: bool, raw: bool = False) -> str:
+    """Run one program, of the corpus or not, under both; return the differences."""
+    program = read_program(path.resolve())
+    include = CORPUS if path.resolve().is_relative_to(CORPUS) else program.path.parent
+    with tempfile.TemporaryDirectory(prefix="compare-ctrace-") as made:
+        theirs, ours = Path(made, "ctrace"), Path(made, "shmcov")
+        theirs.mkdir()
+        ours.mkdir()
+        cwd = program.path.parent
+        status = run_reference(program, theirs, branch=branch, include=include, cwd=cwd)
+        rcfile = write_rcfile(theirs / "report.rc", branch=branch, include=include)
+        combine([theirs], theirs / "data", rcfile, cwd)
+        expected: Mapping[str, FileReport] = report(theirs / "data", rcfile, cwd)["files"]
+        tested, done = run_tested(
+            program.arguments,
+            ours,
+            branch=branch,
+            include=include,
+            cwd=cwd,
+            options=program.options,
+        )
+        actual: Mapping[str, FileReport] = tested["files"]
+        found = [
+            differences(name, expected.get(name), actual.get(name), cwd)
+            for name in sorted(expected.keys() | actual.keys())
+        ]
+        if done.returncode != status:
+            found.append(
+                f"{program.name}: exit status {status} under ctrace, {done.returncode} under shmcov"
+            )
+        if raw:
+            found.append(_raw_rows(theirs / "data", ours / ".coverage"))
+    return "\n\n".join(text for text in found if text)
+
+
+def _raw_rows(theirs: Path, ours: Path) -> str:
+    from coverage import CoverageData
+
+    def rows(path: Path) -> list[str]:
+        data = CoverageData(str(path))
+        data.read()
+        read = data.arcs if data.has_arcs() else data.lines
+        return [
+            f"{Path(name).name}: {row}"
+            for name in sorted(data.measured_files())
+            for row in sorted(set(read(name) or []))
+        ]
+
+    changes = difflib.unified_diff(rows(theirs), rows(ours), "ctrace", "shmcov", n=0, lineterm="")
+    return "\n".join(changes)
+
+
+def default_cache() -> Path:
+    """Where the reference is cached outside pytest."""
+    return Path(tempfile.gettempdir()) / f"shmcov-corpus-{os.getuid()}"
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="shmcov-corpus-") as made:
+        yield Path(made)

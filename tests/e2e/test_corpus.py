@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every program of the corpus: shmcov's report is ctrace's report.
+
+One run of shmcov measures all programs, in children; coverage.py measures each on its own. Each
+source file is a test of its own, in each mode.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import corpus_support as corpus
+
+pytestmark = pytest.mark.xdist_group("corpus")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Why the two reports of a file may differ. It has to, or the test fails."""
+
+    reason: str
+    versions: tuple[tuple[int, int], ...]
+    modes: tuple[str, ...] = corpus.MODES
+
+
+# {file, relative to the corpus: why}
+KNOWN_DIFFERENCES: dict[str, Difference] = {}
+
+
+def known_difference(name: str, mode: str) -> Difference | None:
+    """The difference that is expected here, if any."""
+    known = KNOWN_DIFFERENCES.get(name)
+    if known and sys.version_info[:2] in known.versions and mode in known.modes:
+        return known
+    return None
+
+
+Measured = Callable[[str], tuple[corpus.Outcome, corpus.Outcome]]
+
+
+@pytest.fixture(scope="session")
+def measured(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Measured:
+    """Both outcomes of a mode, reference first; each is made once, when it is first asked for."""
+    done: dict[str, tuple[corpus.Outcome, corpus.Outcome] | RuntimeError] = {}
+    cache = getattr(pytestconfig, "cache", None)
+    folder = Path(cache.mkdir("shmcov-corpus")) if cache else corpus.default_cache()
+
+    def make(mode: str) -> tuple[corpus.Outcome, corpus.Outcome]:
+        if mode not in done:
+            work = tmp_path_factory.mktemp(f"corpus-{mode}")
+            try:
+                reference = corpus.Reference(folder, mode).outcome(work)
+                done[mode] = reference, corpus.run_corpus_tested(work, mode)
+            except RuntimeError as error:
+                done[mode] = error
+        result = done[mode]
+        if isinstance(result, RuntimeError):
+            pytest.fail(str(result), pytrace=False)
+        return result
+
+    return make
+
+
+@pytest.mark.parametrize("mode", corpus.MODES)
+@pytest.mark.parametrize("name", corpus.measured_files())
+def test_report_is_ctraces(name: str, mode: str, measured: Measured) -> None:
+    """Lines, exclusions, branches, and what is summed up per function and class."""
+    expected, actual = measured(mode)
+    found = corpus.differences(name, expected.files.get(name), actual.files.get(name))
+    known = known_difference(name, mode)
+    if known:
+        assert found, f"{name} agrees with ctrace: take it off KNOWN_DIFFERENCES"
+        pytest.xfail(known.reason)
+    if found:
+        pytest.fail(found, pytrace=False)
+
+
+@pytest.mark.parametrize("mode", corpus.MODES)
+def test_same_files_are_measured(mode: str, measured: Measured) -> None:
+    """No file more, no file less; those the corpus does not list (in a zip) agree here."""
+    expected, actual = measured(mode)
+    assert sorted(actual.files) == sorted(expected.files)
+    for name in expected.files.keys() - set(corpus.measured_files()):
+        found = corpus.differences(name, expected.files[name], actual.files[name])
+        assert not found, found
+
+
+@pytest.mark.parametrize("mode", corpus.MODES)
+def test_totals_are_ctraces(mode: str, measured: Measured) -> None:
+    """The totals of the whole corpus agree, unless a known difference is in them."""
+    expected, actual = measured(mode)
+    if any(known_difference(name, mode) for name in KNOWN_DIFFERENCES):
+        pytest.skip("a known difference is in the totals")
+    assert actual.report["totals"] == expected.report["totals"]
+
+
+@pytest.mark.parametrize("mode", corpus.MODES)
+def test_programs_end_as_under_coverage(mode: str, measured: Measured) -> None:
+    """Measuring does not change the exit status of a program."""
+    expected, actual = measured(mode)
+    assert actual.statuses == expected.statuses
+
+
+@pytest.mark.parametrize("mode", corpus.MODES)
+def test_each_program_leaves_something(mode: str, measured: Measured) -> None:
+    """The reference measured every program: a corpus that does not run compares nothing."""
+    expected, _ = measured(mode)
+    for program in corpus.programs():
+        name = program.name if program.path.is_file() else f"{program.name}/__main__.py"
+        assert name in expected.files, f"{name} is not in the reference"
+        assert expected.files[name]["executed_lines"], f"{name} ran no line"
+
+
+def test_known_differences_are_in_the_corpus() -> None:
+    """A file that is gone is off the list."""
+    assert all((corpus.CORPUS / name).exists() for name in KNOWN_DIFFERENCES)
+
+
+def test_a_difference_is_shown() -> None:
+    """What a failing comparison prints names the line, the branch and both sides."""
+    base = {"missing_lines": [3], "excluded_lines": [], "missing_branches": [[1, 3]]}
+    expected = base | {"executed_lines": [1, 2], "executed_branches": [[1, 2]]}
+    actual = base | {"executed_lines": [1], "missing_lines": [2, 3], "executed_branches": []}
+    found = corpus.differences("nothing.py", expected, actual)
+    assert ">    2 run    miss" in found
+    assert "only ctrace has executed branch 1 -> 2" in found
+    assert corpus.differences("nothing.py", expected, dict(expected)) == ""
