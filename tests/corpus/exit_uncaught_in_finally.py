@@ -1,0 +1,11 @@
+def f():
+    try:
+        return {}[1]
+    finally:
+        print("finally")
+
+
+try:
+    f()
+finally:
+    print("outer")
