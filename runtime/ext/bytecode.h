@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The shape of a code object: its lines, its branches, and where each way of a branch leads.
+ *
+ * Everything is read from three byte strings of the code object, without the source: the
+ * instructions (co_code, that is, without instrumentation or specialisation), the line table and
+ * the exception table. A "unit" is one 2-byte code unit; offset = 2 * unit.
+ *
+ * A *trail* is what the physical lines are from a branch's destination to the next branch, return
+ * or raise. The merge turns it into the line that the branch leads to, because only the merge knows
+ * which physical lines are one statement (docs/branches.md).
+ *
+ * An arc is *proved* by a unit when that unit can only be reached by branches of the arc's own
+ * line to this very place: if the instruction ran, the arc was taken. On 3.12 and 3.13, whose
+ * BRANCH event cannot be disabled for one way alone, proofs are what makes branches cheap.
+ */
+#ifndef RT_BYTECODE_H
+#define RT_BYTECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rt_bytes {
+    const uint8_t *data;
+    size_t len;
+};
+
+struct rt_code_bytes {
+    struct rt_bytes code, lines, exceptions;
+    int first_line; /* co_firstlineno */
+    bool generator; /* generator, coroutine or async generator */
+    /* First lines of the code objects among the constants: a `def`, `class` or lambda. */
+    const int *nested;
+    size_t n_nested;
+};
+
+#define RT_NO_ARC UINT32_MAX
+
+struct rt_run { /* the units from `unit` to the next run's belong to `line` (0: to none) */
+    uint32_t unit;
+    int32_t line;
+};
+
+struct rt_branch { /* a conditional jump, and what each way of it takes */
+    uint32_t unit;
+    uint32_t next;              /* unit of the near way: what a BRANCH event calls its destination */
+    uint32_t near_arc, far_arc; /* falls through, jumps; RT_NO_ARC */
+    bool near_proved, far_proved;
+};
+
+struct rt_proof { /* `unit` ran: `arc` was taken */
+    uint32_t unit;
+    uint32_t arc;
+};
+
+struct rt_shape {
+    uint32_t n_units;
+    uint32_t first_unit;      /* first after the prologue */
+    int32_t entry_line;       /* line that the entry itself starts, 0 if a LINE event tells it */
+    struct rt_run *runs;      /* by unit; covers first_unit to the end */
+    uint32_t n_runs;
+    int32_t *lines;           /* distinct, rising: what can run */
+    uint32_t n_lines;
+    bool inner_target;        /* a jump stays inside a line: LINE could never be disabled there */
+    /* Only where branches were asked for: */
+    uint32_t n_arcs;
+    uint8_t *arcs;            /* struct seg_arc and trails, n_arcs of them */
+    size_t arcs_len;
+    struct rt_branch *branches; /* by unit */
+    uint32_t n_branches;
+    struct rt_proof *proofs;  /* by unit */
+    uint32_t n_proofs;
+    uint32_t entry_arc;       /* taken by entering (one-line def, class), or RT_NO_ARC */
+    bool unproved;            /* an arc of a branch has no proof */
+};
+
+/* 0, or -1 without memory. *out needs rt_shape_free in both cases. Malformed tables give a shape
+ * with fewer lines, never a crash. */
+int rt_shape_make(const struct rt_code_bytes *in, bool branches, struct rt_shape *out);
+void rt_shape_free(struct rt_shape *shape);
+
+/* Line of the run that holds `unit`, 0 if none. */
+int32_t rt_shape_line(const struct rt_run *runs, uint32_t n_runs, uint32_t unit);
+
+#endif

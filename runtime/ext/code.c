@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Makes an rt_code from a code object's shape, and sets bits through it.
+ */
+#include "code.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "process.h"
+
+/* -- bits -- */
+
+static seg_u8 *chunk_of(const struct rt_chunks *chunks, uint32_t n)
+{
+    uint32_t i = (n >> SEG_CHUNK_SHIFT) - chunks->first;
+
+    return i < chunks->n ? chunks->bits[i] : NULL;
+}
+
+static bool set(const struct rt_chunks *chunks, uint32_t n)
+{
+    seg_u8 *bits = chunk_of(chunks, n);
+
+    return bits && seg_bit_set(bits, n & (SEG_CHUNK_BITS - 1));
+}
+
+static bool test(const struct rt_chunks *chunks, uint32_t n)
+{
+    const seg_u8 *bits = chunk_of(chunks, n);
+
+    return bits && seg_bit_test(bits, n & (SEG_CHUNK_BITS - 1));
+}
+
+bool rt_code_line(const struct rt_code *rc, int32_t line)
+{
+    return line > 0 && set(&rc->lines, (uint32_t)line);
+}
+
+bool rt_code_arc(const struct rt_code *rc, uint32_t arc)
+{
+    return arc != RT_NO_ARC && set(&rc->arcs, rc->first_arc + arc);
+}
+
+bool rt_code_has_arc(const struct rt_code *rc, uint32_t arc)
+{
+    return arc == RT_NO_ARC || test(&rc->arcs, rc->first_arc + arc);
+}
+
+void rt_code_enter(const struct rt_code *rc)
+{
+    rt_code_line(rc, rc->entry_line);
+    rt_code_arc(rc, rc->entry_arc);
+}
+
+void rt_code_unit(const struct rt_code *rc, uint32_t unit)
+{
+    uint32_t low = 0, high = rc->n_proofs;
+
+    rt_code_line(rc, rt_shape_line(rc->runs, rc->n_runs, unit));
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+
+        if (rc->proofs[middle].unit < unit)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < rc->n_proofs && rc->proofs[low].unit == unit; low++)
+        rt_code_arc(rc, rc->proofs[low].arc);
+}
+
+const struct rt_branch *rt_code_branch(const struct rt_code *rc, uint32_t unit)
+{
+    uint32_t low = 0, high = rc->n_branches;
+
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+
+        if (rc->branches[middle].unit < unit)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < rc->n_branches && rc->branches[low].unit == unit ? &rc->branches[low] : NULL;
+}
+
+/* -- pairs -- */
+
+/* A set of (from, to) whose arcs are in the segment. Open addressing, a power of two; 0 is free. */
+struct rt_pairs {
+    uint32_t cap, used;
+    uint64_t key[];
+};
+
+static uint64_t *pair_slot(struct rt_pairs *pairs, uint64_t key)
+{
+    uint32_t i = (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 40);
+
+    for (i &= pairs->cap - 1; pairs->key[i] && pairs->key[i] != key; i = (i + 1) & (pairs->cap - 1))
+        ;
+    return &pairs->key[i];
+}
+
+static int more_pairs(struct rt_code *rc)
+{
+    struct rt_pairs *old = rc->pairs, *bigger;
+    uint32_t cap = old ? 2 * old->cap : 16;
+
+    if (old && old->used * 2 < old->cap)
+        return 0;
+    bigger = calloc(1, sizeof *bigger + cap * sizeof *bigger->key);
+    if (!bigger)
+        return -1;
+    bigger->cap = cap;
+    for (uint32_t i = 0; old && i < old->cap; i++)
+        if (old->key[i]) {
+            *pair_slot(bigger, old->key[i]) = old->key[i];
+            bigger->used++;
+        }
+    free(old);
+    rc->pairs = bigger;
+    return 0;
+}
+
+/* Gives the arc a record of its own in the segment and sets its bit. */
+static void record_pair(const struct rt_code *rc, int32_t from, int32_t to)
+{
+    struct {
+        struct seg_code_key key;
+        struct seg_arc arc;
+        int32_t to;
+    } content = {{rc->file->entry->id, 1}, {from, SEG_ARC_EXACT, 1}, to};
+    uint32_t bit;
+    seg_u8 *bits;
+
+    if (seg_code(rt_process.seg, rc->file->entry, &content,
+                 offsetof(__typeof__(content), to) + sizeof to, &bit) ||
+        seg_chunk(rt_process.seg, rc->file->entry, SEG_ARCS, bit >> SEG_CHUNK_SHIFT, &bits))
+        return; /* counted */
+    seg_bit_set(bits, bit & (SEG_CHUNK_BITS - 1));
+}
+
+void rt_code_pair(struct rt_code *rc, int32_t from, int32_t to)
+{
+    uint64_t key = (uint64_t)(uint32_t)from << 32 | (uint32_t)to, *slot;
+
+    if (rc->pairs && *pair_slot(rc->pairs, key) == key)
+        return;
+    if (more_pairs(rc))
+        return;
+    slot = pair_slot(rc->pairs, key);
+    *slot = key;
+    rc->pairs->used++;
+    record_pair(rc, from, to);
+}
+
+/* -- making -- */
+
+/* Finds the chunks of the given numbers, which rise. 0 or a seg_status. */
+static int find_chunks(struct rt_chunks *chunks, struct seg_entry *file, enum seg_space space,
+                       uint32_t first, uint32_t last, const int32_t *only, uint32_t n_only)
+{
+    int status = 0;
+
+    chunks->first = first >> SEG_CHUNK_SHIFT;
+    chunks->n = (last >> SEG_CHUNK_SHIFT) - chunks->first + 1;
+    chunks->bits = calloc(chunks->n, sizeof *chunks->bits);
+    if (!chunks->bits)
+        return SEG_ERR_NOMEM;
+    if (!only) {
+        for (uint32_t i = 0; i < chunks->n && !status; i++)
+            status = seg_chunk(rt_process.seg, file, space, chunks->first + i, &chunks->bits[i]);
+        return status;
+    }
+    for (uint32_t k = 0; k < n_only && !status; k++) {
+        uint32_t number = (uint32_t)only[k] >> SEG_CHUNK_SHIFT;
+        seg_u8 **slot = &chunks->bits[number - chunks->first];
+
+        if (!*slot)
+            status = seg_chunk(rt_process.seg, file, space, number, slot);
+    }
+    return status;
+}
+
+/* Registers the arcs of a shape with the file and finds their bits. */
+static int find_arcs(struct rt_code *rc, const struct rt_shape *shape)
+{
+    struct seg_entry *file = rc->file->entry;
+    struct seg_code_key key = {.file = file->id, .n = shape->n_arcs};
+    size_t len = sizeof key + shape->arcs_len;
+    uint8_t *content;
+    int status;
+
+    if (!shape->n_arcs)
+        return 0;
+    content = malloc(len);
+    if (!content)
+        return SEG_ERR_NOMEM;
+    memcpy(content, &key, sizeof key);
+    memcpy(content + sizeof key, shape->arcs, shape->arcs_len);
+    status = seg_code(rt_process.seg, file, content, len, &rc->first_arc);
+    free(content);
+    if (status)
+        return status;
+    return find_chunks(&rc->arcs, file, SEG_ARCS, rc->first_arc,
+                       rc->first_arc + shape->n_arcs - 1, NULL, 0);
+}
+
+static bool all_set(const struct rt_code *rc, const struct rt_shape *shape)
+{
+    size_t at = 0;
+
+    for (uint32_t i = 0; i < shape->n_lines; i++)
+        if (!test(&rc->lines, (uint32_t)shape->lines[i]))
+            return false;
+    for (uint32_t arc = 0; arc < shape->n_arcs; arc++) {
+        struct seg_arc head;
+
+        memcpy(&head, shape->arcs + at, sizeof head);
+        at += sizeof head + head.trail * sizeof(int32_t);
+        if (head.kind != SEG_ARC_LINES && !rt_code_has_arc(rc, arc))
+            return false;
+    }
+    return true;
+}
+
+static struct rt_bytes bytes_of(PyObject *bytes)
+{
+    return (struct rt_bytes){(const uint8_t *)PyBytes_AS_STRING(bytes),
+                             (size_t)PyBytes_GET_SIZE(bytes)};
+}
+
+/* The first lines of the code objects among the constants: malloc, or NULL for none. */
+static int *nested_lines(PyCodeObject *code, size_t *n)
+{
+    Py_ssize_t size = PyTuple_GET_SIZE(code->co_consts);
+    int *lines = NULL;
+
+    *n = 0;
+    for (Py_ssize_t i = 0; i < size; i++) {
+        PyObject *item = PyTuple_GET_ITEM(code->co_consts, i);
+
+        if (!PyCode_Check(item))
+            continue;
+        if (!lines && !(lines = malloc((size_t)size * sizeof *lines)))
+            return NULL;
+        lines[(*n)++] = ((PyCodeObject *)item)->co_firstlineno;
+    }
+    return lines;
+}
+
+static int read_shape(PyCodeObject *code, struct rt_shape *shape)
+{
+    PyObject *bytes = PyCode_GetCode(code);
+    struct rt_code_bytes in = {0};
+    int *nested = NULL;
+    int status;
+
+    memset(shape, 0, sizeof *shape);
+    if (!bytes) {
+        PyErr_Clear();
+        return SEG_ERR_NOMEM;
+    }
+    in.code = bytes_of(bytes);
+    in.lines = bytes_of(code->co_linetable);
+    in.exceptions = bytes_of(code->co_exceptiontable);
+    in.first_line = code->co_firstlineno;
+    in.generator = code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR);
+    if (rt_process.branches)
+        nested = nested_lines(code, &in.n_nested);
+    in.nested = nested;
+    status = rt_shape_make(&in, rt_process.branches, shape);
+    free(nested);
+    Py_DECREF(bytes);
+    return status ? SEG_ERR_NOMEM : 0;
+}
+
+struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *complete)
+{
+    struct rt_code *rc = calloc(1, sizeof *rc);
+    struct rt_shape shape;
+    int status = SEG_ERR_NOMEM;
+
+    *complete = false;
+    memset(&shape, 0, sizeof shape);
+    if (!rc)
+        goto failed;
+    rc->file = file;
+    if ((status = read_shape(code, &shape)))
+        goto failed;
+    if (shape.n_lines)
+        status = find_chunks(&rc->lines, file->entry, SEG_LINES, (uint32_t)shape.lines[0],
+                             (uint32_t)shape.lines[shape.n_lines - 1], shape.lines, shape.n_lines);
+    if (status || (status = find_arcs(rc, &shape)))
+        goto failed;
+    *complete = all_set(rc, &shape);
+    rc->units = shape.n_units;
+    rc->entry_line = shape.entry_line;
+    rc->entry_arc = shape.entry_arc;
+    rc->inner_target = shape.inner_target;
+    rc->unproved = shape.unproved;
+    rc->runs = shape.runs;
+    rc->n_runs = shape.n_runs;
+    rc->branches = shape.branches;
+    rc->n_branches = shape.n_branches;
+    rc->proofs = shape.proofs;
+    rc->n_proofs = shape.n_proofs;
+    shape.runs = NULL;
+    shape.branches = NULL;
+    shape.proofs = NULL;
+    rt_shape_free(&shape);
+    return rc;
+failed:
+    rt_shape_free(&shape);
+    rt_code_free(rc);
+    if (status == SEG_ERR_NOMEM) /* the segment counts its own errors */
+        seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+    return NULL;
+}
+
+void rt_code_free(struct rt_code *rc)
+{
+    if (!rc || !rc->file) /* NULL, or code that is not measured: shared, static */
+        return;
+    free(rc->lines.bits);
+    free(rc->arcs.bits);
+    free(rc->runs);
+    free(rc->branches);
+    free(rc->proofs);
+    free(rc->pairs);
+    free(rc);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one code object sets: where its lines and arcs are in the segment.
+ *
+ * Immutable after rt_code_make but for `pairs`, so any number of threads may set bits through it.
+ */
+#ifndef RT_CODE_H
+#define RT_CODE_H
+
+#include "bytecode.h"
+#include "file.h"
+
+/* Chunks of one bitmap, from chunk number `first` on; NULL where the code has nothing. */
+struct rt_chunks {
+    uint32_t first, n;
+    seg_u8 **bits;
+};
+
+struct rt_code {
+    struct rt_file *file;
+    struct rt_chunks lines;
+    struct rt_chunks arcs;
+    uint32_t first_arc; /* bit of arc 0 in the file's SEG_ARCS */
+    uint32_t units;     /* length of the code, in code units */
+    int32_t entry_line; /* set by entering; 0: none */
+    uint32_t entry_arc; /* taken by entering; RT_NO_ARC: none */
+    bool inner_target;  /* as in struct rt_shape */
+    bool unproved;
+    struct rt_run *runs;
+    uint32_t n_runs;
+    struct rt_branch *branches;
+    uint32_t n_branches;
+    struct rt_proof *proofs;
+    uint32_t n_proofs;
+    struct rt_pairs *pairs; /* arcs seen at run time (rt_code_pair), or NULL */
+};
+
+/* Reads the code object and finds its bits. NULL: out of memory or out of room, counted as lost.
+ * *complete: somebody has set everything that this code can set. No exception is left set. */
+struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *complete);
+void rt_code_free(struct rt_code *rc);
+
+/* Line n of the file ran. True if that was news to the whole run. */
+bool rt_code_line(const struct rt_code *rc, int32_t line);
+
+/* Arc n of this code object was taken. */
+bool rt_code_arc(const struct rt_code *rc, uint32_t arc);
+bool rt_code_has_arc(const struct rt_code *rc, uint32_t arc);
+
+/* The instruction at `unit` ran: its line, and the arcs that this proves. */
+void rt_code_unit(const struct rt_code *rc, uint32_t unit);
+
+/* The code was entered. */
+void rt_code_enter(const struct rt_code *rc);
+
+/* The line `to` (or the exit -first line) ran right after the line `from`: an arc that is only known
+ * because it was seen. Needs the GIL. */
+void rt_code_pair(struct rt_code *rc, int32_t from, int32_t to);
+
+/* The branch at `unit`, or NULL. */
+const struct rt_branch *rt_code_branch(const struct rt_code *rc, uint32_t unit);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The differences between the interpreters, by what they mean. No other file looks at
+ * PY_VERSION_HEX.
+ */
+#ifndef RT_COMPAT_H
+#define RT_COMPAT_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+/* sys.monitoring (PEP 669) is there. Without it the tracer is PyEval_SetTrace. */
+#define RT_MONITORING (PY_VERSION_HEX >= 0x030C0000)
+
+/* BRANCH_LEFT and BRANCH_RIGHT: two events, each disabled on its own. Before: one event BRANCH
+ * for both ways of a jump. */
+#define RT_BRANCH_SIDES (PY_VERSION_HEX >= 0x030E0000)
+
+/* LINE and PY_UNWIND cost what they should: LINE is linear in the code's length. Before, the first
+ * run of n lines takes time n * n. */
+#define RT_LINE_LINEAR (PY_VERSION_HEX >= 0x030E0000)
+
+/* An INSTRUCTION event that fired and was disabled leaves the code as fast as it was. On 3.12 it
+ * stays 1-3 % slower until the event is taken off the code object. */
+#define RT_DISABLED_IS_FREE (PY_VERSION_HEX >= 0x030D0000)
+
+/* The end of a loop skips a POP_TOP behind END_FOR too. */
+#define RT_END_FOR_POPS (PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030E0000)
+
+#ifdef Py_GIL_DISABLED
+#define RT_FREE_THREADED 1
+#else
+#define RT_FREE_THREADED 0
+#endif
+
+#if PY_VERSION_HEX < 0x030C0000
+#define PyUnstable_Eval_RequestCodeExtraIndex _PyEval_RequestCodeExtraIndex
+#define PyUnstable_Code_GetExtra _PyCode_GetExtra
+#define PyUnstable_Code_SetExtra _PyCode_SetExtra
+#endif
+
+/* Borrowed globals of the Python frame that is running, or NULL. */
+static inline PyObject *rt_frame_globals(void)
+{
+    return PyEval_GetGlobals();
+}
+
+#endif

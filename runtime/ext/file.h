@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a code object's file name to the file of the segment, if it is measured.
+ */
+#ifndef RT_FILE_H
+#define RT_FILE_H
+
+#include "segment.h"
+#include "state.h"
+
+struct rt_file {
+    struct seg_entry *entry;
+};
+
+/* The measured file of a code object that is just being entered in the running frame, or NULL. The
+ * first frame with a file name decides for all, as in coverage.py. No exception is left set. Never
+ * freed: code objects point to it for as long as the process lives. */
+struct rt_file *rt_file_of(struct rt_state *state, PyCodeObject *code);
+
+#endif

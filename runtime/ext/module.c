@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The module `_shmcov`: all that a measured process imports. The start-up file calls attach(); the
+ * supervisor calls create().
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "codemap.h"
+#include "process.h"
+#include "segment.h"
+#include "state.h"
+
+static const struct rt_tracer *const tracer =
+#if RT_MONITORING
+    &rt_tracer_monitoring;
+#else
+    &rt_tracer_settrace;
+#endif
+
+static struct rt_state *state_of(PyObject *module)
+{
+    return PyModule_GetState(module);
+}
+
+/* Says why a process is not measured, if it is asked to: a line on stderr that nobody wants breaks
+ * programs whose output is compared. */
+static void complain(const char *what, const char *why)
+{
+    const char *debug = getenv("SHMCOV_DEBUG");
+
+    if (debug && *debug)
+        PySys_FormatStderr("shmcov: process %d is not measured: %s: %s\n", (int)getpid(), what, why);
+}
+
+static int start_tracer(PyObject *module, struct rt_state *state)
+{
+    state->decisions = PyDict_New();
+    if (!state->decisions || rt_codemap_start(state))
+        return -1;
+    state->tracer = tracer;
+    return tracer->start(module, state);
+}
+
+static PyObject *attach(PyObject *module, PyObject *noargs)
+{
+    struct rt_state *state = state_of(module);
+    const char *why = "";
+    int status;
+
+    (void)noargs;
+    if (state->tracer)
+        Py_RETURN_TRUE;
+    status = rt_process_attach(PY_VERSION_HEX, &why);
+    if (status) {
+        if (status < 0)
+            complain("the segment cannot be used", why);
+        Py_RETURN_FALSE;
+    }
+    if (start_tracer(module, state)) {
+        PyErr_Clear();
+        seg_lose(rt_process.seg, SEG_LOST_ATTACH, 1);
+        complain("the tracer could not start", tracer->name);
+        Py_RETURN_FALSE;
+    }
+    Py_RETURN_TRUE;
+}
+
+static PyObject *attached(PyObject *module, PyObject *noargs)
+{
+    (void)noargs;
+    if (!state_of(module)->tracer || !rt_process.seg)
+        Py_RETURN_NONE;
+    return PyUnicode_DecodeFSDefault(seg_path(rt_process.seg));
+}
+
+/* Appends one rule to a growing buffer. */
+static int put_rule(uint8_t **buf, size_t *len, uint32_t kind, const char *text, size_t text_len)
+{
+    struct seg_rule rule = {.kind = kind, .len = (uint32_t)text_len};
+    size_t padded = (text_len + 7) & ~(size_t)7;
+    uint8_t *bigger = realloc(*buf, *len + sizeof rule + padded);
+
+    if (!bigger || text_len > UINT32_MAX) {
+        *buf = bigger ? bigger : *buf;
+        PyErr_NoMemory();
+        return -1;
+    }
+    memcpy(bigger + *len, &rule, sizeof rule);
+    memset(bigger + *len + sizeof rule, 0, padded);
+    memcpy(bigger + *len + sizeof rule, text, text_len);
+    *buf = bigger;
+    *len += sizeof rule + padded;
+    return 0;
+}
+
+static int put_rules(PyObject *rules, uint8_t **buf, size_t *len)
+{
+    PyObject *fast = PySequence_Fast(rules, "rules must be a sequence of (kind, text)");
+    int status = -1;
+
+    if (!fast)
+        return -1;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast); i++) {
+        PyObject *text = NULL, *bytes;
+        unsigned int kind;
+        int failed;
+
+        if (!PyArg_ParseTuple(PySequence_Fast_GET_ITEM(fast, i), "IU", &kind, &text))
+            goto done;
+        bytes = PyUnicode_EncodeFSDefault(text);
+        if (!bytes)
+            goto done;
+        failed = put_rule(buf, len, kind, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
+        Py_DECREF(bytes);
+        if (failed)
+            goto done;
+    }
+    status = 0;
+done:
+    Py_DECREF(fast);
+    return status;
+}
+
+static PyObject *create(PyObject *module, PyObject *args)
+{
+    struct seg_plan plan = {0};
+    PyObject *rules, *folder = NULL, *result = NULL;
+    unsigned int flags;
+    unsigned long long size = 0;
+    const char *folder_name = NULL;
+    uint8_t *buf = NULL;
+    size_t len = 0;
+    char *path = NULL;
+    seg_t *seg;
+    int fd, status;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "IO|zK", &flags, &rules, &folder_name, &size) ||
+        put_rules(rules, &buf, &len))
+        goto done;
+    plan.flags = flags;
+    plan.rules = buf;
+    plan.rules_len = len;
+    plan.folder = folder_name;
+    plan.size = size;
+    status = seg_create(&plan, &seg, &path, &fd);
+    if (status == SEG_ERR_SYSTEM)
+        PyErr_SetFromErrno(PyExc_OSError);
+    else if (status)
+        PyErr_SetString(PyExc_OSError, seg_strstatus(status));
+    else
+        result = Py_BuildValue("(O&i)", PyUnicode_DecodeFSDefault, path, fd);
+done:
+    Py_XDECREF(folder);
+    free(buf);
+    free(path);
+    return result;
+}
+
+static PyMethodDef methods[] = {
+    {"attach", attach, METH_NOARGS,
+     "attach() -> bool\n\n"
+     "Measures this interpreter if it belongs to a run: the segment that SHMCOV_SEGMENT names, or\n"
+     "the run of an ancestor. Calling it again does nothing. Never raises, never prints."},
+    {"attached", attached, METH_NOARGS,
+     "attached() -> str | None\n\nThe path of the segment that this interpreter records into."},
+    {"create", create, METH_VARARGS,
+     "create(flags, rules, folder=None, size=0) -> (path, fd)\n\n"
+     "Creates a segment. rules: a sequence of (kind, text), kinds as in shm/layout.h. folder: None\n"
+     "for one that has room. size: bytes, 0 for what is free. The descriptor reads the segment\n"
+     "whatever happens to its path. Raises OSError."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int exec(PyObject *module)
+{
+    if (PyModule_AddIntConstant(module, "FLAG_BRANCH", SEG_FLAG_BRANCH) ||
+        PyModule_AddIntConstant(module, "FLAG_TEST_FUNCTION", SEG_FLAG_TEST_FUNCTION) ||
+        PyModule_AddIntConstant(module, "FLAG_NO_ADOPT", SEG_FLAG_NO_ADOPT) ||
+        PyModule_AddStringConstant(module, "TRACER", tracer->name))
+        return -1;
+    return 0;
+}
+
+static int traverse(PyObject *module, visitproc visit, void *arg)
+{
+    struct rt_state *state = state_of(module);
+
+    if (!state)
+        return 0;
+    Py_VISIT(state->decisions);
+    return state->tracer ? state->tracer->traverse(state, visit, arg) : 0;
+}
+
+/* Callbacks hold the module, so this runs when the interpreter has dropped them. */
+static int clear(PyObject *module)
+{
+    struct rt_state *state = state_of(module);
+
+    if (!state)
+        return 0;
+    Py_CLEAR(state->decisions);
+    if (state->tracer)
+        state->tracer->clear(state);
+    state->tracer = NULL;
+    return 0;
+}
+
+static void free_module(void *module)
+{
+    clear(module);
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, exec},
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#ifdef Py_mod_gil
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_shmcov",
+    .m_doc = "The part of shmcov that runs inside measured processes.",
+    .m_size = sizeof(struct rt_state),
+    .m_methods = methods,
+    .m_slots = slots,
+    .m_traverse = traverse,
+    .m_clear = clear,
+    .m_free = free_module,
+};
+
+PyMODINIT_FUNC PyInit__shmcov(void)
+{
+    return PyModuleDef_Init(&definition);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each interpreter of a process has of its own: the state of the module `_shmcov`.
+ */
+#ifndef RT_STATE_H
+#define RT_STATE_H
+
+#include "compat.h"
+
+struct rt_state {
+    PyObject *decisions;     /* dict: co_filename -> address of struct rt_file, or None */
+    Py_ssize_t extra;        /* index of co_extra (codemap_extra.c) */
+    const struct rt_tracer *tracer;
+    void *tracer_state;      /* the tracer's own */
+};
+
+/* A way to be told what runs. Chosen once, in module.c; nothing above asks which one it is. */
+struct rt_tracer {
+    const char *name;
+    /* Starts in this interpreter: 0, or -1 with a Python exception. `module` owns `state`. */
+    int (*start)(PyObject *module, struct rt_state *state);
+    void (*clear)(struct rt_state *state);
+    int (*traverse)(struct rt_state *state, visitproc visit, void *arg);
+};
+
+extern const struct rt_tracer rt_tracer_monitoring; /* 3.12 and later */
+extern const struct rt_tracer rt_tracer_settrace;   /* 3.11 */
+
+#endif

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tracer of 3.11: PyEval_SetTrace, on every thread.
+ *
+ * Each line of every frame calls trace(), so it is short: the code object's slot, the line's bit.
+ * Arcs are what they are under coverage.py's own C tracer: the pair of a frame's last line and this
+ * one. A pair is looked up in its code object; a new one becomes a record of the segment with one
+ * exact arc.
+ *
+ * The last line is kept by frame, not by thread: greenlets switch frames below us.
+ */
+#include "code.h"
+#include "codemap.h"
+#include "process.h"
+#include "state.h"
+
+#if !RT_MONITORING
+
+#include <opcode.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct frame {
+    PyFrameObject *frame; /* borrowed: compared, never followed */
+    int last_line;
+};
+
+struct settrace {
+    PyObject *tracer;           /* what sys.gettrace() returns */
+    PyObject *start_new_thread; /* the original */
+    struct rt_state *state;
+    /* Running frames of measured code, where arcs are recorded. Open addressing, a power of two. */
+    struct frame *frames;
+    size_t cap, used;
+};
+
+struct tracer {
+    PyObject_HEAD
+    struct settrace *own;
+};
+
+/* Code that is not measured: it has no file. */
+static struct rt_code rejected;
+
+static struct settrace *own(const struct rt_state *state)
+{
+    return state->tracer_state;
+}
+
+/* -- frames -- */
+
+static size_t slot_of(const struct settrace *s, const PyFrameObject *frame)
+{
+    size_t i = ((uintptr_t)frame >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (s->cap - 1);
+
+    while (s->frames[i].frame && s->frames[i].frame != frame)
+        i = (i + 1) & (s->cap - 1);
+    return i;
+}
+
+static int more_frames(struct settrace *s)
+{
+    struct frame *old = s->frames;
+    size_t old_cap = s->cap;
+
+    if (s->used * 2 < s->cap)
+        return 0;
+    s->frames = calloc(old_cap ? 2 * old_cap : 256, sizeof *s->frames);
+    if (!s->frames) {
+        s->frames = old;
+        return -1;
+    }
+    s->cap = old_cap ? 2 * old_cap : 256;
+    for (size_t i = 0; i < old_cap; i++)
+        if (old[i].frame)
+            s->frames[slot_of(s, old[i].frame)] = old[i];
+    free(old);
+    return 0;
+}
+
+static void enter_frame(struct settrace *s, PyFrameObject *frame, int last_line)
+{
+    size_t i;
+
+    if (more_frames(s))
+        return;
+    i = slot_of(s, frame);
+    if (!s->frames[i].frame)
+        s->used++;
+    s->frames[i] = (struct frame){frame, last_line};
+}
+
+/* Forgets a frame, and moves up those that its slot kept from their own. */
+static void leave_frame(struct settrace *s, size_t i)
+{
+    s->used--;
+    s->frames[i].frame = NULL;
+    for (size_t k = (i + 1) & (s->cap - 1); s->frames[k].frame; k = (k + 1) & (s->cap - 1)) {
+        struct frame moved = s->frames[k];
+
+        s->frames[k].frame = NULL;
+        s->frames[slot_of(s, moved.frame)] = moved;
+    }
+}
+
+/* -- events -- */
+
+static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
+{
+    struct rt_file *file = rt_file_of(state, code);
+    struct rt_code *rc = &rejected;
+    bool complete;
+
+    if (file)
+        rc = rt_code_make(file, code, &complete);
+    if (rc && rt_codemap_put(state, code, rc)) {
+        if (rc != &rejected)
+            rt_code_free(rc);
+        rc = NULL;
+    }
+    return rc;
+}
+
+static const uint8_t *instruction(PyFrameObject *frame, PyCodeObject *code, Py_ssize_t *left)
+{
+    PyObject *bytes = PyCode_GetCode(code); /* cached by the code object */
+    const uint8_t *at;
+    int lasti = PyFrame_GetLasti(frame);
+
+    if (!bytes || lasti < 0) {
+        PyErr_Clear();
+        Py_XDECREF(bytes);
+        *left = 0;
+        return NULL;
+    }
+    at = (const uint8_t *)PyBytes_AS_STRING(bytes) + lasti;
+    *left = PyBytes_GET_SIZE(bytes) - lasti;
+    Py_DECREF(bytes);
+    return at;
+}
+
+/* A frame begins (not: goes on after a yield)? RESUME's argument says so. */
+static bool begins(PyFrameObject *frame, PyCodeObject *code)
+{
+    Py_ssize_t left;
+    const uint8_t *at = instruction(frame, code, &left);
+
+    return !at || left < 2 || at[0] != RESUME || at[1] == 0;
+}
+
+/* A frame is over (not: suspended by a yield, which a RESUME follows)? */
+static bool ends(PyFrameObject *frame, PyCodeObject *code)
+{
+    Py_ssize_t left;
+    const uint8_t *at;
+
+    if (!(code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)))
+        return true;
+    at = instruction(frame, code, &left);
+    return !at || left < 4 || at[2] != RESUME;
+}
+
+static void on_arc(struct rt_code *rc, int from, int to)
+{
+    if (from > 0)
+        rt_code_pair(rc, from, to);
+}
+
+static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
+{
+    struct settrace *s = ((struct tracer *)self)->own;
+    PyCodeObject *code;
+    struct rt_code *rc;
+    size_t i;
+    int line;
+
+    (void)arg;
+    if (what != PyTrace_LINE && what != PyTrace_CALL &&
+        (what != PyTrace_RETURN || !rt_process.branches))
+        return 0;
+    code = PyFrame_GetCode(frame);
+    rc = rt_codemap_get(s->state, code);
+    if (!rc)
+        rc = meet(s->state, code);
+    if (!rc || !rc->file)
+        goto done;
+    if (what == PyTrace_LINE) {
+        line = PyFrame_GetLineNumber(frame);
+        rt_code_line(rc, line);
+        if (!rt_process.branches)
+            goto done;
+        i = s->cap ? slot_of(s, frame) : 0;
+        if (!s->cap || !s->frames[i].frame) {
+            enter_frame(s, frame, line);
+            goto done;
+        }
+        on_arc(rc, s->frames[i].last_line, line);
+        s->frames[i].last_line = line;
+    } else if (!rt_process.branches) {
+        goto done;
+    } else if (what == PyTrace_CALL) {
+        enter_frame(s, frame, begins(frame, code) ? -code->co_firstlineno
+                                                  : PyFrame_GetLineNumber(frame));
+    } else if (s->cap && s->frames[i = slot_of(s, frame)].frame) {
+        if (ends(frame, code))
+            on_arc(rc, s->frames[i].last_line, -code->co_firstlineno);
+        leave_frame(s, i);
+    }
+done:
+    Py_DECREF(code);
+    return 0;
+}
+
+/* -- the object behind sys.gettrace() -- */
+
+/* Called when a program gave us back to sys.settrace: goes on in C from here. */
+static PyObject *call(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static const char *const names[] = {"call", "exception", "line", "return", NULL};
+    static char *keywords[] = {"frame", "event", "arg", NULL};
+    PyObject *frame, *arg;
+    const char *event;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!sO", keywords, &PyFrame_Type, &frame, &event,
+                                     &arg))
+        return NULL;
+    for (int what = 0; names[what]; what++)
+        if (!strcmp(names[what], event))
+            trace(self, (PyFrameObject *)frame, what, arg);
+    if (!strcmp(event, "call"))
+        PyEval_SetTrace(trace, self);
+    return Py_NewRef(self);
+}
+
+static void dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot tracer_slots[] = {
+    {Py_tp_call, call},
+    {Py_tp_dealloc, dealloc},
+    {Py_tp_doc, "The trace function of shmcov. Give it back to sys.settrace() to go on."},
+    {0, NULL},
+};
+
+static PyType_Spec tracer_spec = {
+    .name = "_shmcov.Tracer",
+    .basicsize = sizeof(struct tracer),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = tracer_slots,
+};
+
+/* -- threads -- */
+
+/* The first thing that a new thread runs: self is (tracer, function). */
+static PyObject *run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    PyEval_SetTrace(trace, PyTuple_GET_ITEM(self, 0));
+    return PyObject_Call(PyTuple_GET_ITEM(self, 1), args, kwargs);
+}
+
+static PyMethodDef run_thread_method = {"run_thread", (PyCFunction)(void (*)(void))run_thread,
+                                        METH_VARARGS | METH_KEYWORDS, NULL};
+
+/* Stands in for _thread.start_new_thread; self is (tracer, original). */
+static PyObject *start_new_thread(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    PyObject *tracer = PyTuple_GET_ITEM(self, 0), *original = PyTuple_GET_ITEM(self, 1);
+    PyObject *function = PyTuple_GET_SIZE(args) ? PyTuple_GET_ITEM(args, 0) : NULL;
+    PyObject *pair, *traced = NULL, *rest = NULL, *new_args = NULL, *result = NULL;
+
+    if (!function || !PyCallable_Check(function))
+        return PyObject_Call(original, args, kwargs); /* for its own error */
+    pair = PyTuple_Pack(2, tracer, function);
+    if (pair)
+        traced = PyCFunction_New(&run_thread_method, pair);
+    if (traced)
+        rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
+    if (rest)
+        new_args = PyTuple_New(1 + PyTuple_GET_SIZE(rest));
+    if (new_args) {
+        PyTuple_SET_ITEM(new_args, 0, Py_NewRef(traced));
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(rest); i++)
+            PyTuple_SET_ITEM(new_args, i + 1, Py_NewRef(PyTuple_GET_ITEM(rest, i)));
+        result = PyObject_Call(original, new_args, kwargs);
+    }
+    Py_XDECREF(pair);
+    Py_XDECREF(traced);
+    Py_XDECREF(rest);
+    Py_XDECREF(new_args);
+    return result;
+}
+
+static PyMethodDef start_new_thread_method = {
+    "start_new_thread", (PyCFunction)(void (*)(void))start_new_thread, METH_VARARGS | METH_KEYWORDS,
+    "start_new_thread(function, args[, kwargs])\n\nStart a new thread and return its identifier."};
+
+/* Importing threading would be too dear; what it will import is replaced instead. */
+static int wrap_threads(struct settrace *s)
+{
+    PyObject *module = PyImport_ImportModule("_thread"), *pair = NULL, *wrapper = NULL;
+    int status = -1;
+
+    if (!module)
+        return -1;
+    s->start_new_thread = PyObject_GetAttrString(module, "start_new_thread");
+    if (s->start_new_thread)
+        pair = PyTuple_Pack(2, s->tracer, s->start_new_thread);
+    if (pair)
+        wrapper = PyCFunction_New(&start_new_thread_method, pair);
+    if (wrapper && !PyObject_SetAttrString(module, "start_new_thread", wrapper) &&
+        !PyObject_SetAttrString(module, "start_new", wrapper))
+        status = 0;
+    Py_XDECREF(wrapper);
+    Py_XDECREF(pair);
+    Py_DECREF(module);
+    return status;
+}
+
+/* -- start -- */
+
+static int start(PyObject *module, struct rt_state *state)
+{
+    struct settrace *s = PyMem_RawCalloc(1, sizeof *s);
+    PyObject *type;
+
+    if (!s) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    state->tracer_state = s;
+    s->state = state;
+    type = PyType_FromModuleAndSpec(module, &tracer_spec, NULL);
+    if (!type)
+        return -1;
+    s->tracer = ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 0);
+    Py_DECREF(type);
+    if (!s->tracer)
+        return -1;
+    ((struct tracer *)s->tracer)->own = s;
+    if (wrap_threads(s))
+        return -1;
+    PyEval_SetTrace(trace, s->tracer);
+    return 0;
+}
+
+/* The struct itself is never freed: a thread may be inside trace() when the module goes. */
+static void clear(struct rt_state *state)
+{
+    struct settrace *s = own(state);
+
+    if (!s)
+        return;
+    Py_CLEAR(s->tracer);
+    Py_CLEAR(s->start_new_thread);
+}
+
+static int traverse(struct rt_state *state, visitproc visit, void *arg)
+{
+    struct settrace *s = own(state);
+
+    if (s) {
+        Py_VISIT(s->tracer);
+        Py_VISIT(s->start_new_thread);
+    }
+    return 0;
+}
+
+const struct rt_tracer rt_tracer_settrace = {"PyEval_SetTrace", start, clear, traverse};
+
+#endif

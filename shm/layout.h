@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every byte of a segment.
+ *
+ * This is the only file that knows where something lies in a segment. It holds types and
+ * constants, no code. docs/segment.md tells the same story in words.
+ *
+ *   offset
+ *   0        +------------------------------+
+ *            | struct seg_header (4096)     |  identity, counters, list heads
+ *   4096     +------------------------------+
+ *            | buckets: u64[SEG_BUCKETS]    |  heads of the chains of the one intern table
+ *   266240   +------------------------------+
+ *            | arena                        |  bump-allocated, 64-byte aligned pieces:
+ *            |   the plan (rules)           |    written once by the creator, before publication
+ *            |   entries (files, contexts,  |    pushed on a bucket's chain, never removed
+ *            |     code records, decisions, |
+ *            |     packages)                |
+ *            |   chunks, chunk directories  |    hits of the static context
+ *            |   extents of hit records     |    hits of dynamic contexts
+ *            |   process rows               |    pushed on one list, never removed
+ *            +------------------------------+  header.bump
+ *            | holes                        |  the file is sparse
+ *            +------------------------------+  header.size
+ *
+ * An offset is a byte count from the start of the file; 0 means "none". There are no pointers.
+ * A piece never crosses the border of a window (SEG_WINDOW_*), so one mapping holds all of it.
+ * All integers have the byte order of the machine that wrote the segment; bitmaps are bytes:
+ * bit n % 8 of byte n / 8 stands for number n, which is coverage.py's "numbits".
+ */
+#ifndef SEG_LAYOUT_H
+#define SEG_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "atomic.h"
+
+/* Identity. A reader compares all four before it looks at anything else.
+ *
+ * SEG_VERSION says what the bytes mean. It goes up with every change that a reader of the old
+ * number would misread; there is no promise between numbers, because a segment lives as long as
+ * one run. SEG_FINGERPRINT catches a forgotten bump: it is made of the sizes below. */
+#define SEG_MAGIC UINT64_C(0x00766f636d687331) /* "1shmcov\0" on a little-endian machine */
+#define SEG_VERSION UINT32_C(1)
+#define SEG_ENDIAN UINT32_C(0x01020304)
+
+/* Windows of the mapping: the first is SEG_WINDOW bytes, each next one doubles the mapped size. */
+#define SEG_WINDOW_SHIFT 24
+#define SEG_WINDOW (UINT64_C(1) << SEG_WINDOW_SHIFT)
+#define SEG_WINDOWS 20 /* 16 MiB << 19 = 8 TiB */
+
+#define SEG_ALIGN 64
+#define SEG_BUCKETS 32768u /* power of two */
+
+/* Counters of what could not be recorded (seg_header.lost). A count is in units of its name. */
+enum seg_lost {
+    SEG_LOST_SPACE,   /* pieces that found no room: chunks, records, entries */
+    SEG_LOST_MAP,     /* windows that could not be mapped (RLIMIT_AS, out of memory) */
+    SEG_LOST_LIMIT,   /* lines, files or contexts beyond what a key can name */
+    SEG_LOST_TRACER,  /* code objects that a tracer could not arm or analyse */
+    SEG_LOST_ATTACH,  /* processes whose tracer could not start after the header was mapped */
+    SEG_LOST_KINDS
+};
+
+/* seg_header.flags, set by the creator and never changed. */
+#define SEG_FLAG_BRANCH UINT32_C(1)        /* arcs are recorded too */
+#define SEG_FLAG_TEST_FUNCTION UINT32_C(2) /* dynamic_context = test_function */
+#define SEG_FLAG_NO_ADOPT UINT32_C(4)      /* children without our variable do not join */
+
+struct seg_header {
+    /* -- identity: offsets of these never change, whatever the version -- */
+    uint64_t magic;
+    uint32_t version;
+    uint32_t endian;
+    uint64_t fingerprint;
+    uint64_t size; /* of the file, bytes; set once */
+    /* -- written by the creator before the segment has a name -- */
+    uint32_t flags;
+    uint32_t uid;
+    uint64_t plan;           /* offset of the plan, a sequence of struct seg_rule */
+    uint64_t plan_len;       /* bytes */
+    uint64_t created;        /* seconds since the epoch */
+    uint32_t supervisor_pid; /* with the two below: who waits for this run */
+    uint32_t reserved0;
+    uint64_t supervisor_start;
+    uint64_t supervisor_ns;
+    uint8_t reserved1[40];
+    /* -- words that many processes write; a cache line each -- */
+    seg_u64 bump; /* first byte not yet given out */
+    uint8_t pad0[56];
+    seg_u64 backed; /* bytes below are backed by pages: a store cannot fault */
+    uint8_t pad1[56];
+    seg_u64 processes; /* newest struct seg_process */
+    seg_u64 extents;   /* newest struct seg_extent */
+    uint8_t pad2[48];
+    seg_u32 next_id[8]; /* last dense id given out, by enum seg_kind */
+    uint8_t pad3[32];
+    seg_u64 lost[8]; /* by enum seg_lost */
+    uint8_t reserved2[4096 - 448];
+};
+_Static_assert(sizeof(struct seg_header) == 4096, "the header is one page");
+_Static_assert(offsetof(struct seg_header, size) == 24, "identity stays where it is");
+_Static_assert(offsetof(struct seg_header, bump) == 128, "shared words begin on a cache line");
+_Static_assert(offsetof(struct seg_header, processes) == 256, "a cache line each");
+_Static_assert(offsetof(struct seg_header, next_id) == 320, "a cache line each");
+_Static_assert(offsetof(struct seg_header, lost) == 384, "a cache line each");
+_Static_assert(SEG_LOST_KINDS <= 8, "room for the counters");
+
+#define SEG_BUCKETS_OFF ((uint64_t)sizeof(struct seg_header))
+#define SEG_ARENA_OFF (SEG_BUCKETS_OFF + (uint64_t)SEG_BUCKETS * 8)
+_Static_assert(SEG_ARENA_OFF == 266240, "the diagram above");
+_Static_assert(SEG_ARENA_OFF % SEG_ALIGN == 0, "the arena is aligned");
+
+/* -- the plan: what to measure, written by the supervisor, applied by runtime -- */
+
+enum seg_rule_kind {
+    SEG_RULE_SOURCE_DIR = 1, /* absolute canonical folder or file: measure what is below */
+    SEG_RULE_SOURCE_PKG,     /* module name: measure it and what is below its dots */
+    SEG_RULE_INCLUDE,        /* glob */
+    SEG_RULE_OMIT,           /* glob */
+    SEG_RULE_STDLIB_DIR,     /* absolute canonical folder of the standard library */
+    SEG_RULE_THIRD_DIR,      /* absolute canonical folder of third-party packages */
+    SEG_RULE_THIRD_SOURCE,   /* a source folder that lies in third-party code: measured even so */
+    SEG_RULE_NEVER_DIR,      /* coverage.py's own folder, ours: never measured */
+    SEG_RULE_COVER_PYLIB,    /* no text: measure the standard library too */
+    SEG_RULE_CONTEXT,        /* the static context */
+    SEG_RULE_SOURCE_PKG_THIRD, /* module name of a source package that is third-party itself */
+    SEG_RULE_KINDS
+};
+
+struct seg_rule {
+    uint32_t kind;
+    uint32_t len; /* bytes of text; the next rule begins at the next multiple of 8 */
+    /* uint8_t text[len], no terminating zero */
+};
+_Static_assert(sizeof(struct seg_rule) == 8, "rules stay 8-byte aligned");
+
+/* -- the intern table: one chain a bucket, entries are immutable but for seg_file's slots -- */
+
+enum seg_kind {
+    SEG_KIND_FILE = 1,    /* key: canonical path */
+    SEG_KIND_CONTEXT = 2, /* key: name of a dynamic context, UTF-8, without the static part */
+    SEG_KIND_CODE = 3,    /* key: struct seg_code_key and the arcs behind it */
+    SEG_KIND_DECISION = 4, /* key: co_filename \0 __file__ \0 __name__; value: seg_decision */
+    SEG_KIND_PACKAGE = 5, /* key: module name \0 folder or file of a matched source package */
+    SEG_KINDS
+};
+_Static_assert(SEG_KINDS <= 8, "room for next_id");
+
+struct seg_entry {
+    uint64_t next; /* older entry of the same bucket */
+    uint64_t hash; /* of kind and key */
+    uint32_t kind;
+    uint32_t id; /* dense within its kind, from 1; a lost race leaves a gap */
+    uint32_t key_len;
+    uint32_t value_len;
+    /* value (value_len, padded to 8), then key (key_len) */
+};
+_Static_assert(sizeof(struct seg_entry) == 32, "value follows, 8-byte aligned");
+
+/* -- hits of the static context: chunks of 512 bits, one cache line -- */
+
+#define SEG_CHUNK_SHIFT 9
+#define SEG_CHUNK_BITS (1u << SEG_CHUNK_SHIFT)
+#define SEG_CHUNK_BYTES (SEG_CHUNK_BITS / 8)
+_Static_assert(SEG_CHUNK_BYTES == SEG_ALIGN, "a chunk is a cache line");
+
+/* A growing array of chunk offsets. Slot i < 8 is inline; level k of `more` is a directory of
+ * 8 << k slots for slots 8 << k up to (16 << k) - 1. Each word goes once from 0 to an offset. */
+#define SEG_DIR_INLINE 8u
+#define SEG_DIR_LEVELS 16u
+#define SEG_DIR_SLOTS (SEG_DIR_INLINE << SEG_DIR_LEVELS)
+
+struct seg_dir {
+    seg_u64 slot[SEG_DIR_INLINE];
+    seg_u64 more[SEG_DIR_LEVELS];
+};
+_Static_assert(sizeof(struct seg_dir) == 192, "three cache lines");
+
+/* What a bit stands for. */
+enum seg_space {
+    SEG_LINES = 0, /* bit n: line n ran */
+    SEG_ARCS = 1,  /* bit n: arc n of the file was taken; SEG_KIND_CODE says which arc it is */
+    SEG_SPACES
+};
+
+/* Value of SEG_KIND_FILE. */
+struct seg_file {
+    struct seg_dir hits[SEG_SPACES];
+    seg_u32 next_arc; /* arc bits given out so far */
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct seg_file) == 392, "two directories and a counter");
+
+/* Key of SEG_KIND_CODE: the arcs of one code object, or one arc that was only seen at run time.
+ * Equal content is one record, so two processes share its bits. */
+struct seg_code_key {
+    uint32_t file; /* id */
+    uint32_t n;    /* arcs */
+    /* n times: struct seg_arc and its trail */
+};
+
+/* Value of SEG_KIND_CODE. */
+struct seg_code {
+    uint32_t first; /* bit of the first arc in SEG_ARCS of the file; the others follow */
+    uint32_t reserved;
+};
+
+enum seg_arc_kind {
+    SEG_ARC_TRAIL = 0, /* goes to the first line of the trail that is another logical line */
+    SEG_ARC_EXACT = 1, /* goes to trail[0] */
+    SEG_ARC_LINES = 2, /* goes to trail[0]; its bit is never set: taken if both lines ran */
+};
+
+/* One arc. Its trail is the physical lines from where it leads to the next branch, return or
+ * raise; a negative number -l is leaving a code object whose first line is l, and is the last. */
+struct seg_arc {
+    int32_t from;   /* physical line; negative -l: entering a code object whose first line is l */
+    uint16_t kind;  /* enum seg_arc_kind */
+    uint16_t trail; /* numbers that follow, int32_t each */
+};
+_Static_assert(sizeof(struct seg_arc) == 8, "trails stay 4-byte aligned");
+
+/* Value of SEG_KIND_DECISION. */
+struct seg_decision {
+    uint32_t file; /* id of the file entry; 0: not measured */
+    uint32_t reserved;
+    uint64_t entry; /* offset of the file entry; 0: not measured */
+};
+
+/* -- hits of dynamic contexts: records in append-only extents -- */
+
+#define SEG_RECORD_SHIFT 7
+#define SEG_RECORD_BITS (1u << SEG_RECORD_SHIFT)
+#define SEG_RECORD_BYTES (SEG_RECORD_BITS / 8)
+
+/* A key of 64 bits: context 22, space 1, file 20, record number within the file 21. Never 0,
+ * because the ids begin at 1. A key may own several records; readers unite them. */
+#define SEG_KEY_CHUNK_BITS 21
+#define SEG_KEY_FILE_BITS 20
+#define SEG_KEY_SPACE_BITS 1
+#define SEG_KEY_CONTEXT_BITS 22
+_Static_assert(SEG_KEY_CHUNK_BITS + SEG_KEY_FILE_BITS + SEG_KEY_SPACE_BITS +
+                       SEG_KEY_CONTEXT_BITS == 64, "a key is a word");
+
+struct seg_record {
+    seg_u64 key; /* 0: free */
+    seg_u8 bits[SEG_RECORD_BYTES];
+};
+_Static_assert(sizeof(struct seg_record) == 24, "key and 128 bits");
+
+#define SEG_EXTENT_MIN 256u
+#define SEG_EXTENT_MAX 16384u
+
+struct seg_extent {
+    uint64_t next; /* older extent */
+    uint32_t n;    /* records that fit */
+    uint32_t reserved;
+    /* struct seg_record[n] */
+};
+_Static_assert(sizeof(struct seg_extent) == 16, "records follow, 8-byte aligned");
+_Static_assert(sizeof(struct seg_extent) + 10 * sizeof(struct seg_record) == SEG_EXTENT_MIN,
+               "the smallest extent holds ten records");
+
+/* -- processes -- */
+
+enum seg_process_state {
+    SEG_PROCESS_ATTACHED = 1, /* measures, or died without a word */
+    SEG_PROCESS_DONE = 2,     /* its interpreter ended */
+    SEG_PROCESS_EXEC = 3,     /* became another program */
+};
+
+struct seg_process {
+    uint64_t next;  /* older row */
+    uint64_t start; /* start time, clock ticks since boot (field 22 of /proc/PID/stat) */
+    uint64_t ns;    /* inode of the pid namespace; 0 unknown */
+    uint32_t pid;   /* as the process itself sees it */
+    uint32_t parent;
+    uint32_t interpreter; /* PY_VERSION_HEX of the interpreter that attached */
+    seg_u32 state;        /* enum seg_process_state */
+    uint32_t forked;      /* 1: a fork of an attached process, 0: attached while starting */
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct seg_process) == 48, "fits a cache line");
+
+#define SEG_FINGERPRINT                                                                     \
+    ((uint64_t)sizeof(struct seg_header) ^ (uint64_t)sizeof(struct seg_file) << 12 ^        \
+     (uint64_t)sizeof(struct seg_record) << 24 ^ (uint64_t)sizeof(struct seg_process) << 32 ^ \
+     (uint64_t)SEG_CHUNK_SHIFT << 40 ^ (uint64_t)SEG_RECORD_SHIFT << 44 ^                    \
+     (uint64_t)SEG_BUCKETS << 48)
+
+#endif

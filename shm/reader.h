@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The reader's side of a segment: a private copy of it, and walks over the copy.
+ *
+ * The copy is made with pread, so a segment that shrinks is an error and not a SIGBUS, and no field
+ * is read twice. It may be made at any time, also while processes write: the table is read before
+ * the arena, so whatever can be reached in the copy was complete when its bytes were read (an entry
+ * is published after it is complete, and is never changed but for bits and slots, which only ever
+ * go from 0 to something). Every offset and length is checked; damaged parts are skipped and
+ * counted in seg_copy.damaged, so that salvage keeps what validates.
+ */
+#ifndef SEG_READER_H
+#define SEG_READER_H
+
+#include "layout.h"
+#include "segment.h" /* enum seg_status, seg_strstatus */
+
+struct seg_copy {
+    uint8_t *bytes; /* the first `len` bytes of the segment */
+    uint64_t len;
+    uint64_t damaged; /* parts that did not validate and were skipped */
+    uint64_t file_size; /* of the segment, as the file system says */
+    uint64_t allocated; /* bytes that the file system holds for it */
+};
+
+/* Copies the segment behind fd (any position; it is not moved). SEG_ERR_FOREIGN, SEG_ERR_VERSION
+ * and SEG_ERR_DAMAGED as in seg_attach. Who may read is the caller's business: seg_open_checked. */
+int seg_copy_read(int fd, struct seg_copy *out);
+void seg_copy_free(struct seg_copy *copy);
+
+/* Opens path for reading with the access checks of seg_attach; *fd on success. */
+int seg_open_checked(const char *path, int *fd);
+
+const struct seg_header *seg_copy_header(const struct seg_copy *copy);
+const struct seg_rule *seg_copy_rules(const struct seg_copy *copy, size_t *len);
+
+/* Walk over all valid entries of one kind, newest first within a bucket. Start with cursor zeroed;
+ * NULL at the end. A chain that loops or leaves the copy ends there and counts as damaged. */
+struct seg_cursor {
+    uint64_t bucket, offset, steps;
+};
+const struct seg_entry *seg_copy_next(struct seg_copy *copy, enum seg_kind kind,
+                                      struct seg_cursor *cursor);
+
+/* Calls fn for each non-empty chunk of the file's static hits in one space, in rising order. */
+typedef int seg_chunk_fn(void *arg, uint32_t chunk, const uint8_t bits[SEG_CHUNK_BYTES]);
+int seg_copy_chunks(struct seg_copy *copy, const struct seg_entry *file, enum seg_space space,
+                    seg_chunk_fn *fn, void *arg);
+
+/* Calls fn for each claimed, non-empty record of dynamic contexts, in no order. */
+struct seg_hit {
+    uint32_t context, file, number; /* ids; `number` counts SEG_RECORD_BITS bits */
+    enum seg_space space;
+    const uint8_t *bits; /* SEG_RECORD_BYTES */
+};
+typedef int seg_record_fn(void *arg, const struct seg_hit *hit);
+int seg_copy_records(struct seg_copy *copy, seg_record_fn *fn, void *arg);
+
+/* Calls fn for each arc of a SEG_KIND_CODE entry with its bit. Checks the lengths. */
+typedef int seg_arc_fn(void *arg, uint32_t bit, const struct seg_arc *arc, const int32_t *trail);
+int seg_copy_arcs(struct seg_copy *copy, const struct seg_entry *code, seg_arc_fn *fn, void *arg);
+
+/* Walk over the process rows, newest first; *offset zero at the start; NULL at the end. */
+const struct seg_process *seg_copy_process(struct seg_copy *copy, uint64_t *offset, uint64_t *steps);
+
+#endif
