@@ -13,6 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import corpus_compare
 import corpus_support as corpus
 
 
@@ -30,7 +31,9 @@ def main() -> int:
     for path in paths:
         for mode in options.modes or corpus.MODES:
             try:
-                text = corpus.compare_program(path, branch=mode == "branch", raw=options.raw)
+                text = corpus_compare.compare_program(
+                    path, branch=mode == "branch", raw=options.raw
+                )
             except RuntimeError as error:
                 text = str(error)
             if text:

@@ -17,6 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import corpus_support as corpus
+from corpus_compare import differences
 
 pytestmark = pytest.mark.xdist_group("corpus")
 
@@ -30,16 +31,38 @@ class Difference:
     modes: tuple[str, ...] = corpus.MODES
 
 
+ALL_VERSIONS = tuple((3, minor) for minor in range(11, 16))
+
 # {file, relative to the corpus: why}
-KNOWN_DIFFERENCES: dict[str, Difference] = {}
+KNOWN_DIFFERENCES: dict[str, Difference] = {
+    "exit_atexit.py": Difference(
+        "`coverage run` stops measuring when the program's last line has run, before the functions "
+        "that it registered with atexit; shmcov measures until the process ends",
+        ALL_VERSIONS,
+    ),
+}
 
 
 def known_difference(name: str, mode: str) -> Difference | None:
-    """The difference that is expected here, if any."""
+    """Look up the difference that is expected here."""
     known = KNOWN_DIFFERENCES.get(name)
     if known and sys.version_info[:2] in known.versions and mode in known.modes:
         return known
     return None
+
+
+def totals_without_known(outcome: corpus.Outcome, mode: str) -> dict[str, int]:
+    """Take the files that are known to differ out of the report's totals."""
+    known = [
+        outcome.files[name]["summary"]
+        for name in KNOWN_DIFFERENCES
+        if known_difference(name, mode) and name in outcome.files
+    ]
+    return {
+        key: total - sum(summary[key] for summary in known)
+        for key, total in outcome.report["totals"].items()
+        if isinstance(total, int)
+    }
 
 
 Measured = Callable[[str], tuple[corpus.Outcome, corpus.Outcome]]
@@ -73,7 +96,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Conf
 def test_report_is_ctraces(name: str, mode: str, measured: Measured) -> None:
     """Lines, exclusions, branches, and what is summed up per function and class."""
     expected, actual = measured(mode)
-    found = corpus.differences(name, expected.files.get(name), actual.files.get(name))
+    found = differences(name, expected.files.get(name), actual.files.get(name))
     known = known_difference(name, mode)
     if known:
         assert found, f"{name} agrees with ctrace: take it off KNOWN_DIFFERENCES"
@@ -88,17 +111,15 @@ def test_same_files_are_measured(mode: str, measured: Measured) -> None:
     expected, actual = measured(mode)
     assert sorted(actual.files) == sorted(expected.files)
     for name in expected.files.keys() - set(corpus.measured_files()):
-        found = corpus.differences(name, expected.files[name], actual.files[name])
+        found = differences(name, expected.files[name], actual.files[name])
         assert not found, found
 
 
 @pytest.mark.parametrize("mode", corpus.MODES)
 def test_totals_are_ctraces(mode: str, measured: Measured) -> None:
-    """The totals of the whole corpus agree, unless a known difference is in them."""
+    """The totals of the whole corpus agree, but for the files that are known to differ."""
     expected, actual = measured(mode)
-    if any(known_difference(name, mode) for name in KNOWN_DIFFERENCES):
-        pytest.skip("a known difference is in the totals")
-    assert actual.report["totals"] == expected.report["totals"]
+    assert totals_without_known(actual, mode) == totals_without_known(expected, mode)
 
 
 @pytest.mark.parametrize("mode", corpus.MODES)
@@ -115,7 +136,10 @@ def test_each_program_leaves_something(mode: str, measured: Measured) -> None:
     for program in corpus.programs():
         name = program.name if program.path.is_file() else f"{program.name}/__main__.py"
         assert name in expected.files, f"{name} is not in the reference"
-        assert expected.files[name]["executed_lines"], f"{name} ran no line"
+        found = expected.files[name]
+        assert found["executed_lines"] or not found["summary"]["num_statements"], (
+            f"{name} ran no line"
+        )
 
 
 def test_known_differences_are_in_the_corpus() -> None:
@@ -128,7 +152,7 @@ def test_a_difference_is_shown() -> None:
     base = {"missing_lines": [3], "excluded_lines": [], "missing_branches": [[1, 3]]}
     expected = base | {"executed_lines": [1, 2], "executed_branches": [[1, 2]]}
     actual = base | {"executed_lines": [1], "missing_lines": [2, 3], "executed_branches": []}
-    found = corpus.differences("nothing.py", expected, actual)
+    found = differences("nothing.py", expected, actual)
     assert ">    2 run    miss" in found
     assert "only ctrace has executed branch 1 -> 2" in found
-    assert corpus.differences("nothing.py", expected, dict(expected)) == ""
+    assert differences("nothing.py", expected, dict(expected)) == ""

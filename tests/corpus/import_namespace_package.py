@@ -1,0 +1,3 @@
+import lib.namespace.part
+
+print(lib.namespace.part.f(0))

@@ -1,0 +1,3 @@
+from lib.package import *
+
+print(one(), two())

@@ -1,0 +1,5 @@
+def f(n):
+    for i in range(n):
+        if i == 1:
+            return i
+    return None

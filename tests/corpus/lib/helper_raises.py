@@ -1,0 +1,3 @@
+X = 1
+raise ImportError("on purpose")
+Y = 2

@@ -1,0 +1,9 @@
+__all__ = ["two"]
+
+
+def two():
+    return _hidden()
+
+
+def _hidden():
+    return 2

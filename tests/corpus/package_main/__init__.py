@@ -1,0 +1,3 @@
+"""Run as `python -m package_main`."""
+
+name = __name__

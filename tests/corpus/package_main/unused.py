@@ -1,0 +1,1 @@
+def unused(): return 1

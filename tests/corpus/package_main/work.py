@@ -1,0 +1,4 @@
+def work(n):
+    if n > 1:
+        return "arguments"
+    return "none"

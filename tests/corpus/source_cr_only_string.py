@@ -1,0 +1,8 @@
+x = 'a'
+if x:
+    y = """one
+
+"""
+else:
+    y = 'never'
+print(len(y))

@@ -1,0 +1,2 @@
+# Nothing but this comment,
+# and this one.
