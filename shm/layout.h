@@ -125,7 +125,8 @@ enum seg_rule_kind {
     SEG_RULE_NEVER_DIR,      /* coverage.py's own folder, ours: never measured */
     SEG_RULE_COVER_PYLIB,    /* no text: measure the standard library too */
     SEG_RULE_CONTEXT,        /* the static context */
-    SEG_RULE_SOURCE_PKG_THIRD, /* module name of a source package that is third-party itself */
+    SEG_RULE_SOURCE_PKG_THIRD, /* module name: measured even in third-party folders */
+    SEG_RULE_VENV_THIRD, /* no text: sys.path entries in virtual environments are third-party */
     SEG_RULE_KINDS
 };
 

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Resolves paths one component at a time, and remembers folders.
+ *
+ * A folder is remembered under the text that named it, and only if the text is absolute and all of
+ * it exists: anything else may mean something else later.
+ */
+#include "canon.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LINKS_MAX 64
+#define SLOTS 4096u /* power of two */
+#define PROBES 16u
+
+struct folder {
+    uint64_t hash;
+    size_t raw_len, len;
+    atomic_uchar venv; /* enum venv; racing threads find the same */
+    char text[];       /* the name as written, \0, the canonical name, \0 */
+};
+
+enum venv { VENV_UNKNOWN, VENV_NO, VENV_YES };
+
+struct rt_folders {
+    _Atomic(struct folder *) slot[SLOTS];
+};
+
+struct rt_folders *rt_folders_new(void)
+{
+    return calloc(1, sizeof(struct rt_folders));
+}
+
+void rt_folders_free(struct rt_folders *folders)
+{
+    if (!folders)
+        return;
+    for (unsigned i = 0; i < SLOTS; i++)
+        free(atomic_load_explicit(&folders->slot[i], memory_order_relaxed)); /* the last user */
+    free(folders);
+}
+
+static uint64_t hash_of(const char *text, size_t len)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
+    return hash ^ hash >> 32;
+}
+
+static struct folder *find(struct rt_folders *folders, uint64_t hash, const char *raw, size_t len)
+{
+    for (unsigned i = 0; i < PROBES; i++) {
+        struct folder *folder = atomic_load_explicit(&folders->slot[(hash + i) % SLOTS],
+                                                     memory_order_acquire); /* keep()'s release */
+
+        if (!folder)
+            return NULL;
+        if (folder->hash == hash && folder->raw_len == len && !memcmp(folder->text, raw, len))
+            return folder;
+    }
+    return NULL;
+}
+
+static struct folder *keep(struct rt_folders *folders, uint64_t hash, const char *raw,
+                           size_t raw_len, const char *canonical, size_t len)
+{
+    struct folder *folder = malloc(sizeof *folder + raw_len + len + 2);
+
+    if (!folder)
+        return NULL;
+    folder->hash = hash;
+    folder->raw_len = raw_len;
+    folder->len = len;
+    atomic_init(&folder->venv, VENV_UNKNOWN);
+    memcpy(folder->text, raw, raw_len);
+    folder->text[raw_len] = 0;
+    memcpy(folder->text + raw_len + 1, canonical, len);
+    folder->text[raw_len + 1 + len] = 0;
+    for (unsigned i = 0; i < PROBES; i++) {
+        struct folder *expected = NULL;
+
+        /* Release: the entry is complete (find()'s acquire). A double by a race is harmless. */
+        if (atomic_compare_exchange_strong_explicit(&folders->slot[(hash + i) % SLOTS], &expected,
+                                                    folder, memory_order_release,
+                                                    memory_order_relaxed))
+            return folder;
+    }
+    free(folder);
+    return NULL;
+}
+
+/* -- resolving -- */
+
+struct walk {
+    char *out; /* "/a/b", or "" for the root */
+    size_t len, size;
+    bool exists; /* all that was walked */
+};
+
+/* Walks on from where `walk` stands. */
+static int follow(struct walk *walk, const char *path, size_t path_len)
+{
+    char rest[2 * PATH_MAX], link[PATH_MAX];
+    const char *at = rest;
+    unsigned links = 0;
+
+    if (path_len >= sizeof rest)
+        return -1;
+    memcpy(rest, path, path_len);
+    rest[path_len] = 0;
+    while (*at) {
+        const char *name = at;
+        size_t n = strcspn(at, "/"), left, end = walk->len + 1 + n;
+        ssize_t got;
+
+        at += n + (at[n] == '/');
+        if (!n || (n == 1 && name[0] == '.'))
+            continue;
+        if (n == 2 && name[0] == '.' && name[1] == '.') {
+            while (walk->len && walk->out[--walk->len] != '/')
+                ;
+            walk->out[walk->len] = 0;
+            continue;
+        }
+        if (end >= walk->size)
+            return -1;
+        walk->out[walk->len] = '/';
+        memcpy(walk->out + walk->len + 1, name, n);
+        walk->out[end] = 0;
+        got = readlink(walk->out, link, sizeof link);
+        if (got <= 0 || (size_t)got == sizeof link || ++links > LINKS_MAX) {
+            walk->exists = walk->exists && got < 0 && errno == EINVAL; /* no link */
+            walk->len = end;
+            continue;
+        }
+        left = strlen(at);
+        if ((size_t)got + 1 + left >= sizeof rest)
+            return -1;
+        memmove(rest + got + 1, at, left + 1);
+        memcpy(rest, link, (size_t)got);
+        rest[got] = '/';
+        at = rest;
+        if (link[0] == '/')
+            walk->len = 0;
+        walk->out[walk->len] = 0;
+    }
+    return 0;
+}
+
+static int follow_folder(struct rt_folders *folders, struct walk *walk, const char *path,
+                         size_t len)
+{
+    uint64_t hash = hash_of(path, len);
+    const struct folder *known = find(folders, hash, path, len);
+
+    if (known) {
+        if (known->len >= walk->size)
+            return -1;
+        memcpy(walk->out, known->text + known->raw_len + 1, known->len + 1);
+        walk->len = known->len;
+        return 0;
+    }
+    if (follow(walk, path, len))
+        return -1;
+    if (walk->exists)
+        keep(folders, hash, path, len, walk->out, walk->len);
+    return 0;
+}
+
+int rt_canonical(struct rt_folders *folders, const char *path, char *out, size_t size)
+{
+    struct walk walk = {.out = out, .size = size, .exists = true};
+    const char *slash = strrchr(path, '/');
+    int status;
+
+    if (size < 2)
+        return -1;
+    out[0] = 0;
+    if (path[0] == '/') {
+        status = follow_folder(folders, &walk, path, (size_t)(slash - path));
+        path = slash;
+    } else {
+        /* The kernel's answer is canonical; but for the root it ends without a slash. */
+        status = getcwd(out, size) ? 0 : -1;
+        walk.len = status || !out[1] ? 0 : strlen(out);
+    }
+    if (status || follow(&walk, path, strlen(path)))
+        return -1;
+    if (!walk.len) {
+        out[0] = '/';
+        out[1] = 0;
+    }
+    return 0;
+}
+
+/* -- virtual environments -- */
+
+/* os.path.dirname, in place. */
+static size_t dirname_len(const char *path, size_t len)
+{
+    size_t head;
+
+    while (len && path[len - 1] != '/')
+        len--;
+    for (head = len; head && path[head - 1] == '/'; head--)
+        ;
+    return head ? head : len;
+}
+
+/* Looks above the folder as it is written, like coverage.py, and not above what it resolves to. */
+static bool below_venv(const char *path)
+{
+    static const char file[] = "/pyvenv.cfg";
+    char name[PATH_MAX + sizeof file];
+    size_t len = strlen(path), up;
+    struct stat st;
+
+    if (len >= PATH_MAX || stat(path, &st))
+        return false;
+    for (;;) {
+        len = dirname_len(path, len);
+        up = dirname_len(path, len);
+        if (up == len)
+            return false;
+        memcpy(name, path, len);
+        memcpy(name + len, file, sizeof file);
+        if (!stat(name, &st))
+            return true;
+    }
+}
+
+bool rt_folder_in_venv(struct rt_folders *folders, const char *path, char *out, size_t size)
+{
+    size_t len = strlen(path);
+    struct folder *known = NULL;
+    unsigned char venv = VENV_UNKNOWN;
+
+    if (!len)
+        return false;
+    if (path[0] == '/') {
+        struct walk walk = {.out = out, .size = size, .exists = true};
+
+        out[0] = 0;
+        if (follow_folder(folders, &walk, path, len))
+            return false;
+        known = find(folders, hash_of(path, len), path, len);
+    }
+    if (known)
+        venv = atomic_load_explicit(&known->venv, memory_order_relaxed); /* stands for itself */
+    if (venv == VENV_UNKNOWN)
+        venv = below_venv(path) ? VENV_YES : VENV_NO;
+    if (known)
+        atomic_store_explicit(&known->venv, venv, memory_order_relaxed);
+    return venv == VENV_YES && !rt_canonical(folders, path, out, size);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * coverage.py's file patterns: the language of its files.py, globs_to_regex(), on UTF-8 bytes.
+ *
+ *   ** /  or a leading * /   any folders, or none    (written here without the space)
+ *   a trailing / *           anything below
+ *   *  ?  [a-f]              within one name; a class is Python's `re` class: [^x] negates, [!x]
+ * not / and \                  each matches either
+ *
+ * A pattern without a slash matches a name anywhere in the tree; any other one has to match the
+ * whole path. ***, x**, **x, a lone bracket and a class that `re` refuses are errors. coverage.py
+ * ignores case on Windows alone, so case always counts here.
+ *
+ * Matching simulates the pattern's automaton, in time (length of path × states alive), without
+ * recursion or allocation: no pattern can make it slow.
+ */
+#ifndef RT_GLOB_H
+#define RT_GLOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rt_glob;
+
+/* 0, or -1: the pattern is an error in coverage.py too, is absurdly long, or memory is short. */
+int rt_glob_compile(const char *pattern, size_t len, struct rt_glob **out);
+void rt_glob_free(struct rt_glob *glob);
+
+bool rt_glob_match(const struct rt_glob *glob, const char *path);
+
+/* Takes the next character off *text, which must not be empty. A byte that is not UTF-8 becomes
+ * 0xDC00 + byte, which is what Python's surrogateescape makes of it. */
+uint32_t rt_utf8_next(const char **text, const char *end);
+
+#define RT_UTF8_BAD(c) ((c) >= 0xD800 && (c) <= 0xDFFF)
+
+#endif

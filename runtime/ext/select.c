@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loads the rules of a segment, and applies them in coverage.py's order.
+ *
+ * Each function here says which one of inorout.py it follows; where the two differ, that is the
+ * bug, but for names longer than PATH_MAX, which are never measured.
+ */
+#include "select.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "canon.h"
+#include "glob.h"
+
+struct text {
+    const char *s; /* ends with \0 */
+    size_t len;
+};
+
+struct rt_rules {
+    struct rt_folders *folders;
+    struct text *texts; /* of all kinds, kind after kind */
+    char *bytes;
+    uint32_t first[SEG_RULE_KINDS + 1]; /* index of the kind's first text */
+    struct rt_glob **globs;             /* by text; NULL where it is none */
+};
+
+/* What a decision is about. */
+struct subject {
+    const struct rt_rules *rules;
+    const char *path;
+    struct text module; /* s is NULL: unknown */
+    rt_sys_path_fn *sys_path;
+    void *arg;
+};
+
+static bool has(const struct rt_rules *rules, enum seg_rule_kind kind)
+{
+    return rules->first[kind] != rules->first[kind + 1];
+}
+
+/* -- loading -- */
+
+/* Calls for each rule; its text is not terminated. False: the bytes are no rules. */
+static bool next_rule(const uint8_t **at, const uint8_t *end, struct seg_rule *rule,
+                      const char **text)
+{
+    size_t left = (size_t)(end - *at), padded;
+
+    if (left < sizeof *rule)
+        return false;
+    memcpy(rule, *at, sizeof *rule);
+    left -= sizeof *rule;
+    padded = ((size_t)rule->len + 7) & ~(size_t)7;
+    if (rule->len > left || rule->kind == 0 || rule->kind >= SEG_RULE_KINDS)
+        return false;
+    *text = (const char *)*at + sizeof *rule;
+    if (memchr(*text, 0, rule->len))
+        return false;
+    *at += sizeof *rule + (padded <= left ? padded : left);
+    return true;
+}
+
+static int count_rules(const uint8_t *at, const uint8_t *end, uint32_t *first)
+{
+    struct seg_rule rule;
+    const char *text;
+
+    while (at < end) {
+        if (!next_rule(&at, end, &rule, &text))
+            return -1;
+        first[rule.kind + 1]++;
+    }
+    for (unsigned kind = 1; kind <= SEG_RULE_KINDS; kind++)
+        first[kind] += first[kind - 1];
+    return 0;
+}
+
+static int fill(struct rt_rules *rules, const uint8_t *at, const uint8_t *end)
+{
+    uint32_t next[SEG_RULE_KINDS];
+    char *to = rules->bytes;
+    struct seg_rule rule;
+    const char *text;
+
+    memcpy(next, rules->first, sizeof next);
+    while (at < end && next_rule(&at, end, &rule, &text)) {
+        uint32_t i = next[rule.kind]++;
+
+        memcpy(to, text, rule.len);
+        to[rule.len] = 0;
+        rules->texts[i] = (struct text){to, rule.len};
+        if ((rule.kind == SEG_RULE_INCLUDE || rule.kind == SEG_RULE_OMIT) &&
+            rt_glob_compile(to, rule.len, &rules->globs[i]))
+            return -1;
+        to += rule.len + 1;
+    }
+    return 0;
+}
+
+int rt_rules_load(const struct seg_rule *rule, size_t len, struct rt_rules **out)
+{
+    const uint8_t *at = (const uint8_t *)rule, *end = at ? at + len : at;
+    struct rt_rules *rules = calloc(1, sizeof *rules);
+    size_t n;
+
+    *out = NULL;
+    if (!rules)
+        return -1;
+    if (count_rules(at, end, rules->first))
+        goto fail;
+    n = rules->first[SEG_RULE_KINDS];
+    rules->texts = calloc(n + 1, sizeof *rules->texts);
+    rules->globs = calloc(n + 1, sizeof *rules->globs);
+    rules->bytes = malloc(len + 1); /* a rule's header is longer than the zero it becomes */
+    rules->folders = rt_folders_new();
+    if (!rules->texts || !rules->globs || !rules->bytes || !rules->folders || fill(rules, at, end))
+        goto fail;
+    *out = rules;
+    return 0;
+fail:
+    rt_rules_free(rules);
+    return -1;
+}
+
+void rt_rules_free(struct rt_rules *rules)
+{
+    if (!rules)
+        return;
+    for (uint32_t i = 0; rules->globs && i < rules->first[SEG_RULE_KINDS]; i++)
+        rt_glob_free(rules->globs[i]);
+    rt_folders_free(rules->folders);
+    free(rules->globs);
+    free(rules->texts);
+    free(rules->bytes);
+    free(rules);
+}
+
+/* -- matchers -- */
+
+/* TreeMatcher: the path itself, or below it. */
+static bool under(const char *path, const char *root, size_t len)
+{
+    return !strncmp(path, root, len) && (!path[len] || path[len] == '/');
+}
+
+static bool in_tree(const struct rt_rules *rules, enum seg_rule_kind kind, const char *path)
+{
+    for (uint32_t i = rules->first[kind]; i < rules->first[kind + 1]; i++)
+        if (under(path, rules->texts[i].s, rules->texts[i].len))
+            return true;
+    return false;
+}
+
+/* GlobMatcher */
+static bool in_globs(const struct rt_rules *rules, enum seg_rule_kind kind, const char *path)
+{
+    for (uint32_t i = rules->first[kind]; i < rules->first[kind + 1]; i++)
+        if (rt_glob_match(rules->globs[i], path))
+            return true;
+    return false;
+}
+
+/* ModuleMatcher: the module itself, or below its dot. */
+static const char *in_modules(const struct rt_rules *rules, enum seg_rule_kind kind,
+                              struct text module)
+{
+    if (!module.len)
+        return NULL;
+    for (uint32_t i = rules->first[kind]; i < rules->first[kind + 1]; i++) {
+        const struct text *package = &rules->texts[i];
+
+        if (module.len >= package->len && !memcmp(module.s, package->s, package->len) &&
+            (module.len == package->len || module.s[package->len] == '.'))
+            return package->s;
+    }
+    return NULL;
+}
+
+const char *rt_rules_package(const struct rt_rules *rules, const char *module)
+{
+    return in_modules(rules, SEG_RULE_SOURCE_PKG, (struct text){module, strlen(module)});
+}
+
+/* -- third-party code: _add_third_party_paths, set_matchers_depending_on_syspath -- */
+
+/* The part of third_paths that the supervisor cannot know: entries that a process added to its
+ * sys.path and that lie in a virtual environment. */
+static bool in_sys_path_venv(const struct subject *subject, const char *path)
+{
+    char entry[PATH_MAX], canonical[PATH_MAX];
+
+    if (!has(subject->rules, SEG_RULE_VENV_THIRD) || !subject->sys_path)
+        return false;
+    for (unsigned i = 0; subject->sys_path(subject->arg, i, entry, sizeof entry); i++)
+        if (rt_folder_in_venv(subject->rules->folders, entry, canonical, sizeof canonical) &&
+            under(path, canonical, strlen(canonical)))
+            return true;
+    return false;
+}
+
+static bool third_party(const struct subject *subject, const char *path)
+{
+    return in_tree(subject->rules, SEG_RULE_THIRD_DIR, path) || in_sys_path_venv(subject, path);
+}
+
+static bool source_in_third(const struct subject *subject)
+{
+    const struct rt_rules *rules = subject->rules;
+
+    if (in_tree(rules, SEG_RULE_THIRD_SOURCE, subject->path) ||
+        in_modules(rules, SEG_RULE_SOURCE_PKG_THIRD, subject->module))
+        return true;
+    for (uint32_t i = rules->first[SEG_RULE_SOURCE_DIR]; i < rules->first[SEG_RULE_SOURCE_DIR + 1];
+         i++) {
+        const struct text *folder = &rules->texts[i];
+
+        if (under(subject->path, folder->s, folder->len) && third_party(subject, folder->s))
+            return true;
+    }
+    return false;
+}
+
+/* -- the decision: check_include_omit_etc -- */
+
+static bool encodable(const char *path)
+{
+    const char *end = path + strlen(path);
+
+    while (path < end)
+        if (RT_UTF8_BAD(rt_utf8_next(&path, end)))
+            return false;
+    return true;
+}
+
+static bool measured(const struct subject *subject)
+{
+    const struct rt_rules *rules = subject->rules;
+    const char *path = subject->path;
+
+    if (!encodable(path))
+        return false;
+    if (has(rules, SEG_RULE_SOURCE_DIR) || has(rules, SEG_RULE_SOURCE_PKG)) {
+        if (!in_modules(rules, SEG_RULE_SOURCE_PKG, subject->module) &&
+            !in_tree(rules, SEG_RULE_SOURCE_DIR, path))
+            return false;
+        if (third_party(subject, path) && !source_in_third(subject))
+            return false;
+    } else if (has(rules, SEG_RULE_INCLUDE)) {
+        if (!in_globs(rules, SEG_RULE_INCLUDE, path))
+            return false;
+    } else {
+        if (in_tree(rules, SEG_RULE_NEVER_DIR, path) || third_party(subject, path))
+            return false;
+        if (!has(rules, SEG_RULE_COVER_PYLIB) && in_tree(rules, SEG_RULE_STDLIB_DIR, path))
+            return false;
+    }
+    return !in_globs(rules, SEG_RULE_OMIT, path);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static bool ends_with(const char *s, size_t len, const char *suffix)
+{
+    size_t n = strlen(suffix);
+
+    return len >= n && !memcmp(s + len - n, suffix, n);
+}
+
+/* name_for_module: what is left of it once the caller has looked at __name__ and __spec__. */
+static struct text module_of(const char *canonical, const char *module)
+{
+    static const char *const suffixes[] = {".pyc", ".py", ".so"};
+    const char *base = base_name(canonical);
+    size_t len = strlen(base);
+
+    if (module && strcmp(module, "__main__"))
+        return (struct text){module, strlen(module)};
+    for (unsigned i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+        if (ends_with(base, len, suffixes[i]))
+            return (struct text){base, len - strlen(suffixes[i])};
+    return (struct text){module, module ? strlen(module) : 0};
+}
+
+int rt_rules_match(const struct rt_rules *rules, const char *canonical, const char *module)
+{
+    struct subject subject = {rules, canonical, module_of(canonical, module), NULL, NULL};
+
+    return measured(&subject);
+}
+
+/* -- from a code object to a canonical path: should_trace, canonical_filename -- */
+
+static bool exists(const char *path)
+{
+    struct stat st;
+
+    return !stat(path, &st);
+}
+
+/* Where a relative name lies: in the current folder or one of sys.path. */
+static bool find_relative(const char *name, rt_sys_path_fn *path, void *arg, char *found,
+                          size_t size)
+{
+    size_t name_len = strlen(name);
+
+    if (exists(name) || !path)
+        return false;
+    for (unsigned i = 0; path(arg, i, found, size); i++) {
+        size_t len = strlen(found);
+        bool slash = len && found[len - 1] != '/';
+
+        if (!len || len + slash + name_len >= size)
+            continue;
+        if (slash)
+            found[len++] = '/';
+        memcpy(found + len, name, name_len + 1);
+        if (exists(found))
+            return true;
+    }
+    return false;
+}
+
+/* source_for_file: the .py of a .pyc. False: too long. */
+static bool source_of(const char *file, char *source, size_t size)
+{
+    size_t len = strlen(file);
+
+    if (ends_with(file, len, ".pyc") || ends_with(file, len, ".pyo"))
+        len--;
+    if (len >= size)
+        return false;
+    memcpy(source, file, len);
+    source[len] = 0;
+    return true;
+}
+
+int rt_rules_decide(const struct rt_rules *rules, const char *co_filename, const char *dunder_file,
+                    const char *module, rt_sys_path_fn *path, void *arg, char *canonical,
+                    size_t size)
+{
+    struct subject subject = {rules, canonical, {NULL, 0}, path, arg};
+    char source[PATH_MAX], found[PATH_MAX];
+    const char *name = co_filename;
+
+    canonical[0] = 0;
+    if (co_filename[0] == '<')
+        return 0;
+    if (dunder_file && dunder_file[0] && source_of(dunder_file, source, sizeof source) &&
+        (!co_filename[0] || !strcmp(base_name(co_filename), base_name(source))))
+        name = source;
+    if (!name[0] || name[0] == '<' || !strncmp(name, "memory:", 7))
+        return 0;
+    if (name[0] != '/' && find_relative(name, path, arg, found, sizeof found))
+        name = found;
+    if (rt_canonical(rules->folders, name, canonical, size)) {
+        canonical[0] = 0;
+        return 0;
+    }
+    subject.module = module_of(canonical, module);
+    return measured(&subject);
+}

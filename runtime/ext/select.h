@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which files are measured: coverage.py's should_trace (inorout.py), on the rules of a segment.
+ *
+ * This file and its two helpers (glob, canon) are plain C: they know neither Python nor segments,
+ * only struct seg_rule. docs/selection.md tells the rules in words.
+ *
+ * Text goes in and comes out as Python's file system encoding gives it (PyUnicode_EncodeFSDefault).
+ *
+ * Guarantees: after rt_rules_load the rules are constant; any number of threads may ask at once, in
+ * a forked child too. Nothing is allocated for a decision, except that a folder seen for the first
+ * time is remembered.
+ */
+#ifndef RT_SELECT_H
+#define RT_SELECT_H
+
+#include <stddef.h>
+
+#include "layout.h"
+
+struct rt_rules;
+
+/* Entry `i` of sys.path into buf: 1, or 0 behind the last. An entry that is no string or does not
+ * fit is the empty string. */
+typedef int rt_sys_path_fn(void *arg, unsigned i, char *buf, size_t size);
+
+/* Reads `len` bytes of rules, which may go away afterwards. 0, or -1: damaged, a pattern that is an
+ * error, or no memory. */
+int rt_rules_load(const struct seg_rule *rules, size_t len, struct rt_rules **out);
+void rt_rules_free(struct rt_rules *rules);
+
+/* The decision for a canonical path. `module` is the frame's __name__, for a __main__ that
+ * `python -m` started its __spec__.name, NULL if that is no string; "__main__" and NULL are
+ * replaced by what the file name says, as coverage.py does. 1: measured. */
+int rt_rules_match(const struct rt_rules *rules, const char *canonical, const char *module);
+
+/* The decision for a code object: its co_filename, and from the globals of its frame str(__file__)
+ * (NULL: none) and the module as above. `path` (may be NULL) is asked for relative names and for
+ * virtual environments. 1: measured. Where a canonical name was reached it is written in either
+ * case, else canonical is "". The answer for a relative name depends on the current folder and
+ * sys.path, so it holds for this process only. */
+int rt_rules_decide(const struct rt_rules *rules, const char *co_filename, const char *dunder_file,
+                    const char *module, rt_sys_path_fn *path, void *arg, char *canonical,
+                    size_t size);
+
+/* The source package that this module name belongs to, or NULL. */
+const char *rt_rules_package(const struct rt_rules *rules, const char *module);
+
+#endif
