@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What to measure: coverage.py's configuration as rules that the segment can hold.
+
+coverage.py itself decides what its settings mean: build() makes its `InOrOut`, as `Coverage.start`
+does, and reads the answer from it, without starting to measure. The measured processes apply the
+rules in C (runtime/ext/select.c). At the end never_ran() and last_warnings() do what coverage.py
+does after a run, with what all processes together have seen. docs/selection.md tells it in words.
+
+Only this file knows the insides of coverage.py that selection needs. They are the same from 7.10
+to 7.17; one that is missing is an error with a name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.machinery
+import inspect
+import os
+import re
+import sys
+import sysconfig
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import coverage
+import coverage.inorout
+from coverage.exceptions import ConfigError, CoverageException
+from coverage.files import canonical_filename, find_python_files, globs_to_regex, prep_patterns
+
+
+class Rule(IntEnum):
+    """`enum seg_rule_kind` of shm/layout.h."""
+
+    SOURCE_DIR = 1
+    SOURCE_PKG = 2
+    INCLUDE = 3
+    OMIT = 4
+    STDLIB_DIR = 5
+    THIRD_DIR = 6
+    THIRD_SOURCE = 7
+    NEVER_DIR = 8
+    COVER_PYLIB = 9
+    CONTEXT = 10
+    SOURCE_PKG_THIRD = 11
+    VENV_THIRD = 12
+
+
+FLAG_BRANCH = 1
+FLAG_TEST_FUNCTION = 2
+
+Warnings = list[tuple[str, str | None]]
+"""Texts for `Coverage._warn`, each with its slug, by which `disable_warnings` silences it."""
+
+
+@dataclass
+class Plan:
+    """What the supervisor writes into a new segment, and what it has to tell the user."""
+
+    flags: int = 0
+    rules: list[tuple[int, str]] = field(default_factory=list)
+    warnings: Warnings = field(default_factory=list)
+
+
+def build(
+    cov: coverage.Coverage,
+    *,
+    branch: bool,
+    context: str | None,
+    program: Sequence[str] = (),
+    as_module: bool = False,
+) -> Plan:
+    """The plan for a run under the configuration of `cov`, which is not started and must not be.
+
+    `program` is what is to run, without the interpreter: the script or module and its arguments;
+    `as_module` says that it is a module (-m). They tell where the program's imports are looked
+    for. `cov` keeps what never_ran() and last_warnings() need. Give `plan.warnings` to tell().
+
+    Raises coverage.py's ConfigError for settings that coverage.py would refuse.
+    """
+    cov._init()
+    plan = Plan()
+    config = cov.config
+    if branch:
+        plan.flags |= FLAG_BRANCH
+    if config.dynamic_context == "test_function":
+        plan.flags |= FLAG_TEST_FUNCTION
+    elif config.dynamic_context not in (None, "", "none"):
+        raise ConfigError(f"Don't understand dynamic_context setting: {config.dynamic_context!r}")
+    _check_patterns(prep_patterns(config.run_include))
+    _check_patterns(prep_patterns(config.run_omit))
+
+    inorout, unknown = _inorout(cov, plan.warnings, program, as_module)
+    cov._inorout = inorout
+    plan.rules = [(int(kind), text) for kind, text in _rules(inorout, unknown)]
+    if config.cover_pylib:
+        plan.rules.append((int(Rule.COVER_PYLIB), ""))
+    if context:
+        plan.rules.append((int(Rule.CONTEXT), context))
+    _warn_about_plugins(cov, plan.warnings)
+    inorout.warn_conflicting_settings()
+    return plan
+
+
+def never_ran(
+    cov: coverage.Coverage, measured: Collection[str], packages: Collection[tuple[str, str]]
+) -> list[str]:
+    """The files that could have run and did not, for reports to show at 0 %: canonical paths.
+
+    `cov` went through build(). `measured` are the canonical paths that ran. `packages` are the
+    segment's pairs (source package, its folder or file), published by whichever process imported
+    it. The caller maps names (relative_files), here as for the files that ran.
+    """
+    inorout = _built(cov)
+    roots: list[str] = []
+    for package in inorout.source_pkgs:
+        places = sorted({place for name, place in packages if name == package})
+        # As in coverage.py, a package without an __init__ is not looked through.
+        roots += [place for place in places if _has_init(place)]
+    roots += inorout.source_dirs
+
+    found: dict[str, None] = {}
+    for root in roots:
+        for path in find_python_files(root, inorout.include_namespace_packages):
+            found[canonical_filename(path)] = None
+    omit = inorout.omit_match
+    seen = set(measured)
+    return [path for path in found if path not in seen and not (omit and omit.match(path))]
+
+
+def last_warnings(
+    cov: coverage.Coverage,
+    measured: Collection[str],
+    packages: Collection[tuple[str, str]],
+    *,
+    appended: bool = False,
+) -> Warnings:
+    """What coverage.py warns of after a run. The arguments are never_ran()'s.
+
+    `appended`: the result holds data of earlier runs, so it is not empty whatever happened now.
+    """
+    warnings: Warnings = []
+    # A script is matched by the name that its file would have as a module.
+    names = {name for name, _ in packages} | {inspect.getmodulename(path) for path in measured}
+    for package in _built(cov).source_pkgs:
+        if package in names:
+            continue
+        origin, _ = _locate(package)
+        if origin is not None and _is_binary(origin):
+            warnings.append((f"Module {package} has no Python source.", "module-not-python"))
+        else:
+            warnings.append((f"Module {package} was never imported.", "module-not-imported"))
+    if not measured and not appended:
+        warnings.append(("No data was collected.", "no-data-collected"))
+    return warnings
+
+
+def tell(cov: coverage.Coverage, warnings: Warnings) -> None:
+    """Gives warnings to the user in coverage.py's way, but for those that `cov` disables."""
+    for text, slug in warnings:
+        cov._warn(text, slug=slug)
+
+
+# -- the insides of coverage.py --
+
+
+def _inside(owner: object, name: str) -> Any:
+    """An attribute of coverage.py's insides."""
+    try:
+        return getattr(owner, name)
+    except AttributeError:
+        owner_name = getattr(owner, "__name__", type(owner).__name__)
+        raise CoverageException(
+            f"shmcov cannot read which files coverage.py {coverage.__version__} measures: "
+            f"{owner_name} has no {name!r}. Install a version of coverage.py that shmcov knows "
+            "(7.10 to 7.17), or a newer shmcov."
+        ) from None
+
+
+def _inorout(
+    cov: coverage.Coverage, warnings: Warnings, program: Sequence[str], as_module: bool
+) -> tuple[Any, list[str]]:
+    """coverage.py's own object that decides, and the source packages that it did not find."""
+    module = coverage.inorout
+    unknown: list[str] = []
+
+    def file_and_path_for_module(name: str) -> tuple[str | None, list[str]]:
+        filename, path = _locate(name)
+        if filename is None and not path:
+            unknown.append(name)
+        return filename, path
+
+    def warn(text: str, slug: str | None = None, once: bool = False) -> None:
+        warnings.append((text, slug))
+
+    # coverage.py's own function imports the parents of a dotted name: the user's code would run in
+    # the supervisor.
+    original = _inside(module, "file_and_path_for_module")
+    module.file_and_path_for_module = file_and_path_for_module
+    try:
+        with _sys_path_of(program, as_module):
+            inorout: Any = _inside(module, "InOrOut")(
+                config=cov.config,
+                warn=warn,
+                debug=cov._debug if cov._debug.should("trace") else None,
+                include_namespace_packages=cov.config.include_namespace_packages,
+            )
+    finally:
+        module.file_and_path_for_module = original
+    inorout.plugins = cov._plugins
+    return inorout, unknown
+
+
+def _rules(inorout: Any, unknown: Iterable[str]) -> Iterator[tuple[Rule, str]]:
+    for kind, name in (
+        (Rule.SOURCE_DIR, "source_match"),
+        (Rule.STDLIB_DIR, "pylib_match"),
+        (Rule.THIRD_DIR, "third_match"),
+        (Rule.THIRD_SOURCE, "source_in_third_match"),
+    ):
+        matcher = _inside(inorout, name)
+        if matcher is not None:
+            for path in sorted(set(_inside(matcher, "paths"))):
+                yield kind, path
+    for path in sorted(set(_inside(inorout, "cover_paths"))):
+        yield Rule.NEVER_DIR, canonical_filename(path)
+    yield Rule.NEVER_DIR, canonical_filename(str(Path(__file__).parent))
+    for name in _inside(inorout, "source_pkgs"):
+        yield Rule.SOURCE_PKG, name
+    for name in dict.fromkeys(unknown):
+        # Found only by the program itself. Wherever it finds it, that is the source.
+        yield Rule.SOURCE_PKG_THIRD, name
+    for kind, name in ((Rule.INCLUDE, "include"), (Rule.OMIT, "omit")):
+        for pattern in _inside(inorout, name):
+            yield kind, pattern
+    # Since 7.11 coverage.py looks at a process's sys.path again whenever that changes.
+    if hasattr(coverage.inorout, "_analyze_directory"):
+        yield Rule.VENV_THIRD, ""
+
+
+def _built(cov: coverage.Coverage) -> Any:
+    if cov._inorout is None:
+        raise CoverageException("The Coverage object did not go through plan.build()")
+    return cov._inorout
+
+
+def _warn_about_plugins(cov: coverage.Coverage, warnings: Warnings) -> None:
+    for what, kind in (("file tracers", "file_tracers"), ("contexts", "context_switchers")):
+        plugins = getattr(cov._plugins, kind)
+        if plugins:
+            names = ", ".join(plugin._coverage_plugin_name for plugin in plugins)
+            warnings.append((f"Plugin {what} ({names}) aren't supported with shmcov", None))
+
+
+def _check_patterns(patterns: Iterable[str]) -> None:
+    """Refuses patterns that coverage.py does, and those that only crash it."""
+    for pattern in patterns:
+        try:
+            globs_to_regex([pattern])
+        except re.error as error:
+            raise ConfigError(f"File pattern {pattern!r} can't be used: {error}") from error
+        # The class would go on into what coverage.py's regex has behind it.
+        for body in re.findall(r"\[(.*?)\]", pattern):
+            if body in ("", "^"):
+                raise ConfigError(f"File pattern can't include '[{body}]': {pattern!r}")
+
+
+# -- where modules are --
+
+
+@contextlib.contextmanager
+def _sys_path_of(program: Sequence[str], as_module: bool) -> Iterator[None]:
+    """sys.path as the program will have it: its folder in the place of ours."""
+    # What sysconfig imports lazily must not come from the program's folder.
+    sysconfig.get_config_vars()
+    saved = list(sys.path)
+    if program and not sys.flags.safe_path:
+        arg0 = program[0]
+        # What can be imported from, a folder or a zip file, is itself the place.
+        whole = Path(arg0).is_dir() or arg0.endswith((".zip", ".pyz", ".egg", ".whl"))
+        if as_module:
+            folder = os.getcwd()  # noqa: PTH109
+        elif whole:
+            folder = os.path.abspath(arg0)  # noqa: PTH100
+        else:
+            folder = os.path.dirname(os.path.realpath(arg0))  # noqa: PTH120
+        sys.path[:1] = [folder]
+    try:
+        yield
+    finally:
+        sys.path[:] = saved
+
+
+def _locate(name: str) -> tuple[str | None, list[str]]:
+    """Where a module's file is, and where its submodules are. Imports nothing."""
+    spec = None
+    path: list[str] | None = None
+    parts = name.split(".")
+    for i in range(len(parts)):
+        if i and path is None:
+            return None, []
+        spec = _find_spec(".".join(parts[: i + 1]), path)
+        if spec is None:
+            return None, []
+        path = _search_path(spec)
+    return (spec.origin if spec else None), path or []
+
+
+def _find_spec(name: str, path: list[str] | None) -> importlib.machinery.ModuleSpec | None:
+    for finder in sys.meta_path:
+        try:
+            spec = finder.find_spec(name, path)
+        except Exception:
+            continue  # as coverage.py: a broken finder finds nothing
+        if spec is not None:
+            return spec
+    return None
+
+
+def _search_path(spec: importlib.machinery.ModuleSpec) -> list[str] | None:
+    places = spec.submodule_search_locations
+    if places is None:
+        return None
+    try:
+        return list(places)
+    except KeyError:
+        # A namespace package inside a package asks for its parent, which is not imported.
+        return list(places._path)  # type: ignore[attr-defined]
+
+
+def _has_init(place: str) -> bool:
+    return any(Path(place, f"__init__{suffix}").exists() for suffix in (".py", ".pyc"))
+
+
+def _is_binary(origin: str) -> bool:
+    suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+    return origin == "built-in" or origin.endswith(suffixes)
