@@ -66,6 +66,7 @@ enum seg_lost {
 /* seg_header.flags, set by the creator and never changed. */
 #define SEG_FLAG_BRANCH UINT32_C(1)        /* arcs are recorded too */
 #define SEG_FLAG_TEST_FUNCTION UINT32_C(2) /* dynamic_context = test_function */
+#define SEG_FLAG_CONTEXTS UINT32_C(8)      /* something will switch contexts */
 #define SEG_FLAG_NO_ADOPT UINT32_C(4)      /* children without our variable do not join */
 
 struct seg_header {
@@ -125,7 +126,7 @@ enum seg_rule_kind {
     SEG_RULE_NEVER_DIR,      /* coverage.py's own folder, ours: never measured */
     SEG_RULE_COVER_PYLIB,    /* no text: measure the standard library too */
     SEG_RULE_CONTEXT,        /* the static context */
-    SEG_RULE_SOURCE_PKG_THIRD, /* module name: measured even in third-party folders */
+    SEG_RULE_SOURCE_PKG_THIRD, /* module name: measured even where it lies in third-party folders */
     SEG_RULE_VENV_THIRD, /* no text: sys.path entries in virtual environments are third-party */
     SEG_RULE_KINDS
 };

@@ -53,7 +53,7 @@ uint32_t rt_utf8_next(const char **text, const char *end)
             return 0xDC00 + s[0];
         c = c << 6 | (s[i] & 0x3F);
     }
-    if (c < least[more] || c > 0x10FFFF || RT_UTF8_BAD(c))
+    if (c < least[more] || c > 0x10FFFF || rt_utf8_is_bad(c))
         return 0xDC00 + s[0];
     *text += more;
     return c;

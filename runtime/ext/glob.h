@@ -33,6 +33,9 @@ bool rt_glob_match(const struct rt_glob *glob, const char *path);
  * 0xDC00 + byte, which is what Python's surrogateescape makes of it. */
 uint32_t rt_utf8_next(const char **text, const char *end);
 
-#define RT_UTF8_BAD(c) ((c) >= 0xD800 && (c) <= 0xDFFF)
+static inline bool rt_utf8_is_bad(uint32_t c)
+{
+    return c >= 0xD800 && c <= 0xDFFF;
+}
 
 #endif

@@ -43,6 +43,13 @@ static bool has(const struct rt_rules *rules, enum seg_rule_kind kind)
     return rules->first[kind] != rules->first[kind + 1];
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
 /* -- loading -- */
 
 /* Calls for each rule; its text is not terminated. False: the bytes are no rules. */
@@ -208,12 +215,28 @@ static bool third_party(const struct subject *subject, const char *path)
     return in_tree(subject->rules, SEG_RULE_THIRD_DIR, path) || in_sys_path_venv(subject, path);
 }
 
+/* Is this where the import system finds the module, somewhere? */
+static bool lies_as_named(const char *path, struct text module)
+{
+    const char *base = base_name(path), *dot = strrchr(base, '.'), *tail;
+    const char *end = !strncmp(base, "__init__.", 9) ? base - 1 : dot ? dot : base + strlen(base);
+
+    if (end - path <= (ptrdiff_t)module.len)
+        return false;
+    tail = end - module.len;
+    for (size_t i = 0; i < module.len; i++)
+        if (tail[i] != (module.s[i] == '.' ? '/' : module.s[i]))
+            return false;
+    return tail[-1] == '/';
+}
+
 static bool source_in_third(const struct subject *subject)
 {
     const struct rt_rules *rules = subject->rules;
 
     if (in_tree(rules, SEG_RULE_THIRD_SOURCE, subject->path) ||
-        in_modules(rules, SEG_RULE_SOURCE_PKG_THIRD, subject->module))
+        (in_modules(rules, SEG_RULE_SOURCE_PKG_THIRD, subject->module) &&
+         lies_as_named(subject->path, subject->module)))
         return true;
     for (uint32_t i = rules->first[SEG_RULE_SOURCE_DIR]; i < rules->first[SEG_RULE_SOURCE_DIR + 1];
          i++) {
@@ -232,7 +255,7 @@ static bool encodable(const char *path)
     const char *end = path + strlen(path);
 
     while (path < end)
-        if (RT_UTF8_BAD(rt_utf8_next(&path, end)))
+        if (rt_utf8_is_bad(rt_utf8_next(&path, end)))
             return false;
     return true;
 }
@@ -260,13 +283,6 @@ static bool measured(const struct subject *subject)
             return false;
     }
     return !in_globs(rules, SEG_RULE_OMIT, path);
-}
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
 }
 
 static bool ends_with(const char *s, size_t len, const char *suffix)

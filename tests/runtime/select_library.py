@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The selection code of runtime/ext as a shared library, called without an interpreter attached.
+
+It is plain C, so that the tests can give it any rules and any names, thousands of them, and compare
+its answers with those of coverage.py's own objects in the same process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = [ROOT / "runtime" / "ext" / name for name in ("select.c", "glob.c", "canon.c")]
+SYS_PATH_FN = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t
+)
+
+
+def compile_library(folder: Path) -> ctypes.CDLL:
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    assert compiler, "these tests need a C compiler"
+    target = folder / "select.so"
+    flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    command = [compiler, *flags, f"-I{ROOT / 'shm'}", *map(str, SOURCES), "-o", str(target)]
+    subprocess.run(command, check=True)
+    library = ctypes.CDLL(str(target))
+    library.rt_rules_load.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]
+    library.rt_rules_free.argtypes = [ctypes.c_void_p]
+    library.rt_rules_free.restype = None
+    library.rt_rules_match.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p]
+    library.rt_rules_decide.argtypes = [
+        *[ctypes.c_void_p] + [ctypes.c_char_p] * 3,
+        *[SYS_PATH_FN, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t],
+    ]
+    library.rt_rules_package.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    library.rt_rules_package.restype = ctypes.c_char_p
+    return library
+
+
+def pack(rules: Iterable[tuple[int, str]]) -> bytes:
+    """As the plan lies in a segment."""
+    packed = b""
+    for kind, text in rules:
+        raw = os.fsencode(text)
+        packed += struct.pack("=II", kind, len(raw)) + raw + b"\0" * (-len(raw) % 8)
+    return packed
+
+
+@SYS_PATH_FN
+def _sys_path(_arg: int, i: int, buf: ctypes.Array[ctypes.c_char], size: int) -> int:
+    if i >= len(sys.path):
+        return 0
+    raw = os.fsencode(sys.path[i]) + b"\0"
+    ctypes.memmove(buf, raw if len(raw) <= size else b"\0", min(len(raw), size))
+    return 1
+
+
+class BadRules(ValueError):
+    """rt_rules_load() refused."""
+
+
+class Selection:
+    """Loaded rules."""
+
+    def __init__(self, library: ctypes.CDLL, rules: Iterable[tuple[int, str]] | bytes) -> None:
+        self._library = library
+        self._rules = ctypes.c_void_p()
+        packed = rules if isinstance(rules, bytes) else pack(rules)
+        if library.rt_rules_load(packed, len(packed), ctypes.byref(self._rules)):
+            raise BadRules
+
+    def __enter__(self) -> Selection:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._library.rt_rules_free(self._rules)
+
+    def match(self, canonical: str, module: str | None) -> bool:
+        return bool(
+            self._library.rt_rules_match(self._rules, os.fsencode(canonical), _encode(module))
+        )
+
+    def decide(
+        self, co_filename: str, dunder_file: str | None, module: str | None, size: int = 4096
+    ) -> tuple[bool, str]:
+        canonical = ctypes.create_string_buffer(size)
+        answer = self._library.rt_rules_decide(
+            self._rules,
+            os.fsencode(co_filename),
+            _encode(dunder_file),
+            _encode(module),
+            _sys_path,
+            None,
+            canonical,
+            size,
+        )
+        return bool(answer), os.fsdecode(canonical.value)
+
+    def package(self, module: str) -> str | None:
+        name = self._library.rt_rules_package(self._rules, os.fsencode(module))
+        return None if name is None else os.fsdecode(name)
+
+
+def _encode(text: str | None) -> bytes | None:
+    return None if text is None else os.fsencode(text)
