@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Each target does everything that it needs on a fresh Debian, system packages included. What it
+# does stands elsewhere: CMake builds, pytest and ctest test, .ci/ has the matrix.
+
+PYTHON ?= python3
+VENV ?= .venv
+PACKAGES = gcc cmake ninja-build make pkg-config python3-dev python3-venv liburcu-dev \
+	libsqlite3-dev libcriterion-dev valgrind strace
+LINT_PACKAGES = clang clang-format clang-tidy
+C_FILES = $(shell find shm merge runtime bench tests -name '*.[ch]')
+
+# Only asks for root when something is missing.
+define apt_install
+	@missing=$$(dpkg-query -W -f '$${Status} $${Package}\n' $(1) 2>&1 | grep -v '^install ok installed' || true); \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		$$sudo apt-get update -q && $$sudo apt-get install -q -y $(1); \
+	fi
+endef
+
+.PHONY: demo test test-c test-python test-matrix bench lint format clean packages
+
+demo: $(VENV)/installed
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" tests/demo/run.sh
+
+test: test-c test-python
+
+test-c: packages
+	cmake --preset dev $(CMAKE_ARGS)
+	cmake --build --preset dev
+	ctest --preset dev --parallel 2
+
+test-python: $(VENV)/installed
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+# The tests under every version of Python that this machine has or can get: see .ci/interpreters.
+test-matrix: packages
+	.ci/run matrix
+
+bench: $(VENV)/installed
+	$(VENV)/bin/python -m pip install -q '.[bench]'
+	cmake --preset release
+	cmake --build --preset release
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bench/run
+
+lint: $(VENV)/lint
+	$(call apt_install,$(LINT_PACKAGES))
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	clang-format --dry-run -Werror $(C_FILES)
+	cmake --preset dev $(CMAKE_ARGS)
+	clang-tidy --quiet -p build/dev $(wildcard shm/*.c merge/*.c runtime/ext/*.c)
+
+format: $(VENV)/lint
+	$(call apt_install,$(LINT_PACKAGES))
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+	clang-format -i $(C_FILES)
+
+clean:
+	rm -rf build dist $(VENV)
+
+packages:
+	$(call apt_install,$(PACKAGES))
+
+$(VENV)/bin/python: | packages
+	$(PYTHON) -m venv $(VENV)
+
+# Installed as a user would, so that what is tested is the wheel; again whenever a source changed.
+$(VENV)/installed: pyproject.toml CMakeLists.txt $(shell find shm merge runtime -type f -not -name '*.pyc') | packages $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check '.[test]'
+	touch $@
+
+$(VENV)/lint: pyproject.toml | $(VENV)/bin/python $(VENV)/installed
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check '.[test,lint]'
+	touch $@
