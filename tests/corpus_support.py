@@ -69,7 +69,7 @@ class Program:
         return self.requires <= sys.version_info[:2] <= self.until
 
     def command(self, *prefix: str) -> list[str]:
-        """Make the command line; `prefix` (`-m coverage run`) goes between Python and the program."""
+        """Make the command line; `prefix` (`-m coverage run`) stands before the program."""
         return [sys.executable, *self.options, *prefix, *self.arguments]
 
 
@@ -134,6 +134,11 @@ def shmcov_command() -> list[str]:
     """
     named = os.environ.get("SHMCOV_COMMAND")
     return shlex.split(named) if named else [sys.executable, "-m", "shmcov"]
+
+
+def stand_in() -> bool:
+    """Whether another command stands in shmcov's place."""
+    return "SHMCOV_COMMAND" in os.environ
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -221,7 +226,7 @@ class Reference:
 
     def __init__(self, cache: Path, mode: str) -> None:
         self._branch = mode == "branch"
-        label = f"{sys.version.split()[0]}-coverage-{version('coverage')}-{mode}"
+        label = f"{sys.version.split()[0]}{sys.abiflags}-coverage-{version('coverage')}-{mode}"
         self._cache = cache / label
         self._cache.mkdir(parents=True, exist_ok=True)
 
@@ -302,7 +307,7 @@ def run_reference(
 def tested_environment(data_file: Path) -> dict[str, str]:
     """The environment for the command under test."""
     env = clean_environment(COVERAGE_FILE=str(data_file))
-    if "SHMCOV_COMMAND" in os.environ and "COVERAGE_CORE" in os.environ:
+    if stand_in() and "COVERAGE_CORE" in os.environ:
         env["COVERAGE_CORE"] = os.environ["COVERAGE_CORE"]
     for name in ("SHMCOV_DEBUG",):
         if name in os.environ:
@@ -322,8 +327,7 @@ def run_tested(
     """Run `arguments` once under shmcov, into one data file, and report on it."""
     data_file = folder / ".coverage"
     # A command in shmcov's place is coverage.py, which has to be told about children.
-    stand_in = "SHMCOV_COMMAND" in os.environ
-    extra = REFERENCE_PATCHES if stand_in else ""
+    extra = REFERENCE_PATCHES if stand_in() else ""
     rcfile = write_rcfile(folder / "tested.rc", branch=branch, include=include, extra=extra)
     command = shmcov_command()
     if options and command[0] == sys.executable:
@@ -338,7 +342,7 @@ def run_tested(
         text=True,
         check=False,
     )
-    if stand_in and not data_file.exists():
+    if stand_in() and not data_file.exists():
         combine([folder], data_file, rcfile, cwd)
     if not data_file.exists():
         raise RuntimeError(

@@ -7,7 +7,7 @@ class C:
         z: bytes
 
 
-def f(a: (1 if C else 2)) -> [x for x in range(2)]: ...
+def f(a: (1 if C else 2)) -> [x for x in range(2)]: return a
 
 
 print(C.__annotate__(1), f.__annotate__(1))

@@ -40,6 +40,10 @@ KNOWN_DIFFERENCES: dict[str, Difference] = {
         "that it registered with atexit; shmcov measures until the process ends",
         ALL_VERSIONS,
     ),
+    "thread_low_level.py": Difference(
+        "ctrace follows only the threads that `threading` starts; shmcov follows all",
+        ALL_VERSIONS,
+    ),
 }
 
 
@@ -99,6 +103,8 @@ def test_report_is_ctraces(name: str, mode: str, measured: Measured) -> None:
     found = differences(name, expected.files.get(name), actual.files.get(name))
     known = known_difference(name, mode)
     if known:
+        if not found and corpus.stand_in():
+            pytest.skip("the list is about shmcov, not about what stands in its place")
         assert found, f"{name} agrees with ctrace: take it off KNOWN_DIFFERENCES"
         pytest.xfail(known.reason)
     if found:
