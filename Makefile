@@ -20,7 +20,7 @@ define apt_install
 	fi
 endef
 
-.PHONY: demo test test-c test-python test-matrix bench lint format clean packages
+.PHONY: demo test test-c test-python test-matrix bench lint lint-python lint-c format clean packages lint-packages
 
 demo: $(VENV)/installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" tests/demo/run.sh
@@ -45,17 +45,19 @@ bench: $(VENV)/installed
 	cmake --build --preset release
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bench/run
 
-lint: $(VENV)/lint
-	$(call apt_install,$(LINT_PACKAGES))
+lint: lint-python lint-c
+
+lint-python: $(VENV)/lint
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+lint-c: packages lint-packages
 	clang-format --dry-run -Werror $(C_FILES)
 	cmake --preset dev $(CMAKE_ARGS)
 	clang-tidy --quiet -p build/dev $(wildcard shm/*.c merge/*.c runtime/ext/*.c)
 
-format: $(VENV)/lint
-	$(call apt_install,$(LINT_PACKAGES))
+format: $(VENV)/lint lint-packages
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 	clang-format -i $(C_FILES)
@@ -65,6 +67,9 @@ clean:
 
 packages:
 	$(call apt_install,$(PACKAGES))
+
+lint-packages:
+	$(call apt_install,$(LINT_PACKAGES))
 
 $(VENV)/bin/python: | packages
 	$(PYTHON) -m venv $(VENV)
