@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of merge/ share, and nobody else sees.
+ *
+ *   load.c     the copy, sorted: files, contexts, arcs, hits
+ *   arcs.c     from a trail to an arc
+ *   merge.c    the pass: hits to rows, united with the rows of an old file
+ *   sqlfile.c  the data file as SQLite sees it
+ *   place.c    the data file as the file system sees it
+ *   names.c    which row a name is
+ *   alive.c    which processes still run
+ */
+#ifndef MERGE_INTERNAL_H
+#define MERGE_INTERNAL_H
+
+#include <limits.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "merge.h"
+
+#define MERGE_TMP_PREFIX ".shmcov-"
+#define MERGE_TMP_SUFFIX ".tmp"
+#define MERGE_BUSY_MS 5000 /* as long as Python's sqlite3 waits */
+
+/* -- load.c -- */
+
+struct merge_arc {
+    uint32_t bit;
+    int32_t from;
+    int32_t to; /* merge_arcs_resolve; 0: nowhere */
+    uint16_t kind;
+    uint16_t trail_n;
+    const int32_t *trail;
+};
+
+struct merge_file {
+    const struct seg_entry *entry;
+    const char *path;
+    uint32_t path_len;
+    uint32_t *first_line; /* multi-line map, or NULL; then the last line of the statement beginning
+                             at each line, lines_n entries each */
+    uint32_t first_line_n;
+    size_t hits, hits_n;   /* range of merge.hits as merge_open sorted them */
+    size_t arcs, arcs_n;   /* range of merge.arcs, by bit */
+    size_t pairs, pairs_n; /* range of merge.arcs: SEG_ARC_LINES, which have no bit */
+};
+
+struct merge_context {
+    const char *name;
+    uint32_t len;
+    uint32_t id;
+};
+
+/* 128 bits of one (file, context, space). The key sorts them: file 20 bits, context 22, space 1,
+ * number 21, as in a record of the segment, but by rank. */
+struct merge_hit {
+    uint64_t key;
+    const uint8_t *bits;
+    uint32_t file;
+    uint32_t context;
+};
+
+#define MERGE_KEY_GROUP 22 /* bits below file and context */
+
+struct merge {
+    struct seg_copy copy;
+    bool has_arcs;
+    const char *static_context;
+    size_t static_context_len;
+    struct merge_file *files; /* by path */
+    size_t files_n;
+    struct merge_context *contexts; /* [0] is the static one, then by id */
+    size_t contexts_n;
+    struct merge_arc *arcs; /* by file */
+    size_t arcs_n;
+    struct merge_hit *hits; /* by key */
+    size_t hits_n;
+};
+
+static inline uint64_t merge_key(uint32_t file, uint32_t context, enum seg_space space,
+                                 uint32_t number)
+{
+    return (uint64_t)file << 44 | (uint64_t)context << MERGE_KEY_GROUP | (uint64_t)space << 21 |
+           number;
+}
+
+static inline enum seg_space merge_hit_space(const struct merge_hit *hit)
+{
+    return (enum seg_space)(hit->key >> 21 & 1);
+}
+
+static inline uint32_t merge_hit_number(const struct merge_hit *hit)
+{
+    return (uint32_t)(hit->key & 0x1fffff);
+}
+
+/* Sorts by key; false: no memory. */
+bool merge_sort_hits(struct merge_hit **hits, size_t n);
+
+/* A set of lines that is filled and emptied many times. */
+struct merge_lines {
+    uint8_t *bits;
+    size_t cap;
+    size_t used; /* bytes from here on are zero */
+};
+
+bool merge_lines_add(struct merge_lines *lines, const struct merge_hit *hit); /* false: no memory */
+void merge_lines_clear(struct merge_lines *lines);
+
+static inline bool merge_lines_has(const struct merge_lines *lines, int64_t line)
+{
+    return line > 0 && (uint64_t)line / 8 < lines->used && lines->bits[line / 8] >> (line % 8) & 1;
+}
+
+/* -- arcs.c -- */
+
+/* Sets `to` of the file's arcs. */
+void merge_arcs_resolve(struct merge *m, const struct merge_file *file);
+
+/* The arc of a bit, or NULL. */
+struct merge_arc *merge_arcs_find(const struct merge *m, const struct merge_file *file,
+                                  uint32_t bit);
+
+/* Where a taken arc leads among the lines that ran in a context; 0: it is dropped. */
+int32_t merge_arc_target(const struct merge_file *file, const struct merge_arc *arc,
+                         const struct merge_lines *ran);
+
+bool merge_arc_wants_multiline(const struct merge_arc *arc, const struct merge_lines *ran);
+
+/* -- sqlfile.c -- */
+
+/* Puts a message together; returns code. */
+int merge_fail(struct merge_error *error, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int merge_no_memory(struct merge_error *error);
+
+/* The file that is built. */
+struct merge_db {
+    sqlite3 *db;
+    const char *path; /* that messages name */
+    struct merge_error *error;
+    sqlite3_stmt *meta, *file, *context, *line_bits, *arc, *tracer;
+};
+
+int merge_db_create(struct merge_db *db, const char *tmp, const char *path,
+                    struct merge_error *error);
+int merge_db_meta(struct merge_db *db, const char *key, const char *value);
+int merge_db_name(struct merge_db *db, sqlite3_stmt *stmt, int64_t id, const char *name,
+                  size_t len);
+int merge_db_line_bits(struct merge_db *db, int64_t file, int64_t context, const void *bits,
+                       size_t len);
+int merge_db_arc(struct merge_db *db, int64_t file, int64_t context, int64_t from, int64_t to);
+int merge_db_finish(struct merge_db *db); /* commit */
+void merge_db_close(struct merge_db *db);
+
+/* The file that is there already. */
+struct merge_old {
+    sqlite3 *db; /* NULL: there is none, or it holds nothing */
+    const char *path;
+    struct merge_error *error;
+    int has_arcs; /* -1: it does not say */
+};
+
+/* Opens and checks it; with `lock` nobody else reads or writes it until merge_old_close. */
+int merge_old_open(struct merge_old *old, const char *path, bool has_arcs, bool lock,
+                   struct merge_error *error);
+int merge_old_prepare(struct merge_old *old, const char *sql, sqlite3_stmt **stmt);
+int merge_old_step(struct merge_old *old, sqlite3_stmt *stmt, bool *row);
+void merge_old_close(struct merge_old *old);
+
+/* -- place.c -- */
+
+struct merge_place {
+    char real[PATH_MAX]; /* the target without links */
+    char dir[PATH_MAX];
+    char tmp[PATH_MAX];
+    int fd;     /* of tmp; -1 */
+    int locked; /* of the old file; -1 */
+    bool exists;
+    struct stat old;
+};
+
+/* Finds out where target is and whether it can be written. Creates nothing. */
+int merge_place_find(struct merge_place *place, const char *target, struct merge_error *error);
+int merge_place_create(struct merge_place *place, struct merge_error *error);
+
+/* Replaces the target by the temporary file. `held`: the caller holds the old file's lock. */
+int merge_place_commit(struct merge_place *place, bool held, struct merge_error *error);
+
+/* Removes the temporary file, if it is still there, and unlocks. */
+void merge_place_close(struct merge_place *place);
+
+#endif

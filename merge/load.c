@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the bytes of a segment to arrays: files by path, contexts by id, arcs by file and bit, and
+ * one array of all hits, sorted by file, context, space and number. The hits of the static context
+ * become records like those of the dynamic ones, so that there is one kind of hit from here on.
+ *
+ * Ids come from the segment and may be anything; what names no file or context is damaged.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_FILES (UINT32_C(1) << SEG_KEY_FILE_BITS)
+#define MAX_CONTEXTS (UINT32_C(1) << SEG_KEY_CONTEXT_BITS)
+#define NOWHERE UINT32_MAX
+
+/* What only loading needs. */
+struct load {
+    struct merge *m;
+    uint32_t *file_of; /* by id; NOWHERE */
+    size_t file_of_n;
+    uint32_t *context_of; /* by id; NOWHERE */
+    size_t context_of_n;
+    uint32_t *arc_file; /* by arc, while they are collected */
+    size_t files_cap, contexts_cap, arcs_cap, hits_cap;
+    uint32_t file; /* whose chunks or arcs are being walked */
+    enum seg_space space;
+};
+
+/* Room for one more of something; false: no memory. */
+static bool grow(void **array, size_t n, size_t *cap, size_t size)
+{
+    size_t wanted = *cap ? *cap * 2 : 256;
+    void *bigger;
+
+    if (n < *cap)
+        return true;
+    bigger = realloc(*array, wanted * size);
+    if (!bigger)
+        return false;
+    *array = bigger;
+    *cap = wanted;
+    return true;
+}
+
+bool merge_sort_hits(struct merge_hit **hits, size_t n)
+{
+    static const unsigned digits = 8;
+    size_t count[8][256] = {{0}};
+    struct merge_hit *from = *hits, *to;
+    bool sorted = true;
+
+    for (size_t i = 1; i < n && sorted; i++)
+        sorted = from[i - 1].key <= from[i].key;
+    if (sorted)
+        return true;
+    to = malloc(n * sizeof *to);
+    if (!to)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        for (unsigned d = 0; d < digits; d++)
+            count[d][from[i].key >> (8 * d) & 255]++;
+    }
+    for (unsigned d = 0; d < digits; d++) {
+        struct merge_hit *swap = from;
+        size_t at = 0;
+
+        if (count[d][from[0].key >> (8 * d) & 255] == n)
+            continue;
+        for (unsigned digit = 0; digit < 256; digit++) {
+            size_t here = count[d][digit];
+
+            count[d][digit] = at;
+            at += here;
+        }
+        for (size_t i = 0; i < n; i++)
+            to[count[d][from[i].key >> (8 * d) & 255]++] = from[i];
+        from = to;
+        to = swap;
+    }
+    free(to);
+    *hits = from;
+    return true;
+}
+
+bool merge_lines_add(struct merge_lines *lines, const struct merge_hit *hit)
+{
+    size_t at = (size_t)merge_hit_number(hit) * SEG_RECORD_BYTES;
+
+    if (at + SEG_RECORD_BYTES > lines->cap) {
+        size_t cap = (at + SEG_RECORD_BYTES) * 2;
+        uint8_t *bigger = realloc(lines->bits, cap);
+
+        if (!bigger)
+            return false;
+        memset(bigger + lines->cap, 0, cap - lines->cap);
+        lines->bits = bigger;
+        lines->cap = cap;
+    }
+    for (size_t i = 0; i < SEG_RECORD_BYTES; i += 8) {
+        uint64_t a, b;
+
+        memcpy(&a, lines->bits + at + i, 8);
+        memcpy(&b, hit->bits + i, 8);
+        a |= b;
+        memcpy(lines->bits + at + i, &a, 8);
+    }
+    lines->bits[0] &= 0xfe; /* there is no line 0 */
+    if (lines->used < at + SEG_RECORD_BYTES)
+        lines->used = at + SEG_RECORD_BYTES;
+    return true;
+}
+
+void merge_lines_clear(struct merge_lines *lines)
+{
+    if (lines->used)
+        memset(lines->bits, 0, lines->used);
+    lines->used = 0;
+}
+
+/* -- files and contexts -- */
+
+static int compare_paths(const void *left, const void *right)
+{
+    const struct merge_file *a = left, *b = right;
+    size_t both = a->path_len < b->path_len ? a->path_len : b->path_len;
+    int order = memcmp(a->path, b->path, both);
+
+    if (order)
+        return order;
+    return (a->path_len > b->path_len) - (a->path_len < b->path_len);
+}
+
+static int compare_contexts(const void *left, const void *right)
+{
+    const struct merge_context *a = left, *b = right;
+
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+/* A table from id to index, NOWHERE where there is none. */
+static bool make_table(uint32_t **table, size_t *n, uint32_t max)
+{
+    *n = (size_t)max + 1;
+    *table = malloc(*n * sizeof **table);
+    if (*table)
+        memset(*table, 0xff, *n * sizeof **table);
+    return *table != NULL;
+}
+
+static bool load_files(struct load *load)
+{
+    struct merge *m = load->m;
+    struct seg_cursor cursor = {0};
+    const struct seg_entry *entry;
+    uint32_t max = 0;
+
+    while ((entry = seg_copy_next(&m->copy, SEG_KIND_FILE, &cursor))) {
+        if (entry->id == 0 || entry->id >= MAX_FILES || entry->key_len == 0 ||
+            entry->key_len >= PATH_MAX || entry->value_len < sizeof(struct seg_file) ||
+            memchr(seg_entry_key(entry), 0, entry->key_len) || m->files_n == MAX_FILES - 1) {
+            m->copy.damaged++;
+            continue;
+        }
+        if (!grow((void **)&m->files, m->files_n, &load->files_cap, sizeof *m->files))
+            return false;
+        m->files[m->files_n++] = (struct merge_file){
+            .entry = entry, .path = (const char *)seg_entry_key(entry), .path_len = entry->key_len};
+        max = entry->id > max ? entry->id : max;
+    }
+    if (m->files_n > 1)
+        qsort(m->files, m->files_n, sizeof *m->files, compare_paths);
+    if (!make_table(&load->file_of, &load->file_of_n, max))
+        return false;
+    for (uint32_t i = 0; i < m->files_n; i++) {
+        uint32_t id = m->files[i].entry->id;
+
+        if (load->file_of[id] == NOWHERE)
+            load->file_of[id] = i;
+        else
+            m->copy.damaged++;
+    }
+    return true;
+}
+
+static bool load_contexts(struct load *load)
+{
+    struct merge *m = load->m;
+    struct seg_cursor cursor = {0};
+    const struct seg_entry *entry;
+
+    if (!grow((void **)&m->contexts, 0, &load->contexts_cap, sizeof *m->contexts))
+        return false;
+    m->contexts[0] = (struct merge_context){.name = ""};
+    m->contexts_n = 1;
+    while ((entry = seg_copy_next(&m->copy, SEG_KIND_CONTEXT, &cursor))) {
+        if (entry->id == 0 || entry->id >= MAX_CONTEXTS || m->contexts_n == MAX_CONTEXTS) {
+            m->copy.damaged++;
+            continue;
+        }
+        if (!grow((void **)&m->contexts, m->contexts_n, &load->contexts_cap, sizeof *m->contexts))
+            return false;
+        m->contexts[m->contexts_n++] = (struct merge_context){
+            .name = (const char *)seg_entry_key(entry), .len = entry->key_len, .id = entry->id};
+    }
+    qsort(m->contexts, m->contexts_n, sizeof *m->contexts, compare_contexts);
+    if (!make_table(&load->context_of, &load->context_of_n, m->contexts[m->contexts_n - 1].id))
+        return false;
+    for (uint32_t i = 0; i < m->contexts_n; i++) {
+        if (load->context_of[m->contexts[i].id] == NOWHERE)
+            load->context_of[m->contexts[i].id] = i;
+        else
+            m->copy.damaged++;
+    }
+    return true;
+}
+
+/* -- arcs -- */
+
+/* While they are collected, `to` holds the file. */
+static int add_arc(void *arg, uint32_t bit, const struct seg_arc *arc, const int32_t *trail)
+{
+    struct load *load = arg;
+    struct merge *m = load->m;
+
+    if (arc->kind > SEG_ARC_LINES || (arc->kind != SEG_ARC_TRAIL && arc->trail == 0) ||
+        arc->from == 0 || arc->from == INT32_MIN) {
+        m->copy.damaged++;
+        return 0;
+    }
+    if (!grow((void **)&m->arcs, m->arcs_n, &load->arcs_cap, sizeof *m->arcs))
+        return MERGE_ERR_NOMEM;
+    m->arcs[m->arcs_n++] = (struct merge_arc){.bit = bit,
+                                              .from = arc->from,
+                                              .to = (int32_t)load->file,
+                                              .kind = arc->kind,
+                                              .trail_n = arc->trail,
+                                              .trail = trail};
+    return 0;
+}
+
+/* By file; those without a bit after those with one; by bit. */
+static int compare_arcs(const void *left, const void *right)
+{
+    const struct merge_arc *a = left, *b = right;
+    bool a_pair = a->kind == SEG_ARC_LINES, b_pair = b->kind == SEG_ARC_LINES;
+
+    if (a->to != b->to)
+        return a->to < b->to ? -1 : 1;
+    if (a_pair != b_pair)
+        return a_pair ? 1 : -1;
+    return (a->bit > b->bit) - (a->bit < b->bit);
+}
+
+static bool load_arcs(struct load *load)
+{
+    struct merge *m = load->m;
+    struct seg_cursor cursor = {0};
+    const struct seg_entry *entry;
+
+    while ((entry = seg_copy_next(&m->copy, SEG_KIND_CODE, &cursor))) {
+        struct seg_code_key key;
+
+        if (entry->key_len < sizeof key || entry->value_len < sizeof(struct seg_code)) {
+            m->copy.damaged++;
+            continue;
+        }
+        memcpy(&key, seg_entry_key(entry), sizeof key);
+        if (key.file >= load->file_of_n || load->file_of[key.file] == NOWHERE) {
+            m->copy.damaged++;
+            continue;
+        }
+        load->file = load->file_of[key.file];
+        if (seg_copy_arcs(&m->copy, entry, add_arc, load) == MERGE_ERR_NOMEM)
+            return false;
+    }
+    if (m->arcs_n > 1)
+        qsort(m->arcs, m->arcs_n, sizeof *m->arcs, compare_arcs);
+    for (size_t i = 0; i < m->arcs_n; i++) {
+        struct merge_file *file = &m->files[m->arcs[i].to];
+        bool pair = m->arcs[i].kind == SEG_ARC_LINES;
+        size_t *n = pair ? &file->pairs_n : &file->arcs_n;
+
+        if ((*n)++ == 0)
+            *(pair ? &file->pairs : &file->arcs) = i;
+    }
+    return true;
+}
+
+/* -- hits -- */
+
+static int add_hit(struct load *load, uint32_t file, uint32_t context, enum seg_space space,
+                   uint32_t number, const uint8_t *bits)
+{
+    struct merge *m = load->m;
+
+    if (!grow((void **)&m->hits, m->hits_n, &load->hits_cap, sizeof *m->hits))
+        return MERGE_ERR_NOMEM;
+    m->hits[m->hits_n++] = (struct merge_hit){.key = merge_key(file, context, space, number),
+                                              .bits = bits,
+                                              .file = file,
+                                              .context = context};
+    return 0;
+}
+
+static int add_chunk(void *arg, uint32_t chunk, const uint8_t bits[SEG_CHUNK_BYTES])
+{
+    static const uint8_t nothing[SEG_RECORD_BYTES];
+    static const uint32_t records = SEG_CHUNK_BYTES / SEG_RECORD_BYTES;
+    struct load *load = arg;
+
+    for (uint32_t i = 0; i < records; i++) {
+        const uint8_t *part = bits + (size_t)i * SEG_RECORD_BYTES;
+
+        if (memcmp(part, nothing, sizeof nothing) &&
+            add_hit(load, load->file, 0, load->space, chunk * records + i, part))
+            return MERGE_ERR_NOMEM;
+    }
+    return 0;
+}
+
+static int add_record(void *arg, const struct seg_hit *hit)
+{
+    struct load *load = arg;
+
+    if (hit->file >= load->file_of_n || load->file_of[hit->file] == NOWHERE || hit->context == 0 ||
+        hit->context >= load->context_of_n || load->context_of[hit->context] == NOWHERE) {
+        load->m->copy.damaged++;
+        return 0;
+    }
+    if (hit->space != SEG_LINES && !load->m->has_arcs)
+        return 0;
+    return add_hit(load, load->file_of[hit->file], load->context_of[hit->context], hit->space,
+                   hit->number, hit->bits);
+}
+
+static bool load_hits(struct load *load)
+{
+    struct merge *m = load->m;
+
+    for (uint32_t i = 0; i < m->files_n; i++) {
+        load->file = i;
+        for (int space = SEG_LINES; space <= (m->has_arcs ? SEG_ARCS : SEG_LINES); space++) {
+            load->space = (enum seg_space)space;
+            if (seg_copy_chunks(&m->copy, m->files[i].entry, load->space, add_chunk, load) ==
+                MERGE_ERR_NOMEM)
+                return false;
+        }
+    }
+    if (seg_copy_records(&m->copy, add_record, load) == MERGE_ERR_NOMEM)
+        return false;
+    if (!merge_sort_hits(&m->hits, m->hits_n))
+        return false;
+    for (size_t i = 0; i < m->hits_n; i++) {
+        struct merge_file *file = &m->files[m->hits[i].file];
+
+        if (file->hits_n++ == 0)
+            file->hits = i;
+    }
+    return true;
+}
+
+/* -- the handle -- */
+
+static void load_plan(struct merge *m)
+{
+    size_t left;
+    const struct seg_rule *rule = seg_copy_rules(&m->copy, &left);
+
+    m->static_context = "";
+    while (rule && left >= sizeof *rule && rule->len <= left - sizeof *rule) {
+        size_t step = sizeof *rule + (((size_t)rule->len + 7) & ~(size_t)7);
+
+        if (rule->kind == SEG_RULE_CONTEXT) {
+            m->static_context = (const char *)(rule + 1);
+            m->static_context_len = rule->len;
+        }
+        if (step >= left)
+            break;
+        left -= step;
+        rule = (const struct seg_rule *)((const uint8_t *)rule + step);
+    }
+}
+
+int merge_open(int fd, struct merge **out)
+{
+    struct merge *m = calloc(1, sizeof *m);
+    struct load load = {.m = m};
+    int status = SEG_ERR_NOMEM;
+
+    if (!m)
+        return SEG_ERR_NOMEM;
+    status = seg_copy_read(fd, &m->copy);
+    if (status) {
+        int reason = errno;
+
+        free(m);
+        errno = reason;
+        return status;
+    }
+    m->has_arcs = seg_copy_header(&m->copy)->flags & SEG_FLAG_BRANCH;
+    load_plan(m);
+    if (load_files(&load) && load_contexts(&load) && (!m->has_arcs || load_arcs(&load)) &&
+        load_hits(&load)) {
+        *out = m;
+    } else {
+        merge_close(m);
+        status = SEG_ERR_NOMEM;
+    }
+    free(load.file_of);
+    free(load.context_of);
+    return status;
+}
+
+void merge_close(struct merge *m)
+{
+    if (!m)
+        return;
+    for (size_t i = 0; i < m->files_n; i++)
+        free(m->files[i].first_line);
+    free(m->files);
+    free(m->contexts);
+    free(m->arcs);
+    free(m->hits);
+    seg_copy_free(&m->copy);
+    free(m);
+}
+
+struct seg_copy *merge_copy(struct merge *m)
+{
+    return &m->copy;
+}
+
+const char *merge_static_context(const struct merge *m, size_t *len)
+{
+    *len = m->static_context_len;
+    return m->static_context;
+}
+
+size_t merge_files(const struct merge *m)
+{
+    return m->files_n;
+}
+
+const char *merge_file(const struct merge *m, size_t file, size_t *len)
+{
+    *len = m->files[file].path_len;
+    return m->files[file].path;
+}
+
+bool merge_find_file(const struct merge *m, const char *path, size_t len, size_t *file)
+{
+    struct merge_file key = {.path = path, .path_len = (uint32_t)len};
+    struct merge_file *found;
+
+    if (len >= PATH_MAX || m->files_n == 0)
+        return false;
+    found = bsearch(&key, m->files, m->files_n, sizeof *m->files, compare_paths);
+    if (found)
+        *file = (size_t)(found - m->files);
+    return found != NULL;
+}

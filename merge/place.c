@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The data file as the file system sees it: where it is, the temporary file beside it, and the one
+ * step that puts the new file in the place of the old one.
+ *
+ * Guarantee: whenever the process is killed, the target is the old file or the new one, complete.
+ * The one exception is a target that is a mount point, which cannot be renamed over and is written
+ * in place.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_LINKS 40
+#define COPY_BYTES (1u << 20)
+
+/* Where SQLite takes its locks (sqlite3's os.h): whoever holds these bytes is alone. */
+#define SQLITE_LOCK_START 0x40000000
+#define SQLITE_LOCK_LEN 512
+
+static int system_fail(const struct merge_place *place, struct merge_error *error, const char *what,
+                       int number)
+{
+    const char *hint = "";
+
+    if (number == ENOSPC || number == EDQUOT)
+        hint = "; make room there";
+    else if (number == EACCES || number == EPERM || number == EROFS)
+        hint = "; name another data file, or make the folder writable";
+    return merge_fail(error, MERGE_ERR_DATA, "Couldn't write data file '%s': %s: %s%s", place->real,
+                      what, strerror(number), hint);
+}
+
+/* Follows the links of target, also to a file that does not exist yet. */
+static int follow(const char *target, char real[PATH_MAX])
+{
+    char here[PATH_MAX], link[PATH_MAX], dir[PATH_MAX];
+
+    if (strlen(target) >= sizeof here || *target == 0) {
+        errno = *target ? ENAMETOOLONG : ENOENT;
+        return -1;
+    }
+    strcpy(here, target);
+    for (int links = 0; links < MAX_LINKS; links++) {
+        char *slash = strrchr(here, '/');
+        const char *name = slash ? slash + 1 : here;
+        ssize_t len;
+        int n;
+
+        if (slash && slash == here)
+            strcpy(link, "/");
+        else if (slash)
+            snprintf(link, sizeof link, "%.*s", (int)(slash - here), here);
+        else
+            strcpy(link, ".");
+        if (!realpath(link, dir))
+            return -1;
+        n = snprintf(real, PATH_MAX, "%s/%s", strcmp(dir, "/") ? dir : "", name);
+        if (n < 0 || n >= PATH_MAX) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        len = readlink(real, link, sizeof link - 1);
+        if (len < 0)
+            return 0;
+        link[len] = 0;
+        n = link[0] == '/' ? snprintf(here, sizeof here, "%s", link)
+                           : snprintf(here, sizeof here, "%s/%s", dir, link);
+        if (n < 0 || n >= (int)sizeof here) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+    }
+    errno = ELOOP;
+    return -1;
+}
+
+/* In a sticky folder only owners may replace a file, and the rename would tell that too late. */
+static bool may_replace(const struct merge_place *place, const struct stat *dir)
+{
+    uid_t user = geteuid();
+
+    return user == 0 || !place->exists || !(dir->st_mode & S_ISVTX) || place->old.st_uid == user ||
+           dir->st_uid == user;
+}
+
+int merge_place_find(struct merge_place *place, const char *target, struct merge_error *error)
+{
+    struct stat dir;
+    char *slash;
+
+    memset(place, 0, sizeof *place);
+    place->fd = place->locked = -1;
+    snprintf(place->real, sizeof place->real, "%s", target);
+    if (follow(target, place->real)) {
+        int number = errno;
+
+        snprintf(place->real, sizeof place->real, "%s", target);
+        return system_fail(place, error, "its folder cannot be found", number);
+    }
+    strcpy(place->dir, place->real);
+    slash = strrchr(place->dir, '/');
+    slash[slash == place->dir] = 0;
+    if (stat(place->dir, &dir))
+        return system_fail(place, error, "its folder cannot be read", errno);
+    place->exists = stat(place->real, &place->old) == 0;
+    if (place->exists && S_ISDIR(place->old.st_mode))
+        return merge_fail(error, MERGE_ERR_DATA,
+                          "Couldn't write data file '%s': it is a folder; name a file in it",
+                          place->real);
+    if (place->exists && !S_ISREG(place->old.st_mode))
+        return merge_fail(error, MERGE_ERR_DATA,
+                          "Couldn't write data file '%s': it is not a plain file; name another"
+                          " data file",
+                          place->real);
+    if (faccessat(AT_FDCWD, place->dir, W_OK | X_OK, AT_EACCESS))
+        return system_fail(place, error, "no file can be made beside it", errno);
+    if (!may_replace(place, &dir))
+        return system_fail(place, error, "its folder is sticky and it has another owner", EPERM);
+    return 0;
+}
+
+/* The new file gets the mode of the old one, and its owner where we may give files away. A new
+ * one gets what the umask leaves, which open() knows without asking. */
+static int take_mode(const struct merge_place *place)
+{
+    if (!place->exists)
+        return 0;
+    if (place->old.st_uid != geteuid() || place->old.st_gid != getegid()) {
+        /* Not being allowed to is usual. */
+        int ignored = fchown(place->fd, place->old.st_uid, place->old.st_gid);
+
+        (void)ignored;
+    }
+    return fchmod(place->fd, place->old.st_mode & 0777);
+}
+
+int merge_place_create(struct merge_place *place, struct merge_error *error)
+{
+    int number = EEXIST;
+
+    for (int attempt = 0; attempt < 100 && number == EEXIST; attempt++) {
+        uint64_t random;
+        int n;
+
+        if (getrandom(&random, sizeof random, 0) != sizeof random)
+            return system_fail(place, error, "no random number for a temporary name", errno);
+        n = snprintf(place->tmp, sizeof place->tmp, "%s/%s%016" PRIx64 "%s",
+                     strcmp(place->dir, "/") ? place->dir : "", MERGE_TMP_PREFIX, random,
+                     MERGE_TMP_SUFFIX);
+        if (n < 0 || n >= (int)sizeof place->tmp)
+            return system_fail(place, error, "a temporary file beside it", ENAMETOOLONG);
+        place->fd = open(place->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        number = place->fd < 0 ? errno : 0;
+    }
+    if (!number && take_mode(place))
+        number = errno;
+    if (place->fd < 0)
+        place->tmp[0] = 0;
+    return number ? system_fail(place, error, "a temporary file beside it", number) : 0;
+}
+
+/* Waits for whoever uses the old file. One that we may not write has no lock that we could take;
+ * it is replaced without, as coverage.py deletes it without. */
+static int lock_old(struct merge_place *place, struct merge_error *error)
+{
+    struct flock lock = {.l_type = F_WRLCK,
+                         .l_whence = SEEK_SET,
+                         .l_start = SQLITE_LOCK_START,
+                         .l_len = SQLITE_LOCK_LEN};
+    struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+
+    place->locked = open(place->real, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (place->locked < 0)
+        return 0;
+    for (int waited = 0; fcntl(place->locked, F_SETLK, &lock); waited += 20) {
+        if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+            return 0; /* a file system without locks */
+        if (waited >= MERGE_BUSY_MS)
+            return merge_fail(error, MERGE_ERR_DATA,
+                              "Couldn't replace data file '%s': another program holds its lock; try"
+                              " again when that has ended, or write another data file",
+                              place->real);
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
+/* A journal or write-ahead log of the old file would be applied to the new one and ruin it. */
+static int remove_leftovers(const struct merge_place *place, struct merge_error *error)
+{
+    static const char *const ends[] = {"-journal", "-wal", "-shm"};
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        char path[PATH_MAX + 16];
+
+        snprintf(path, sizeof path, "%s%s", place->real, ends[i]);
+        if (unlink(path) && errno != ENOENT)
+            return merge_fail(error, MERGE_ERR_DATA,
+                              "Couldn't replace data file '%s': '%s' belongs to the old file and"
+                              " cannot be removed: %s",
+                              place->real, path, strerror(errno));
+    }
+    return 0;
+}
+
+static int copy_bytes(int from, int to)
+{
+    char *buffer = malloc(COPY_BYTES);
+    off_t at = 0;
+    ssize_t n = -1;
+
+    if (!buffer)
+        return -1;
+    while ((n = pread(from, buffer, COPY_BYTES, at)) > 0) {
+        for (ssize_t done = 0; done < n;) {
+            ssize_t written = pwrite(to, buffer + done, (size_t)(n - done), at + done);
+
+            if (written < 0 && errno == EINTR)
+                continue;
+            if (written <= 0) {
+                n = -1;
+                goto out;
+            }
+            done += written;
+        }
+        at += n;
+    }
+    if (n == 0 && (ftruncate(to, at) || fsync(to)))
+        n = -1;
+out:
+    free(buffer);
+    return n < 0 ? -1 : 0;
+}
+
+/* The target is a mount point: its content is replaced. What was there is gone with the first byte,
+ * so a failure leaves the temporary file, which is complete. The descriptor stays open until the
+ * lock may go: closing any descriptor of a file drops the locks that the process has on it. */
+static int copy_into_place(struct merge_place *place, struct merge_error *error)
+{
+    if (place->locked < 0)
+        place->locked = open(place->real, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (place->locked < 0)
+        return system_fail(place, error, "it is a mount point and cannot be opened", errno);
+    if (copy_bytes(place->fd, place->locked)) {
+        int number = errno;
+        int status = merge_fail(error, MERGE_ERR_DATA,
+                                "Couldn't write data file '%s', which is a mount point: %s. It is"
+                                " not usable now; the complete data is in '%s'",
+                                place->real, strerror(number), place->tmp);
+
+        place->tmp[0] = 0;
+        return status;
+    }
+    unlink(place->tmp);
+    place->tmp[0] = 0;
+    return 0;
+}
+
+static void sync_folder(const struct merge_place *place)
+{
+    int fd = open(place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    fsync(fd); /* some file systems cannot; the rename is done either way */
+    close(fd);
+}
+
+int merge_place_commit(struct merge_place *place, bool held, struct merge_error *error)
+{
+    int status;
+
+    if (fsync(place->fd))
+        return system_fail(place, error, "the temporary file cannot be synced", errno);
+    status = held ? 0 : lock_old(place, error);
+    if (!status)
+        status = remove_leftovers(place, error);
+    if (status)
+        return status;
+    if (rename(place->tmp, place->real) == 0) {
+        place->tmp[0] = 0;
+        sync_folder(place);
+        return 0;
+    }
+    if (errno == EBUSY || errno == EXDEV)
+        return copy_into_place(place, error);
+    return system_fail(place, error, "the old file cannot be replaced", errno);
+}
+
+void merge_place_close(struct merge_place *place)
+{
+    if (place->tmp[0])
+        unlink(place->tmp);
+    if (place->fd >= 0)
+        close(place->fd);
+    if (place->locked >= 0)
+        close(place->locked);
+    place->tmp[0] = 0;
+    place->fd = place->locked = -1;
+}

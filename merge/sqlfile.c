@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The data file as SQLite sees it: coverage.py's schema, the statements that fill it, and the old
+ * file that --append reads. Each failure is put into words here, where the cause is known.
+ *
+ * The new file is built without a journal and without syncing, because nobody can see it yet; it
+ * gets its name only when it is complete.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SCHEMA_VERSION 7
+
+/* As coverage.py writes it, comments included: .schema prints the same of both. */
+static const char schema[] =
+    "CREATE TABLE coverage_schema (\n"
+    "    -- One row, to record the version of the schema in this db.\n"
+    "    version integer\n"
+    ");\n"
+    "\n"
+    "CREATE TABLE meta (\n"
+    "    -- Key-value pairs, to record metadata about the data\n"
+    "    key text,\n"
+    "    value text,\n"
+    "    unique (key)\n"
+    "    -- Possible keys:\n"
+    "    --  'has_arcs' boolean      -- Is this data recording branches?\n"
+    "    --  'sys_argv' text         -- The coverage command line that recorded the data.\n"
+    "    --  'version' text          -- The version of coverage.py that made the file.\n"
+    "    --  'when' text             -- Datetime when the file was created.\n"
+    "    --  'hash' text             -- Hash of the data.\n"
+    ");\n"
+    "\n"
+    "CREATE TABLE file (\n"
+    "    -- A row per file measured.\n"
+    "    id integer primary key,\n"
+    "    path text,\n"
+    "    unique (path)\n"
+    ");\n"
+    "\n"
+    "CREATE TABLE context (\n"
+    "    -- A row per context measured.\n"
+    "    id integer primary key,\n"
+    "    context text,\n"
+    "    unique (context)\n"
+    ");\n"
+    "\n"
+    "CREATE TABLE line_bits (\n"
+    "    -- If recording lines, a row per context per file executed.\n"
+    "    -- All of the line numbers for that file/context are in one numbits.\n"
+    "    file_id integer,            -- foreign key to `file`.\n"
+    "    context_id integer,         -- foreign key to `context`.\n"
+    "    numbits blob,               -- see the numbits functions in coverage.numbits\n"
+    "    foreign key (file_id) references file (id),\n"
+    "    foreign key (context_id) references context (id),\n"
+    "    unique (file_id, context_id)\n"
+    ");\n"
+    "\n"
+    "CREATE TABLE arc (\n"
+    "    -- If recording branches, a row per context per from/to line transition executed.\n"
+    "    file_id integer,            -- foreign key to `file`.\n"
+    "    context_id integer,         -- foreign key to `context`.\n"
+    "    fromno integer,             -- line number jumped from.\n"
+    "    tono integer,               -- line number jumped to.\n"
+    "    foreign key (file_id) references file (id),\n"
+    "    foreign key (context_id) references context (id),\n"
+    "    unique (file_id, context_id, fromno, tono)\n"
+    ");\n"
+    "\n"
+    "CREATE TABLE tracer (\n"
+    "    -- A row per file indicating the tracer used for that file.\n"
+    "    file_id integer primary key,\n"
+    "    tracer text,\n"
+    "    foreign key (file_id) references file (id)\n"
+    ");\n";
+
+int merge_fail(struct merge_error *error, int code, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error->text, sizeof error->text, format, args);
+    va_end(args);
+    return code;
+}
+
+int merge_no_memory(struct merge_error *error)
+{
+    return merge_fail(error, MERGE_ERR_NOMEM, "Not enough memory to write the data file");
+}
+
+/* What went wrong, with the operating system's reason where SQLite only says "disk I/O error". */
+static void reason(sqlite3 *db, int code, char *text, size_t size)
+{
+    int base = code & 0xff;
+    int number = db ? sqlite3_system_errno(db) : 0;
+
+    if (base == SQLITE_FULL)
+        snprintf(text, size, "%s; make room there", strerror(number ? number : ENOSPC));
+    else if ((base == SQLITE_IOERR || base == SQLITE_CANTOPEN) && number)
+        snprintf(text, size, "%s (%s)", strerror(number), sqlite3_errstr(code));
+    else
+        snprintf(text, size, "%s", db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+}
+
+/* -- the file that is built -- */
+
+static int db_fail(struct merge_db *db, int code)
+{
+    char why[512];
+
+    if (code == SQLITE_NOMEM)
+        return merge_no_memory(db->error);
+    reason(db->db, code, why, sizeof why);
+    return merge_fail(db->error, MERGE_ERR_DATA, "Couldn't write data file '%s': %s", db->path,
+                      why);
+}
+
+static int db_prepare(struct merge_db *db, const char *sql, sqlite3_stmt **stmt)
+{
+    int code = sqlite3_prepare_v3(db->db, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
+
+    return code == SQLITE_OK ? 0 : db_fail(db, code);
+}
+
+static int db_exec(struct merge_db *db, const char *sql)
+{
+    int code = sqlite3_exec(db->db, sql, NULL, NULL, NULL);
+
+    return code == SQLITE_OK ? 0 : db_fail(db, code);
+}
+
+/* Inserts the row that is bound. */
+static int db_insert(struct merge_db *db, sqlite3_stmt *stmt)
+{
+    int code = sqlite3_step(stmt);
+
+    if (code != SQLITE_DONE)
+        return db_fail(db, code);
+    sqlite3_reset(stmt);
+    return 0;
+}
+
+int merge_db_create(struct merge_db *db, const char *tmp, const char *path,
+                    struct merge_error *error)
+{
+    int code, status;
+    char version[64];
+
+    *db = (struct merge_db){.path = path, .error = error};
+    code = sqlite3_open_v2(tmp, &db->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code != SQLITE_OK)
+        return db_fail(db, code);
+    sqlite3_extended_result_codes(db->db, 1);
+    snprintf(version, sizeof version, "INSERT INTO coverage_schema (version) VALUES (%d)",
+             SCHEMA_VERSION);
+    if ((status = db_exec(db, "PRAGMA journal_mode = OFF")) ||
+        (status = db_exec(db, "PRAGMA synchronous = OFF")) ||
+        (status = db_exec(db, "PRAGMA locking_mode = EXCLUSIVE")) ||
+        (status = db_exec(db, "BEGIN")) || (status = db_exec(db, schema)) ||
+        (status = db_exec(db, version)) ||
+        (status =
+             db_prepare(db, "INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", &db->meta)) ||
+        (status = db_prepare(db, "INSERT INTO file (id, path) VALUES (?, ?)", &db->file)) ||
+        (status =
+             db_prepare(db, "INSERT INTO context (id, context) VALUES (?, ?)", &db->context)) ||
+        (status = db_prepare(db,
+                             "INSERT INTO line_bits (file_id, context_id, numbits)"
+                             " VALUES (?, ?, ?)",
+                             &db->line_bits)) ||
+        (status = db_prepare(db,
+                             "INSERT INTO arc (file_id, context_id, fromno, tono)"
+                             " VALUES (?, ?, ?, ?)",
+                             &db->arc)) ||
+        (status =
+             db_prepare(db, "INSERT INTO tracer (file_id, tracer) VALUES (?, ?)", &db->tracer)))
+        return status;
+    return 0;
+}
+
+int merge_db_meta(struct merge_db *db, const char *key, const char *value)
+{
+    if (!value)
+        return 0;
+    sqlite3_bind_text(db->meta, 1, key, -1, SQLITE_STATIC);
+    sqlite3_bind_text(db->meta, 2, value, -1, SQLITE_STATIC);
+    return db_insert(db, db->meta);
+}
+
+int merge_db_name(struct merge_db *db, sqlite3_stmt *stmt, int64_t id, const char *name, size_t len)
+{
+    sqlite3_bind_int64(stmt, 1, id);
+    sqlite3_bind_text(stmt, 2, name, (int)len, SQLITE_STATIC);
+    return db_insert(db, stmt);
+}
+
+int merge_db_line_bits(struct merge_db *db, int64_t file, int64_t context, const void *bits,
+                       size_t len)
+{
+    sqlite3_bind_int64(db->line_bits, 1, file);
+    sqlite3_bind_int64(db->line_bits, 2, context);
+    sqlite3_bind_blob(db->line_bits, 3, bits, (int)len, SQLITE_STATIC);
+    return db_insert(db, db->line_bits);
+}
+
+int merge_db_arc(struct merge_db *db, int64_t file, int64_t context, int64_t from, int64_t to)
+{
+    sqlite3_bind_int64(db->arc, 1, file);
+    sqlite3_bind_int64(db->arc, 2, context);
+    sqlite3_bind_int64(db->arc, 3, from);
+    sqlite3_bind_int64(db->arc, 4, to);
+    return db_insert(db, db->arc);
+}
+
+int merge_db_finish(struct merge_db *db)
+{
+    return db_exec(db, "COMMIT");
+}
+
+void merge_db_close(struct merge_db *db)
+{
+    sqlite3_finalize(db->meta);
+    sqlite3_finalize(db->file);
+    sqlite3_finalize(db->context);
+    sqlite3_finalize(db->line_bits);
+    sqlite3_finalize(db->arc);
+    sqlite3_finalize(db->tracer);
+    sqlite3_close(db->db);
+    *db = (struct merge_db){0};
+}
+
+/* -- the file that is there already -- */
+
+static int old_fail(struct merge_old *old, int code)
+{
+    char why[512];
+
+    switch (code & 0xff) {
+    case SQLITE_NOMEM:
+        return merge_no_memory(old->error);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return merge_fail(old->error, MERGE_ERR_DATA,
+                          "Couldn't use data file '%s': another program holds its lock; run again"
+                          " when that has ended, or write another data file",
+                          old->path);
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+        return merge_fail(old->error, MERGE_ERR_DATA,
+                          "Couldn't use data file '%s': it isn't a coverage data file (%s); remove"
+                          " it, or run without --append",
+                          old->path, sqlite3_errmsg(old->db));
+    default:
+        reason(old->db, code, why, sizeof why);
+        return merge_fail(old->error, MERGE_ERR_DATA, "Couldn't use data file '%s': %s", old->path,
+                          why);
+    }
+}
+
+int merge_old_prepare(struct merge_old *old, const char *sql, sqlite3_stmt **stmt)
+{
+    int code = sqlite3_prepare_v2(old->db, sql, -1, stmt, NULL);
+
+    return code == SQLITE_OK ? 0 : old_fail(old, code);
+}
+
+int merge_old_step(struct merge_old *old, sqlite3_stmt *stmt, bool *row)
+{
+    int code = sqlite3_step(stmt);
+
+    *row = code == SQLITE_ROW;
+    return *row || code == SQLITE_DONE ? 0 : old_fail(old, code);
+}
+
+/* The first column of the first row; *found says whether there is a row. */
+static int old_number(struct merge_old *old, const char *sql, int64_t *number, bool *found)
+{
+    sqlite3_stmt *stmt = NULL;
+    int status = merge_old_prepare(old, sql, &stmt);
+
+    if (!status)
+        status = merge_old_step(old, stmt, found);
+    if (!status && *found)
+        *number = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+/* A journal that SQLite would roll back can name another file, which SQLite would then delete. As
+ * coverage.py does, refuse it: no data file is left with one by coverage.py or by us. */
+static int old_has_hot_journal(struct merge_old *old)
+{
+    sqlite3 *db = NULL;
+    int code = sqlite3_open_v2(old->path, &db, SQLITE_OPEN_READONLY, NULL);
+
+    if (code == SQLITE_OK) {
+        sqlite3_extended_result_codes(db, 1);
+        sqlite3_busy_timeout(db, MERGE_BUSY_MS);
+        code = sqlite3_exec(db, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
+    }
+    sqlite3_close(db);
+    if ((code & 0xff) == SQLITE_BUSY)
+        return old_fail(old, code);
+    if (code != SQLITE_READONLY_ROLLBACK)
+        return 0;
+    return merge_fail(old->error, MERGE_ERR_DATA,
+                      "Couldn't use data file '%s': it has a journal to roll back; remove both, or"
+                      " run without --append",
+                      old->path);
+}
+
+/* A stale write-ahead log would be taken for the new file's: put its content into the old file. */
+static int old_lock(struct merge_old *old)
+{
+    int code = sqlite3_exec(old->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(old->db, "BEGIN EXCLUSIVE", NULL, NULL, NULL);
+    return code == SQLITE_OK ? 0 : old_fail(old, code);
+}
+
+static int old_check(struct merge_old *old, bool has_arcs)
+{
+    int64_t number = 0;
+    bool found = false;
+    int status;
+
+    status = old_number(old,
+                        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND"
+                        " name = 'coverage_schema'",
+                        &number, &found);
+    if (status)
+        return status;
+    if (number == 0) {
+        status = old_number(old, "SELECT count(*) FROM sqlite_master", &number, &found);
+        if (status)
+            return status;
+        if (number)
+            return merge_fail(old->error, MERGE_ERR_DATA,
+                              "Couldn't use data file '%s': it is a database, but not one of"
+                              " coverage data; name another data file",
+                              old->path);
+        merge_old_close(old); /* an empty file is no data */
+        return 0;
+    }
+    status = old_number(old, "SELECT version FROM coverage_schema", &number, &found);
+    if (status)
+        return status;
+    if (!found || number != SCHEMA_VERSION)
+        return merge_fail(old->error, MERGE_ERR_DATA,
+                          "Couldn't use data file '%s': wrong schema: %lld instead of %d; erase it,"
+                          " or run without --append",
+                          old->path, found ? (long long)number : 0LL, SCHEMA_VERSION);
+    status = old_number(old, "SELECT value FROM meta WHERE key = 'has_arcs'", &number, &found);
+    if (status)
+        return status;
+    if (!found)
+        return 0;
+    old->has_arcs = number != 0;
+    if (old->has_arcs != has_arcs)
+        return merge_fail(old->error, MERGE_ERR_DATA,
+                          "Can't add %s measurements to existing %s data in '%s'; erase it, run"
+                          " without --append, or run %s --branch",
+                          has_arcs ? "branch" : "line", has_arcs ? "line" : "branch", old->path,
+                          has_arcs ? "without" : "with");
+    return 0;
+}
+
+/* Opens the file, locked if so wanted; *again: it was replaced while the lock was waited for. */
+static int old_try(struct merge_old *old, bool lock, bool *again)
+{
+    struct stat before, after;
+    int code, status;
+
+    *again = false;
+    if (stat(old->path, &before)) {
+        if (errno == ENOENT)
+            return 0;
+        return merge_fail(old->error, MERGE_ERR_DATA, "Couldn't use data file '%s': %s", old->path,
+                          strerror(errno));
+    }
+    status = old_has_hot_journal(old);
+    if (status)
+        return status;
+    code = sqlite3_open_v2(
+        old->path, &old->db,
+        (lock ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code != SQLITE_OK)
+        return old_fail(old, code);
+    sqlite3_extended_result_codes(old->db, 1);
+    sqlite3_busy_timeout(old->db, MERGE_BUSY_MS);
+    if (lock) {
+        status = old_lock(old);
+        if (status)
+            return status;
+        *again = stat(old->path, &after) || before.st_ino != after.st_ino ||
+                 before.st_dev != after.st_dev;
+    }
+    return 0;
+}
+
+int merge_old_open(struct merge_old *old, const char *path, bool has_arcs, bool lock,
+                   struct merge_error *error)
+{
+    bool again;
+    int status;
+
+    *old = (struct merge_old){.path = path, .error = error, .has_arcs = -1};
+    do {
+        status = old_try(old, lock, &again);
+        if (!status && again)
+            merge_old_close(old);
+    } while (!status && again);
+    if (!status && old->db)
+        status = old_check(old, has_arcs);
+    if (status)
+        merge_old_close(old);
+    return status;
+}
+
+void merge_old_close(struct merge_old *old)
+{
+    sqlite3_close(old->db);
+    old->db = NULL;
+}

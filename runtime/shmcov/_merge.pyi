@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a segment to a data file that coverage.py reads. The supervisor's side; see docs/merge.md."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
+from typing import TypedDict, final
+
+class SegmentError(Exception):
+    """A segment that cannot be read: the message says why, without naming it."""
+
+class DataError(Exception):
+    """A data file that cannot be read, written or replaced: says what, which file, what to do."""
+
+class Info(TypedDict):
+    flags: int
+    version: int
+    fingerprint: int
+    uid: int
+    created: int  # seconds since the epoch
+    supervisor: tuple[int, int, int]  # pid, start time, pid namespace
+    size: int
+    used: int  # bytes given out
+    allocated: int  # bytes that the file system holds
+    damaged: int  # parts that were skipped
+    lost: dict[str, int]  # space, map, limit, tracer, attach
+    context: str  # the static context
+    rules: list[tuple[int, str]]
+
+class Process(TypedDict):
+    pid: int
+    parent: int
+    start: int
+    ns: int
+    interpreter: int  # PY_VERSION_HEX
+    state: int  # 1 attached, 2 done, 3 became another program
+    forked: bool
+    alive: bool | None  # None: in another pid namespace
+
+class Counts(TypedDict):
+    files: int  # files of the segment that were written
+    unnamed: int  # files left out, because UTF-8 cannot say their name
+    contexts: int  # contexts of the segment that were written
+    line_rows: int  # rows of line_bits in the result
+    arc_rows: int  # rows of arc in the result
+    lines: int  # lines of the segment that ran, in any context; 0: nothing was collected
+    old_files: int  # files that the old data file knew
+
+@final
+class Copy:
+    """A private copy of the segment behind a descriptor. Raises SegmentError."""
+
+    def __new__(cls, fd: int) -> Copy: ...
+    def info(self) -> Info: ...
+    def processes(self) -> list[Process]:
+        """The process table, newest first."""
+    def files(self) -> list[str]:
+        """The measured files, sorted."""
+    def lines(self, path: str, /) -> int:
+        """How many lines of a file ran, in any context. KeyError: it was not measured."""
+    def packages(self) -> list[tuple[str, str]]:
+        """Source packages that were imported: module, and its folder or file."""
+    def multiline_wanted(self) -> list[str]:
+        """Files whose arcs may depend on which lines form a statement: give these a map."""
+    def set_multiline(self, path: str, first_line: Mapping[int, int] | Sequence[int], /) -> None:
+        """Say which first line each line belongs to. A line without one stands for itself; in a
+        sequence, item l belongs to line l. KeyError: the file was not measured."""
+    def write(
+        self,
+        target: str | PathLike[str],
+        *,
+        append: str | PathLike[str] | None = None,
+        touch: Iterable[str] = (),
+        coverage_version: str,
+        argv: str | None = None,
+        when: str | None = None,
+        relative: Callable[[str], str] | Mapping[str, str] | None = None,
+    ) -> Counts:
+        """Write the data file and put it in the place of the old one. Raises DataError.
+
+        append: the old data file to unite with; one that does not exist is empty.
+        touch: files that never ran.
+        relative: gives the name that a file has in the data file, for measured files and for
+        those of touch; a mapping may leave out names that stay as they are.
+        """
+
+def check_target(target: str | PathLike[str], *, has_arcs: bool, append: bool) -> None:
+    """Raise DataError if write() will not be able to write target."""
