@@ -19,6 +19,7 @@
 enum kind {
     NOT_A_START = 0,    /* not the start of an instruction */
     DO_PLAIN,         /* goes on with the next one */
+    DO_NOTHING,       /* NOP: a statement of its own, such as `pass` or `while True` */
     DO_BRANCH,        /* falls through or jumps */
     DO_JUMP,          /* always jumps */
     DO_SEND,       /* SEND: goes on at its target when what it waits for is over */
@@ -105,46 +106,75 @@ static bool read_signed(const struct rt_bytes *in, size_t *at, int32_t *value)
     return true;
 }
 
+/* Reads one entry of the line table: `units` code units of line *line, or of none (*has_line). */
+static bool next_lines(const struct rt_bytes *table, size_t *at, int64_t *line, uint32_t *units,
+                       bool *has_line)
+{
+    uint32_t ignored;
+    int32_t delta = 0;
+    uint8_t head;
+
+    if (*at >= table->len)
+        return false;
+    head = table->data[(*at)++];
+    *units = (head & 7u) + 1;
+    *has_line = true;
+    switch (head >> 3 & 15) {
+    case 15:
+        *has_line = false;
+        break;
+    case 14:
+        if (!read_signed(table, at, &delta) || !read_varint(table, at, &ignored) ||
+            !read_varint(table, at, &ignored) || !read_varint(table, at, &ignored))
+            return false;
+        break;
+    case 13:
+        if (!read_signed(table, at, &delta))
+            return false;
+        break;
+    case 10:
+    case 11:
+    case 12:
+        delta = (head >> 3 & 15) - 10;
+        *at += 2;
+        break;
+    default:
+        *at += 1;
+    }
+    *line += delta;
+    if (*line <= 0 || *line >= INT32_MAX)
+        *has_line = false;
+    return true;
+}
+
 /* Gives each unit its line. */
 static void read_lines(struct reading *r)
 {
-    const struct rt_bytes *table = &r->in->lines;
     int64_t line = r->in->first_line;
-    uint32_t unit = 0;
+    uint32_t unit = 0, units;
+    bool has_line;
     size_t at = 0;
 
-    while (at < table->len && unit < r->n) {
-        uint8_t head = table->data[at++];
-        uint32_t n = (head & 7u) + 1, ignored;
-        int32_t delta = 0;
-        bool has_line = true;
+    while (unit < r->n && next_lines(&r->in->lines, &at, &line, &units, &has_line))
+        for (; units && unit < r->n; units--, unit++)
+            r->units[unit].line = has_line ? (int32_t)line : 0;
+}
 
-        switch (head >> 3 & 15) {
-        case 15:
-            has_line = false;
+size_t rt_shape_heads(struct rt_bytes lines, int first_line, int *heads, size_t max)
+{
+    int64_t line = first_line;
+    uint32_t units;
+    bool has_line;
+    size_t at = 0, n = 0;
+
+    if (max)
+        heads[n++] = first_line;
+    while (n < max && next_lines(&lines, &at, &line, &units, &has_line))
+        if (has_line && line != first_line) {
+            heads[n++] = (int)line; /* the def behind its decorators, or the body: no harm */
             break;
-        case 14:
-            if (!read_signed(table, &at, &delta) || !read_varint(table, &at, &ignored) ||
-                !read_varint(table, &at, &ignored) || !read_varint(table, &at, &ignored))
-                return;
-            break;
-        case 13:
-            if (!read_signed(table, &at, &delta))
-                return;
-            break;
-        case 10:
-        case 11:
-        case 12:
-            delta = (head >> 3 & 15) - 10;
-            at += 2;
-            break;
-        default:
-            at += 1;
         }
-        line += delta;
-        for (; n && unit < r->n; n--, unit++)
-            r->units[unit].line = has_line && line > 0 && line < INT32_MAX ? (int32_t)line : 0;
-    }
+    return n;
 }
 
 /* Calls for each entry of the exception table: [start, end) is handled at `target`, all in units. */
@@ -217,6 +247,8 @@ static enum kind kind_of(uint8_t op, bool *back)
         return DO_RAISE;
     case RERAISE:
         return DO_RERAISE;
+    case NOP:
+        return DO_NOTHING;
 #ifdef END_FOR
     case END_FOR:
     case END_SEND:
@@ -306,10 +338,11 @@ static void find_entry(struct reading *r)
 
     while (resume < r->n && r->in->code.data[2 * resume] != RESUME)
         resume++;
-    out->first_unit = resume + 1 < r->n ? resume + 1 : 0;
-    if (r->n && r->units[out->first_unit].line && resume < r->n &&
-        r->units[out->first_unit].line == r->units[resume].line)
-        out->entry_line = r->units[out->first_unit].line;
+    if (resume >= r->n || after(r, resume) == UINT32_MAX)
+        return;
+    out->first_unit = after(r, resume);
+    if (r->units[out->first_unit].line == r->units[resume].line)
+        out->entry_line = r->units[resume].line;
 }
 
 /* -- lines -- */
@@ -551,6 +584,36 @@ static int add_branch(struct reading *r, struct rt_branch branch)
     return 0;
 }
 
+#if RT_BRANCH_SIDES
+
+/* A way is told with the unit of the branch as its source; but if INSTRUCTION is on too, with that of the
+ * NOT_TAKEN, END_FOR, POP_ITER or END_ASYNC_FOR that tells it. Those stand for the branch as well. */
+static int add_tellers(struct reading *r, const struct rt_branch *branch, uint32_t far)
+{
+    const uint8_t *code = r->in->code.data;
+
+    if (branch->next < r->n && code[2 * branch->next] == NOT_TAKEN &&
+        add_branch(r, (struct rt_branch){.unit = branch->next, .next = after(r, branch->next),
+                                         .near_arc = branch->near_arc, .far_arc = RT_NO_ARC}))
+        return -1;
+    for (; far < r->n && (r->units[far].kind == DO_SKIP || r->units[far].kind == DO_END_ANEXT);
+         far = after(r, far))
+        if (add_branch(r, (struct rt_branch){.unit = far, .next = after(r, far),
+                                             .near_arc = RT_NO_ARC, .far_arc = branch->far_arc}))
+            return -1;
+    return 0;
+}
+
+#else
+
+static int add_tellers(struct reading *r, const struct rt_branch *branch, uint32_t far)
+{
+    (void)r, (void)branch, (void)far;
+    return 0;
+}
+
+#endif
+
 /* One way of a branch: its arc, and the proof of it if the place is reached by nothing else. */
 static int add_way(struct reading *r, int32_t from, uint32_t dest, uint32_t *arc, bool *proved)
 {
@@ -573,7 +636,8 @@ static int add_way(struct reading *r, int32_t from, uint32_t dest, uint32_t *arc
  * tells is that the instruction behind END_SEND, or END_ASYNC_FOR, ran. */
 static int add_async_for(struct reading *r, uint32_t end)
 {
-    uint32_t start, stop, target, send = UINT32_MAX, near_arc, far_arc;
+    uint32_t start, stop, target, send = UINT32_MAX;
+    struct rt_branch branch = {0};
     int32_t from = 0;
     size_t at = 0;
 
@@ -589,16 +653,47 @@ static int add_async_for(struct reading *r, uint32_t end)
     }
     if (!from || send == UINT32_MAX || after(r, end) == UINT32_MAX || after(r, send) == UINT32_MAX)
         return 0;
-    if (arc_to(r, from, after(r, send), &near_arc) || arc_to(r, from, after(r, end), &far_arc))
+    branch.unit = send;
+    branch.next = after(r, send);
+    if (arc_to(r, from, branch.next, &branch.near_arc) ||
+        arc_to(r, from, after(r, end), &branch.far_arc))
         return -1;
 #if RT_BRANCH_SIDES
-    return add_branch(r, (struct rt_branch){.unit = send, .next = after(r, send),
-                                            .near_arc = near_arc, .far_arc = far_arc});
+    return add_branch(r, branch) || add_tellers(r, &branch, end) ? -1 : 0;
 #else
-    if (near_arc != RT_NO_ARC && add_proof(r, after(r, send), near_arc))
+    if (branch.near_arc != RT_NO_ARC && add_proof(r, branch.next, branch.near_arc))
         return -1;
-    return far_arc == RT_NO_ARC ? 0 : add_proof(r, end, far_arc);
+    return branch.far_arc == RT_NO_ARC ? 0 : add_proof(r, end, branch.far_arc);
 #endif
+}
+
+/* The line after the unit's own that runs next when nothing branches; 0: unknown. */
+static int32_t next_line(const struct reading *r, uint32_t unit)
+{
+    int32_t line = r->units[unit].line;
+
+    for (uint32_t steps = 0; unit < r->n && steps < r->n; steps++) {
+        const struct unit *at = &r->units[unit];
+
+        if (at->line && at->line != line)
+            return at->line;
+        if (at->kind == DO_RETURN)
+            return -r->in->first_line;
+        unit = at->kind == DO_JUMP || at->kind == DO_SEND ? at->target : after(r, unit);
+    }
+    return 0;
+}
+
+static int add_lines_arc(struct reading *r, int32_t from, int32_t to)
+{
+    size_t head;
+
+    if (!to)
+        return 0;
+    if (put_arc_head(r, from, SEG_ARC_LINES, &head) || put_trail_word(r, head, to))
+        return -1;
+    r->out->n_arcs++;
+    return 0;
 }
 
 /* A `def` or `class` that fills one line has two ways out of that line: to the next statement, which
@@ -606,37 +701,60 @@ static int add_async_for(struct reading *r, uint32_t end)
 static int add_definitions(struct reading *r)
 {
     for (size_t k = 0; k < r->in->n_nested; k++) {
-        int32_t line = r->in->nested[k], to = 0;
-        uint32_t i = r->out->first_unit, last = UINT32_MAX;
-        size_t head;
+        uint32_t last = UINT32_MAX;
 
-        for (; i < r->n; i++)
-            if (r->units[i].kind != NOT_A_START && r->units[i].line == line)
+        for (uint32_t i = r->out->first_unit; i < r->n; i++)
+            if (r->units[i].kind != NOT_A_START && r->units[i].line == r->in->nested[k])
                 last = i;
-        if (last == UINT32_MAX)
-            continue;
-        for (i = last; i < r->n; i++) {
-            if (r->units[i].kind == NOT_A_START)
-                continue;
-            if (r->units[i].line && r->units[i].line != line) {
-                to = r->units[i].line;
-                break;
-            }
-            if (r->units[i].kind == DO_RETURN) {
-                to = -r->in->first_line;
-                break;
-            }
-            if (r->units[i].kind == DO_JUMP) {
-                to = r->units[r->units[i].target].line;
-                break;
-            }
-        }
-        if (!to || to == line)
-            continue;
-        if (put_arc_head(r, line, SEG_ARC_LINES, &head) || put_trail_word(r, head, to))
+        if (last != UINT32_MAX && add_lines_arc(r, r->in->nested[k], next_line(r, last)))
             return -1;
-        r->out->n_arcs++;
     }
+    return 0;
+}
+
+/* `while True:` is no branch to the interpreter, but a line with two ways out to coverage.py if it has
+ * an `else`. Its NOP is all that its line has. */
+static int add_nothings(struct reading *r)
+{
+    int32_t before = 0;
+
+    for (uint32_t i = r->out->first_unit; i < r->n; i++) {
+        int32_t line = r->units[i].line;
+        uint32_t next = after(r, i);
+
+        if (r->units[i].kind == NOT_A_START)
+            continue;
+        if (r->units[i].kind == DO_NOTHING && line && line != before && next < r->n &&
+            r->units[next].line != line && add_lines_arc(r, line, next_line(r, i)))
+            return -1;
+        before = line;
+    }
+    return 0;
+}
+
+/* The body of a `def` or `class` that begins on the line of its head has a way out of that line, which
+ * the definition's next statement shares. */
+static int add_entry(struct reading *r)
+{
+    struct rt_shape *out = r->out;
+    size_t head;
+
+    if (out->n_lines == 1 && out->lines[0] != out->entry_line)
+        return add_lines_arc(r, out->lines[0], -r->in->first_line); /* a head of several lines */
+    if (!out->entry_line)
+        return 0;
+    if (put_arc_head(r, out->entry_line, SEG_ARC_EXACT, &head) ||
+        put_trail_word(r, head, -r->in->first_line))
+        return -1;
+    if (!r->in->generator) {
+        out->entry_arc = out->n_arcs++;
+        return 0;
+    }
+    /* it is left only when its end is reached */
+    for (uint32_t i = out->first_unit; i < r->n; i++)
+        if (r->units[i].kind == DO_RETURN && add_proof(r, i, out->n_arcs))
+            return -1;
+    out->n_arcs++;
     return 0;
 }
 
@@ -657,7 +775,6 @@ static int compare_branches(const void *a, const void *b)
 static int collect_arcs(struct reading *r)
 {
     struct rt_shape *out = r->out;
-    size_t head;
 
     r->known_at = malloc((r->n + 1) * sizeof *r->known_at);
     if (!r->known_at)
@@ -676,23 +793,10 @@ static int collect_arcs(struct reading *r)
                     &branch.near_proved) ||
             add_way(r, unit->line, place(r, unit->target), &branch.far_arc,
                     &branch.far_proved) ||
-            add_branch(r, branch))
+            add_branch(r, branch) || add_tellers(r, &branch, unit->target))
             return -1;
     }
-    if (out->entry_line == r->in->first_line && out->n_lines) {
-        /* the body begins on the line of its def or class */
-        if (put_arc_head(r, out->entry_line, SEG_ARC_EXACT, &head) ||
-            put_trail_word(r, head, -r->in->first_line))
-            return -1;
-        out->entry_arc = out->n_arcs++;
-        if (r->in->generator) { /* it is left only when its end is reached */
-            for (uint32_t i = out->first_unit; i < r->n; i++)
-                if (r->units[i].kind == DO_RETURN && add_proof(r, i, out->entry_arc))
-                    return -1;
-            out->entry_arc = RT_NO_ARC;
-        }
-    }
-    if (add_definitions(r))
+    if (add_entry(r) || add_definitions(r) || add_nothings(r))
         return -1;
     if (out->n_proofs)
         qsort(out->proofs, out->n_proofs, sizeof *out->proofs, compare_proofs);

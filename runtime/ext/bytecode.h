@@ -30,7 +30,7 @@ struct rt_code_bytes {
     struct rt_bytes code, lines, exceptions;
     int first_line; /* co_firstlineno */
     bool generator; /* generator, coroutine or async generator */
-    /* First lines of the code objects among the constants: a `def`, `class` or lambda. */
+    /* Lines on which the code objects among the constants begin: a `def`, `class` or lambda. */
     const int *nested;
     size_t n_nested;
 };
@@ -79,6 +79,10 @@ struct rt_shape {
  * with fewer lines, never a crash. */
 int rt_shape_make(const struct rt_code_bytes *in, bool branches, struct rt_shape *out);
 void rt_shape_free(struct rt_shape *shape);
+
+/* The lines of a code object's prologue by its line table alone: the first line and, where decorators
+ * stand before it, the line of the `def`. At most `max`; how many. */
+size_t rt_shape_heads(struct rt_bytes lines, int first_line, int *heads, size_t max);
 
 /* Line of the run that holds `unit`, 0 if none. */
 int32_t rt_shape_line(const struct rt_run *runs, uint32_t n_runs, uint32_t unit);

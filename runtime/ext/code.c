@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "context.h"
 #include "process.h"
 
 /* -- bits -- */
@@ -18,13 +19,6 @@ static seg_u8 *chunk_of(const struct rt_chunks *chunks, uint32_t n)
     return i < chunks->n ? chunks->bits[i] : NULL;
 }
 
-static bool set(const struct rt_chunks *chunks, uint32_t n)
-{
-    seg_u8 *bits = chunk_of(chunks, n);
-
-    return bits && seg_bit_set(bits, n & (SEG_CHUNK_BITS - 1));
-}
-
 static bool test(const struct rt_chunks *chunks, uint32_t n)
 {
     const seg_u8 *bits = chunk_of(chunks, n);
@@ -32,19 +26,46 @@ static bool test(const struct rt_chunks *chunks, uint32_t n)
     return bits && seg_bit_test(bits, n & (SEG_CHUNK_BITS - 1));
 }
 
+/* Where bit n of a space is in the context of the calling thread, and its number there. */
+static seg_u8 *bits_of(const struct rt_code *rc, enum seg_space space, uint32_t n, uint32_t *bit)
+{
+    struct rt_context *context = rt_contexts ? rt_context_current() : NULL;
+
+    if (context && context->id) {
+        *bit = n & (SEG_RECORD_BITS - 1);
+        return rt_context_bits(context, rc->file->entry->id, space, n);
+    }
+    *bit = n & (SEG_CHUNK_BITS - 1);
+    return chunk_of(space == SEG_LINES ? &rc->lines : &rc->arcs, n);
+}
+
+static bool set(const struct rt_code *rc, enum seg_space space, uint32_t n)
+{
+    uint32_t bit;
+    seg_u8 *bits = bits_of(rc, space, n, &bit);
+
+    return bits && seg_bit_set(bits, bit);
+}
+
 bool rt_code_line(const struct rt_code *rc, int32_t line)
 {
-    return line > 0 && set(&rc->lines, (uint32_t)line);
+    return line > 0 && set(rc, SEG_LINES, (uint32_t)line);
 }
 
 bool rt_code_arc(const struct rt_code *rc, uint32_t arc)
 {
-    return arc != RT_NO_ARC && set(&rc->arcs, rc->first_arc + arc);
+    return arc != RT_NO_ARC && set(rc, SEG_ARCS, rc->first_arc + arc);
 }
 
 bool rt_code_has_arc(const struct rt_code *rc, uint32_t arc)
 {
-    return arc == RT_NO_ARC || test(&rc->arcs, rc->first_arc + arc);
+    uint32_t bit;
+    seg_u8 *bits;
+
+    if (arc == RT_NO_ARC)
+        return true;
+    bits = bits_of(rc, SEG_ARCS, rc->first_arc + arc, &bit);
+    return bits && seg_bit_test(bits, bit);
 }
 
 void rt_code_enter(const struct rt_code *rc)
@@ -87,19 +108,24 @@ const struct rt_branch *rt_code_branch(const struct rt_code *rc, uint32_t unit)
 
 /* -- pairs -- */
 
-/* A set of (from, to) whose arcs are in the segment. Open addressing, a power of two; 0 is free. */
-struct rt_pairs {
-    uint32_t cap, used;
-    uint64_t key[];
+/* From (from, to) to the arc's bit. Open addressing, a power of two; key 0 is free. */
+struct pair {
+    uint64_t key;
+    uint32_t bit;
 };
 
-static uint64_t *pair_slot(struct rt_pairs *pairs, uint64_t key)
-{
-    uint32_t i = (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 40);
+struct rt_pairs {
+    uint32_t cap, used;
+    struct pair pair[];
+};
 
-    for (i &= pairs->cap - 1; pairs->key[i] && pairs->key[i] != key; i = (i + 1) & (pairs->cap - 1))
-        ;
-    return &pairs->key[i];
+static struct pair *find_pair(struct rt_pairs *pairs, uint64_t key)
+{
+    uint32_t i = (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 40) & (pairs->cap - 1);
+
+    while (pairs->pair[i].key && pairs->pair[i].key != key)
+        i = (i + 1) & (pairs->cap - 1);
+    return &pairs->pair[i];
 }
 
 static int more_pairs(struct rt_code *rc)
@@ -109,50 +135,63 @@ static int more_pairs(struct rt_code *rc)
 
     if (old && old->used * 2 < old->cap)
         return 0;
-    bigger = calloc(1, sizeof *bigger + cap * sizeof *bigger->key);
+    bigger = calloc(1, sizeof *bigger + cap * sizeof *bigger->pair);
     if (!bigger)
         return -1;
     bigger->cap = cap;
     for (uint32_t i = 0; old && i < old->cap; i++)
-        if (old->key[i]) {
-            *pair_slot(bigger, old->key[i]) = old->key[i];
-            bigger->used++;
-        }
+        if (old->pair[i].key)
+            *find_pair(bigger, old->pair[i].key) = old->pair[i];
+    bigger->used = old ? old->used : 0;
     free(old);
     rc->pairs = bigger;
     return 0;
 }
 
-/* Gives the arc a record of its own in the segment and sets its bit. */
-static void record_pair(const struct rt_code *rc, int32_t from, int32_t to)
+/* Gives an arc a record of its own in the segment. */
+static int record_pair(const struct rt_code *rc, int32_t from, int32_t to, uint32_t *bit)
 {
     struct {
         struct seg_code_key key;
         struct seg_arc arc;
         int32_t to;
     } content = {{rc->file->entry->id, 1}, {from, SEG_ARC_EXACT, 1}, to};
-    uint32_t bit;
+
+    return seg_code(rt_process.seg, rc->file->entry, &content,
+                    offsetof(__typeof__(content), to) + sizeof to, bit);
+}
+
+/* Sets an arc's bit in the context of the thread. */
+static void set_pair(const struct rt_code *rc, uint32_t bit)
+{
+    struct rt_context *context = rt_contexts ? rt_context_current() : NULL;
     seg_u8 *bits;
 
-    if (seg_code(rt_process.seg, rc->file->entry, &content,
-                 offsetof(__typeof__(content), to) + sizeof to, &bit) ||
-        seg_chunk(rt_process.seg, rc->file->entry, SEG_ARCS, bit >> SEG_CHUNK_SHIFT, &bits))
-        return; /* counted */
-    seg_bit_set(bits, bit & (SEG_CHUNK_BITS - 1));
+    if (context && context->id) {
+        bits = rt_context_bits(context, rc->file->entry->id, SEG_ARCS, bit);
+        if (bits)
+            seg_bit_set(bits, bit & (SEG_RECORD_BITS - 1));
+    } else if (!seg_chunk(rt_process.seg, rc->file->entry, SEG_ARCS, bit >> SEG_CHUNK_SHIFT, &bits)) {
+        seg_bit_set(bits, bit & (SEG_CHUNK_BITS - 1));
+    }
 }
 
 void rt_code_pair(struct rt_code *rc, int32_t from, int32_t to)
 {
-    uint64_t key = (uint64_t)(uint32_t)from << 32 | (uint32_t)to, *slot;
+    uint64_t key = (uint64_t)(uint32_t)from << 32 | (uint32_t)to;
+    struct pair *pair = rc->pairs ? find_pair(rc->pairs, key) : NULL;
+    uint32_t bit;
 
-    if (rc->pairs && *pair_slot(rc->pairs, key) == key)
+    if (pair && pair->key) {
+        if (rt_contexts)
+            set_pair(rc, pair->bit); /* otherwise it was set when it was met */
         return;
-    if (more_pairs(rc))
+    }
+    if (more_pairs(rc) || record_pair(rc, from, to, &bit))
         return;
-    slot = pair_slot(rc->pairs, key);
-    *slot = key;
+    *find_pair(rc->pairs, key) = (struct pair){key, bit};
     rc->pairs->used++;
-    record_pair(rc, from, to);
+    set_pair(rc, bit);
 }
 
 /* -- making -- */
@@ -219,7 +258,7 @@ static bool all_set(const struct rt_code *rc, const struct rt_shape *shape)
 
         memcpy(&head, shape->arcs + at, sizeof head);
         at += sizeof head + head.trail * sizeof(int32_t);
-        if (head.kind != SEG_ARC_LINES && !rt_code_has_arc(rc, arc))
+        if (head.kind != SEG_ARC_LINES && !test(&rc->arcs, rc->first_arc + arc))
             return false;
     }
     return true;
@@ -231,7 +270,7 @@ static struct rt_bytes bytes_of(PyObject *bytes)
                              (size_t)PyBytes_GET_SIZE(bytes)};
 }
 
-/* The first lines of the code objects among the constants: malloc, or NULL for none. */
+/* The lines on which the code objects among the constants begin: malloc, or NULL for none. */
 static int *nested_lines(PyCodeObject *code, size_t *n)
 {
     Py_ssize_t size = PyTuple_GET_SIZE(code->co_consts);
@@ -243,9 +282,10 @@ static int *nested_lines(PyCodeObject *code, size_t *n)
 
         if (!PyCode_Check(item))
             continue;
-        if (!lines && !(lines = malloc((size_t)size * sizeof *lines)))
+        if (!lines && !(lines = malloc(2 * (size_t)size * sizeof *lines)))
             return NULL;
-        lines[(*n)++] = ((PyCodeObject *)item)->co_firstlineno;
+        *n += rt_shape_heads(bytes_of(((PyCodeObject *)item)->co_linetable),
+                             ((PyCodeObject *)item)->co_firstlineno, lines + *n, 2);
     }
     return lines;
 }

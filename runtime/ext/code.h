@@ -2,7 +2,8 @@
 /*
  * What one code object sets: where its lines and arcs are in the segment.
  *
- * Immutable after rt_code_make but for `pairs`, so any number of threads may set bits through it.
+ * Immutable after rt_code_make but for `pairs` and what is the tracer's own, so any number of threads
+ * may set bits through it.
  */
 #ifndef RT_CODE_H
 #define RT_CODE_H
@@ -33,6 +34,13 @@ struct rt_code {
     struct rt_proof *proofs;
     uint32_t n_proofs;
     struct rt_pairs *pairs; /* arcs seen at run time (rt_code_pair), or NULL */
+    /* The tracer's own. Plain words, guarded by the GIL or by races that only cost time. */
+    bool armed;
+    bool proofs_hold;    /* INSTRUCTION events are not lost to another tool's LINE */
+    bool test;           /* a call may begin a context (rt_test_named) */
+    bool quiet;          /* its events are being disabled in this context */
+    uint32_t fired;      /* events that came in stay `generation` of a context */
+    uint32_t generation;
 };
 
 /* Reads the code object and finds its bits. NULL: out of memory or out of room, counted as lost.
@@ -40,7 +48,7 @@ struct rt_code {
 struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *complete);
 void rt_code_free(struct rt_code *rc);
 
-/* Line n of the file ran. True if that was news to the whole run. */
+/* Line n of the file ran, in the context that the thread is in. True if that was news to the run. */
 bool rt_code_line(const struct rt_code *rc, int32_t line);
 
 /* Arc n of this code object was taken. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "codemap.h"
+#include "context.h"
 #include "process.h"
 #include "segment.h"
 #include "state.h"
@@ -77,6 +78,51 @@ static PyObject *attached(PyObject *module, PyObject *noargs)
     return PyUnicode_DecodeFSDefault(seg_path(rt_process.seg));
 }
 
+int rt_switch(struct rt_state *state, const char *name, size_t len)
+{
+    struct rt_context *context = rt_context_current();
+    int status = context ? rt_context_switch(context, name, len) : SEG_ERR_NOMEM;
+
+    state->tracer->switched(state);
+    return status;
+}
+
+/* A context is switched in a run whose plan did not say that any would be: what is disabled has to
+ * come again. This is the one place that touches other tools' events; --contexts avoids it. */
+static int start_contexts(void)
+{
+    PyObject *monitoring = PySys_GetObject("monitoring"), *result; /* borrowed */
+
+    rt_contexts = true;
+    if (!monitoring)
+        return 0; /* 3.11: nothing is ever disabled */
+    result = PyObject_CallMethod(monitoring, "restart_events", NULL);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+static PyObject *switch_context(PyObject *module, PyObject *arg)
+{
+    struct rt_state *state = state_of(module);
+    const char *name;
+    Py_ssize_t len;
+
+    if (!PyUnicode_Check(arg)) {
+        PyErr_Format(PyExc_TypeError, "the name of a context is a str, not %.100s",
+                     Py_TYPE(arg)->tp_name);
+        return NULL;
+    }
+    name = PyUnicode_AsUTF8AndSize(arg, &len);
+    if (!name)
+        return NULL;
+    if (!state->tracer)
+        Py_RETURN_FALSE;
+    if (!rt_contexts && start_contexts())
+        return NULL;
+    rt_switch(state, len ? name : NULL, (size_t)len);
+    Py_RETURN_TRUE;
+}
+
 /* Appends one rule to a growing buffer. */
 static int put_rule(uint8_t **buf, size_t *len, uint32_t kind, const char *text, size_t text_len)
 {
@@ -128,7 +174,7 @@ done:
 static PyObject *create(PyObject *module, PyObject *args)
 {
     struct seg_plan plan = {0};
-    PyObject *rules, *folder = NULL, *result = NULL;
+    PyObject *rules, *result = NULL;
     unsigned int flags;
     unsigned long long size = 0;
     const char *folder_name = NULL;
@@ -155,7 +201,6 @@ static PyObject *create(PyObject *module, PyObject *args)
     else
         result = Py_BuildValue("(O&i)", PyUnicode_DecodeFSDefault, path, fd);
 done:
-    Py_XDECREF(folder);
     free(buf);
     free(path);
     return result;
@@ -168,6 +213,10 @@ static PyMethodDef methods[] = {
      "the run of an ancestor. Calling it again does nothing. Never raises, never prints."},
     {"attached", attached, METH_NOARGS,
      "attached() -> str | None\n\nThe path of the segment that this interpreter records into."},
+    {"switch_context", switch_context, METH_O,
+     "switch_context(name) -> bool\n\n"
+     "What the calling thread runs from now on counts in the dynamic context `name`; in none if the\n"
+     "name is empty. False where the process is not measured."},
     {"create", create, METH_VARARGS,
      "create(flags, rules, folder=None, size=0) -> (path, fd)\n\n"
      "Creates a segment. rules: a sequence of (kind, text), kinds as in shm/layout.h. folder: None\n"
@@ -180,6 +229,7 @@ static int exec(PyObject *module)
 {
     if (PyModule_AddIntConstant(module, "FLAG_BRANCH", SEG_FLAG_BRANCH) ||
         PyModule_AddIntConstant(module, "FLAG_TEST_FUNCTION", SEG_FLAG_TEST_FUNCTION) ||
+        PyModule_AddIntConstant(module, "FLAG_CONTEXTS", SEG_FLAG_CONTEXTS) ||
         PyModule_AddIntConstant(module, "FLAG_NO_ADOPT", SEG_FLAG_NO_ADOPT) ||
         PyModule_AddStringConstant(module, "TRACER", tracer->name))
         return -1;

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "context.h"
+#include "test_function.h"
+
 struct rt_process rt_process;
 
 static pthread_mutex_t attaching = PTHREAD_MUTEX_INITIALIZER;
@@ -68,6 +71,8 @@ static int attach(uint32_t interpreter, const char **why)
     if (seg_process_enter(seg, interpreter, false, &row))
         row = NULL; /* counted; the hits matter more than the row */
     rt_process.branches = seg_flags(seg) & SEG_FLAG_BRANCH;
+    rt_test_contexts = seg_flags(seg) & SEG_FLAG_TEST_FUNCTION;
+    rt_contexts = seg_flags(seg) & (SEG_FLAG_TEST_FUNCTION | SEG_FLAG_CONTEXTS);
     rt_process.seg = seg;
     pthread_atfork(NULL, NULL, in_child);
     atexit(at_exit);

@@ -5,11 +5,13 @@
 #ifndef RT_STATE_H
 #define RT_STATE_H
 
+#include <stdbool.h>
+
 #include "compat.h"
 
 struct rt_state {
     PyObject *decisions;     /* dict: co_filename -> address of struct rt_file, or None */
-    Py_ssize_t extra;        /* index of co_extra (codemap_extra.c) */
+    Py_ssize_t extra;        /* the code map's own: index of co_extra, or id of a code watcher */
     const struct rt_tracer *tracer;
     void *tracer_state;      /* the tracer's own */
 };
@@ -21,7 +23,13 @@ struct rt_tracer {
     int (*start)(PyObject *module, struct rt_state *state);
     void (*clear)(struct rt_state *state);
     int (*traverse)(struct rt_state *state, visitproc visit, void *arg);
+    /* The calling thread is in another context now. */
+    void (*switched)(struct rt_state *state);
 };
+
+/* Puts the calling thread into the dynamic context `name`, or into none (NULL), and tells the tracer.
+ * 0 or a seg_status (counted). No exception is touched. In module.c. */
+int rt_switch(struct rt_state *state, const char *name, size_t len);
 
 extern const struct rt_tracer rt_tracer_monitoring; /* 3.12 and later */
 extern const struct rt_tracer rt_tracer_settrace;   /* 3.11 */

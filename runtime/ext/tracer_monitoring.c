@@ -14,24 +14,43 @@
  *                instructions prove most of the arcs
  *   BRANCH_LEFT, BRANCH_RIGHT   code with branches, 3.14 and later
  *   BRANCH       3.12 and 3.13: code with an arc that no instruction proves
+ *
+ * With contexts an event has to come again in every context. Events then stay on until a code object
+ * has fired so often in one context that disabling pays (FIRES_PER_LINE); it goes quiet, and the next
+ * switch of context arms it again. So a switch costs only what has been hot since the last one
+ * (docs/contexts.md).
  */
 #include "code.h"
 #include "codemap.h"
+#include "context.h"
 #include "process.h"
 #include "state.h"
+#include "test_function.h"
 
 #if RT_MONITORING
 
 /* Beyond this many units, first execution under LINE (quadratic) costs more than INSTRUCTION. */
 #define LINE_MAX_UNITS 1000
 
-enum event { LINE, INSTRUCTION, BRANCH, SIDES, EVENTS };
+/* A code object's events in one context, by line of it, before they are disabled. Disabling and arming
+ * again costs about as much as this many events. */
+#define FIRES_PER_LINE 32
+
+enum event { LINE, INSTRUCTION, BRANCH, SIDES, TEST, EVENTS };
+
+/* Code that is not measured but may begin a context. */
+static struct rt_code unmeasured_test = {.test = true};
 
 struct monitoring {
     PyObject *disable;          /* sys.monitoring.DISABLE */
     PyObject *set_local_events; /* the function */
     PyObject *tool;             /* our tool id, an int */
+    PyObject *get_tool;         /* the function */
     unsigned long event[EVENTS];
+    /* Contexts only: */
+    PyObject *quiet;           /* list of the code objects that went quiet since the last switch */
+    uint32_t quiet_generation; /* the stay in which they did */
+    bool mixed;                /* two threads are in two contexts: nothing goes quiet */
 };
 
 static struct rt_state *state_of(PyObject *module)
@@ -49,7 +68,8 @@ static PyObject *disable(const struct rt_state *state)
     return Py_NewRef(own(state)->disable);
 }
 
-static unsigned long events_for(const struct monitoring *m, const struct rt_code *rc)
+/* What tells the lines and arcs of a code object when each event is disabled at its first hit. */
+static unsigned long once_events(const struct monitoring *m, const struct rt_code *rc)
 {
     unsigned long events;
     bool instruction = rc->inner_target || (!RT_LINE_LINEAR && rc->units > LINE_MAX_UNITS);
@@ -65,6 +85,41 @@ static unsigned long events_for(const struct monitoring *m, const struct rt_code
     events = rc->unproved ? m->event[BRANCH] : 0;
 #endif
     return events | m->event[instruction ? INSTRUCTION : LINE];
+}
+
+/* The same when events stay on: LINE, because fewer of them fire, and whatever begins contexts. */
+static unsigned long lasting_events(const struct monitoring *m, const struct rt_code *rc)
+{
+    unsigned long events = m->event[LINE];
+
+    if (rc->n_branches)
+        events |= RT_BRANCH_SIDES ? m->event[SIDES] : m->event[BRANCH];
+    if (rc->n_proofs > 2 * rc->n_branches) /* one that only an instruction tells */
+        events |= m->event[INSTRUCTION];
+    return events;
+}
+
+/* Is another tool there? Where its LINE event is disabled at its first hit, CPython forgets the
+ * INSTRUCTION event of that one execution. */
+static bool alone(const struct monitoring *m)
+{
+    long ours = PyLong_AsLong(m->tool);
+
+    for (long id = 0; id < 6; id++) {
+        PyObject *number, *name;
+
+        if (id == ours)
+            continue;
+        number = PyLong_FromLong(id);
+        name = number ? PyObject_CallOneArg(m->get_tool, number) : NULL;
+        Py_XDECREF(number);
+        Py_XDECREF(name);
+        if (!name)
+            PyErr_Clear();
+        else if (name != Py_None)
+            return false;
+    }
+    return true;
 }
 
 /* Turns local events on for one code object. */
@@ -84,43 +139,172 @@ static int arm(const struct rt_state *state, PyObject *code, unsigned long event
     return result ? 0 : -1;
 }
 
-/* Measured code is entered for the first time in this interpreter. */
-static void meet(struct rt_state *state, PyCodeObject *code, struct rt_file *file)
+/* Arms a code object: with events that stay on, or that are each disabled at their first hit. */
+static int arm_code(const struct rt_state *state, PyObject *code, struct rt_code *rc, bool lasting)
 {
-    bool complete;
-    struct rt_code *rc = rt_code_make(file, code, &complete);
+    const struct monitoring *m = own(state);
+    unsigned long events = rc->test ? m->event[TEST] : 0;
 
-    if (!rc)
+    if (rc->file)
+        events |= lasting ? lasting_events(m, rc) : once_events(m, rc);
+    rc->proofs_hold = events & m->event[INSTRUCTION] && alone(m);
+    if (events & m->event[INSTRUCTION] && !rc->proofs_hold)
+        events |= m->event[LINE] | (!RT_BRANCH_SIDES && rc->n_branches ? m->event[BRANCH] : 0);
+    return arm(state, code, events);
+}
+
+static void first_arm(struct rt_state *state, PyCodeObject *code, struct rt_code *rc)
+{
+    rc->armed = true;
+    if (!arm_code(state, (PyObject *)code, rc, rt_contexts))
         return;
-    rt_code_enter(rc);
+    /* e.g. "cannot instrument shim code object" of some Cython modules */
+    PyErr_Clear();
+    seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+}
+
+/* Code is entered for the first time in this interpreter: what it sets, or NULL if it matters to
+ * nobody. Arms it, unless there is nothing left to set. */
+static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
+{
+    struct rt_file *file = rt_file_of(state, code);
+    bool test = rt_test_contexts && rt_test_named(code), complete = false;
+    struct rt_code *rc = test ? &unmeasured_test : NULL;
+
+    if (file)
+        rc = rt_code_make(file, code, &complete);
+    if (!rc)
+        return NULL;
+    rc->test = test;
     if (rt_codemap_put(state, code, rc)) {
         rt_code_free(rc);
-        return;
+        return rt_codemap_get(state, code);
     }
-    if (complete)
-        return;
-    if (arm(state, (PyObject *)code, events_for(own(state), rc))) {
-        /* e.g. "cannot instrument shim code object" of some Cython modules */
-        PyErr_Clear();
-        seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
-    }
+    if (!complete || rt_contexts)
+        first_arm(state, code, rc);
+    return rc;
 }
 
 static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct rt_state *state = state_of(module);
     PyCodeObject *code = (PyCodeObject *)args[0];
-    struct rt_code *rc;
-    struct rt_file *file;
+    struct rt_code *rc = rt_codemap_get(state, code);
 
     (void)n;
-    rc = rt_codemap_get(state, code);
-    if (rc)
+    if (!rc)
+        rc = meet(state, code);
+    if (!rc)
+        return disable(state);
+    if (rt_contexts && !rc->armed) /* it was complete before contexts began */
+        first_arm(state, code, rc);
+    if (rc->test)
+        rt_test_begin(state);
+    if (rc->file)
         rt_code_enter(rc);
-    else if ((file = rt_file_of(state, code)))
-        meet(state, code, file);
+    /* With contexts, what entering tells must be told in each of them. */
+    if (rt_contexts && (rc->test || rc->entry_line || rc->entry_arc != RT_NO_ARC))
+        Py_RETURN_NONE;
     return disable(state);
 }
+
+/* -- contexts -- */
+
+static void rearm(struct rt_state *state)
+{
+    struct monitoring *m = own(state);
+    PyObject *quiet = PyList_AsTuple(m->quiet); /* a copy: another thread may append */
+
+    if (!quiet || PyList_SetSlice(m->quiet, 0, PyTuple_GET_SIZE(quiet), NULL))
+        PyErr_Clear();
+    for (Py_ssize_t i = 0; quiet && i < PyTuple_GET_SIZE(quiet); i++) {
+        PyObject *code = PyTuple_GET_ITEM(quiet, i);
+        struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)code);
+
+        if (!rc)
+            continue;
+        rc->quiet = false;
+        if (arm(state, code, 0) || arm_code(state, code, rc, true))
+            PyErr_Clear();
+    }
+    Py_XDECREF(quiet);
+}
+
+/* Code has fired so often in this context that it is to be disabled for the rest of it. */
+static bool go_quiet(struct rt_state *state, PyObject *code, struct rt_code *rc)
+{
+    struct monitoring *m = own(state);
+
+    if (PyList_Append(m->quiet, code)) {
+        PyErr_Clear();
+        return false;
+    }
+    rc->quiet = true;
+    m->quiet_generation = rc->generation;
+    if (once_events(m, rc) != lasting_events(m, rc) && arm_code(state, code, rc, false))
+        PyErr_Clear();
+    return true;
+}
+
+/* What a callback returns for an event that has told what it can tell in this context. */
+static PyObject *told(struct rt_state *state, PyObject *code, struct rt_code *rc)
+{
+    struct monitoring *m = own(state);
+    struct rt_context *context;
+
+    if (!rt_contexts || !rc)
+        return disable(state);
+    context = rt_context_current();
+    if (!context || m->mixed)
+        Py_RETURN_NONE;
+    if (PyList_GET_SIZE(m->quiet) && context->generation != m->quiet_generation) {
+        /* another thread is in another context, and misses what is disabled */
+        m->mixed = true;
+        rearm(state);
+        Py_RETURN_NONE;
+    }
+    if (rc->generation != context->generation) {
+        rc->generation = context->generation;
+        rc->fired = 0;
+    }
+    if (!rc->quiet && (++rc->fired < FIRES_PER_LINE * (rc->n_runs + 1) ||
+                       !go_quiet(state, code, rc)))
+        Py_RETURN_NONE;
+    return disable(state);
+}
+
+static void switched(struct rt_state *state)
+{
+    struct monitoring *m = own(state);
+
+    m->mixed = false;
+    if (PyList_GET_SIZE(m->quiet))
+        rearm(state);
+}
+
+static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+    struct rt_state *state = state_of(module);
+    struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
+
+    (void)n;
+    if (rc && rc->test)
+        rt_test_begin(state);
+    Py_RETURN_NONE;
+}
+
+static PyObject *on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+    struct rt_state *state = state_of(module);
+    struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
+
+    (void)n;
+    if (rc && rc->test)
+        rt_test_end(state);
+    Py_RETURN_NONE;
+}
+
+/* -- lines and branches -- */
 
 static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
@@ -128,9 +312,9 @@ static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
     struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
 
     (void)n;
-    if (rc)
+    if (rc && rc->file)
         rt_code_line(rc, (int32_t)PyLong_AsLong(args[1]));
-    return disable(state);
+    return told(state, args[0], rc);
 }
 
 static PyObject *on_instruction(PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -139,9 +323,9 @@ static PyObject *on_instruction(PyObject *module, PyObject *const *args, Py_ssiz
     struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
 
     (void)n;
-    if (rc)
+    if (rc && rc->file)
         rt_code_unit(rc, (uint32_t)PyLong_AsLong(args[1]) / 2);
-    return disable(state);
+    return told(state, args[0], rc);
 }
 
 #if RT_BRANCH_SIDES
@@ -154,7 +338,7 @@ static PyObject *on_side(PyObject *module, PyObject *const *args, bool right)
 
     if (rc && (branch = rt_code_branch(rc, (uint32_t)PyLong_AsLong(args[1]) / 2)))
         rt_code_arc(rc, right ? branch->far_arc : branch->near_arc);
-    return disable(state);
+    return told(state, args[0], rc);
 }
 
 static PyObject *on_left(PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -185,9 +369,9 @@ static PyObject *on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n
         rt_code_arc(rc, branch->near_arc);
     else
         rt_code_arc(rc, branch->far_arc);
-    if ((branch->near_proved || rt_code_has_arc(rc, branch->near_arc)) &&
-        (branch->far_proved || rt_code_has_arc(rc, branch->far_arc)))
-        return disable(state);
+    if (((rc->proofs_hold && branch->near_proved) || rt_code_has_arc(rc, branch->near_arc)) &&
+        ((rc->proofs_hold && branch->far_proved) || rt_code_has_arc(rc, branch->far_arc)))
+        return told(state, args[0], rc);
     Py_RETURN_NONE;
 }
 
@@ -203,6 +387,11 @@ static struct callback {
     {"PY_START", CALLBACK("shmcov_start", on_start)},
     {"LINE", CALLBACK("shmcov_line", on_line)},
     {"INSTRUCTION", CALLBACK("shmcov_instruction", on_instruction)},
+    {"PY_RESUME", CALLBACK("shmcov_resume", on_resume)},
+    {"PY_THROW", CALLBACK("shmcov_throw", on_resume)},
+    {"PY_RETURN", CALLBACK("shmcov_return", on_leave)},
+    {"PY_YIELD", CALLBACK("shmcov_yield", on_leave)},
+    {"PY_UNWIND", CALLBACK("shmcov_unwind", on_leave)},
 #if RT_BRANCH_SIDES
     {"BRANCH_LEFT", CALLBACK("shmcov_left", on_left)},
     {"BRANCH_RIGHT", CALLBACK("shmcov_right", on_right)},
@@ -268,30 +457,46 @@ static int register_callbacks(PyObject *monitoring, PyObject *module, struct mon
     return 0;
 }
 
-static int read_events(PyObject *monitoring, struct monitoring *m)
+/* The events of several names in one set. */
+static int event_set(PyObject *monitoring, const char *const *names, unsigned long *set)
 {
-    unsigned long right = 0;
+    unsigned long bit;
 
-    if (event_bit(monitoring, "LINE", &m->event[LINE]) ||
-        event_bit(monitoring, "INSTRUCTION", &m->event[INSTRUCTION]))
-        return -1;
-#if RT_BRANCH_SIDES
-    if (event_bit(monitoring, "BRANCH_LEFT", &m->event[SIDES]) ||
-        event_bit(monitoring, "BRANCH_RIGHT", &right))
-        return -1;
-    m->event[SIDES] |= right;
+    *set = 0;
+    for (; *names; names++) {
+        if (event_bit(monitoring, *names, &bit))
+            return -1;
+        *set |= bit;
+    }
     return 0;
+}
+
+static int read_events(PyObject *monitoring, struct monitoring *m, unsigned long *global)
+{
+    static const char *const line[] = {"LINE", NULL}, *const instruction[] = {"INSTRUCTION", NULL};
+    static const char *const test[] = {"PY_RESUME", "PY_RETURN", "PY_YIELD", NULL};
+    /* PY_THROW and PY_UNWIND are no local events before 3.15. */
+    static const char *const always[] = {"PY_START", "PY_THROW", "PY_UNWIND", NULL};
+    static const char *const start_only[] = {"PY_START", NULL};
+#if RT_BRANCH_SIDES
+    static const char *const branch[] = {"BRANCH_LEFT", "BRANCH_RIGHT", NULL};
 #else
-    (void)right;
-    return event_bit(monitoring, "BRANCH", &m->event[BRANCH]);
+    static const char *const branch[] = {"BRANCH", NULL};
 #endif
+
+    if (event_set(monitoring, line, &m->event[LINE]) ||
+        event_set(monitoring, instruction, &m->event[INSTRUCTION]) ||
+        event_set(monitoring, branch, &m->event[RT_BRANCH_SIDES ? SIDES : BRANCH]) ||
+        event_set(monitoring, test, &m->event[TEST]))
+        return -1;
+    return event_set(monitoring, rt_test_contexts ? always : start_only, global);
 }
 
 static int start(PyObject *module, struct rt_state *state)
 {
     PyObject *monitoring = PySys_GetObject("monitoring"), *result; /* borrowed */
     struct monitoring *m = PyMem_Calloc(1, sizeof *m);
-    unsigned long py_start;
+    unsigned long global;
 
     if (!m) {
         PyErr_NoMemory();
@@ -304,11 +509,13 @@ static int start(PyObject *module, struct rt_state *state)
     }
     m->disable = PyObject_GetAttrString(monitoring, "DISABLE");
     m->set_local_events = PyObject_GetAttrString(monitoring, "set_local_events");
-    if (!m->disable || !m->set_local_events || read_events(monitoring, m) ||
-        take_tool(monitoring, m) || register_callbacks(monitoring, module, m) ||
-        event_bit(monitoring, "PY_START", &py_start))
+    m->quiet = PyList_New(0);
+    m->get_tool = PyObject_GetAttrString(monitoring, "get_tool");
+    if (!m->disable || !m->set_local_events || !m->get_tool || !m->quiet ||
+        read_events(monitoring, m, &global) || take_tool(monitoring, m) ||
+        register_callbacks(monitoring, module, m))
         return -1;
-    result = PyObject_CallMethod(monitoring, "set_events", "Ok", m->tool, py_start);
+    result = PyObject_CallMethod(monitoring, "set_events", "Ok", m->tool, global);
     Py_XDECREF(result);
     return result ? 0 : -1;
 }
@@ -321,7 +528,9 @@ static void clear(struct rt_state *state)
         return;
     Py_CLEAR(m->disable);
     Py_CLEAR(m->set_local_events);
+    Py_CLEAR(m->get_tool);
     Py_CLEAR(m->tool);
+    Py_CLEAR(m->quiet);
     PyMem_Free(m);
     state->tracer_state = NULL;
 }
@@ -333,11 +542,13 @@ static int traverse(struct rt_state *state, visitproc visit, void *arg)
     if (m) {
         Py_VISIT(m->disable);
         Py_VISIT(m->set_local_events);
+        Py_VISIT(m->get_tool);
         Py_VISIT(m->tool);
+        Py_VISIT(m->quiet);
     }
     return 0;
 }
 
-const struct rt_tracer rt_tracer_monitoring = {"sys.monitoring", start, clear, traverse};
+const struct rt_tracer rt_tracer_monitoring = {"sys.monitoring", start, clear, traverse, switched};
 
 #endif

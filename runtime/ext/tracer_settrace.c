@@ -13,6 +13,7 @@
 #include "codemap.h"
 #include "process.h"
 #include "state.h"
+#include "test_function.h"
 
 #if !RT_MONITORING
 
@@ -39,8 +40,8 @@ struct tracer {
     struct settrace *own;
 };
 
-/* Code that is not measured: it has no file. */
-static struct rt_code rejected;
+/* Code that is not measured: it has no file. The second: but it may begin a context. */
+static struct rt_code rejected, rejected_test = {.test = true};
 
 static struct settrace *own(const struct rt_state *state)
 {
@@ -108,16 +109,17 @@ static void leave_frame(struct settrace *s, size_t i)
 static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
 {
     struct rt_file *file = rt_file_of(state, code);
-    struct rt_code *rc = &rejected;
-    bool complete;
+    bool test = rt_test_contexts && rt_test_named(code), complete;
+    struct rt_code *rc = test ? &rejected_test : &rejected;
 
     if (file)
         rc = rt_code_make(file, code, &complete);
     if (rc && rt_codemap_put(state, code, rc)) {
-        if (rc != &rejected)
-            rt_code_free(rc);
-        rc = NULL;
+        rt_code_free(rc);
+        return NULL;
     }
+    if (rc)
+        rc->test = test;
     return rc;
 }
 
@@ -166,47 +168,60 @@ static void on_arc(struct rt_code *rc, int from, int to)
         rt_code_pair(rc, from, to);
 }
 
+static void on_line(struct settrace *s, struct rt_code *rc, PyFrameObject *frame)
+{
+    int line = PyFrame_GetLineNumber(frame);
+    size_t i;
+
+    rt_code_line(rc, line);
+    if (!rt_process.branches)
+        return;
+    if (!s->cap || !s->frames[i = slot_of(s, frame)].frame) {
+        enter_frame(s, frame, line);
+        return;
+    }
+    on_arc(rc, s->frames[i].last_line, line);
+    s->frames[i].last_line = line;
+}
+
+static void on_return(struct settrace *s, struct rt_code *rc, PyFrameObject *frame,
+                      PyCodeObject *code)
+{
+    size_t i;
+
+    if (!s->cap || !s->frames[i = slot_of(s, frame)].frame)
+        return;
+    if (ends(frame, code))
+        on_arc(rc, s->frames[i].last_line, -code->co_firstlineno);
+    leave_frame(s, i);
+}
+
 static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
 {
     struct settrace *s = ((struct tracer *)self)->own;
     PyCodeObject *code;
     struct rt_code *rc;
-    size_t i;
-    int line;
 
     (void)arg;
-    if (what != PyTrace_LINE && what != PyTrace_CALL &&
-        (what != PyTrace_RETURN || !rt_process.branches))
+    if (what != PyTrace_LINE && what != PyTrace_CALL && what != PyTrace_RETURN)
         return 0;
     code = PyFrame_GetCode(frame);
     rc = rt_codemap_get(s->state, code);
     if (!rc)
         rc = meet(s->state, code);
-    if (!rc || !rc->file)
-        goto done;
-    if (what == PyTrace_LINE) {
-        line = PyFrame_GetLineNumber(frame);
-        rt_code_line(rc, line);
-        if (!rt_process.branches)
-            goto done;
-        i = s->cap ? slot_of(s, frame) : 0;
-        if (!s->cap || !s->frames[i].frame) {
-            enter_frame(s, frame, line);
-            goto done;
-        }
-        on_arc(rc, s->frames[i].last_line, line);
-        s->frames[i].last_line = line;
-    } else if (!rt_process.branches) {
-        goto done;
-    } else if (what == PyTrace_CALL) {
-        enter_frame(s, frame, begins(frame, code) ? -code->co_firstlineno
-                                                  : PyFrame_GetLineNumber(frame));
-    } else if (s->cap && s->frames[i = slot_of(s, frame)].frame) {
-        if (ends(frame, code))
-            on_arc(rc, s->frames[i].last_line, -code->co_firstlineno);
-        leave_frame(s, i);
+    if (rc && rc->test && what == PyTrace_CALL)
+        rt_test_begin(s->state);
+    if (rc && rc->file) {
+        if (what == PyTrace_LINE)
+            on_line(s, rc, frame);
+        else if (rt_process.branches && what == PyTrace_CALL)
+            enter_frame(s, frame, begins(frame, code) ? -code->co_firstlineno
+                                                      : PyFrame_GetLineNumber(frame));
+        else if (rt_process.branches)
+            on_return(s, rc, frame, code);
     }
-done:
+    if (rc && rc->test && what == PyTrace_RETURN)
+        rt_test_end(s->state);
     Py_DECREF(code);
     return 0;
 }
@@ -370,6 +385,12 @@ static int traverse(struct rt_state *state, visitproc visit, void *arg)
     return 0;
 }
 
-const struct rt_tracer rt_tracer_settrace = {"PyEval_SetTrace", start, clear, traverse};
+/* Nothing is ever disabled. */
+static void switched(struct rt_state *state)
+{
+    (void)state;
+}
+
+const struct rt_tracer rt_tracer_settrace = {"PyEval_SetTrace", start, clear, traverse, switched};
 
 #endif

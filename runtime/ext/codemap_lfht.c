@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The code map of free-threaded builds: liburcu's lock-free hash table, by the address of the code
+ * object.
+ *
+ * Guarantees
+ *   - rt_codemap_get runs on any number of threads beside rt_codemap_put and beside the death of
+ *     other code objects: it is a read-side critical section (urcu-bp: no registration of threads).
+ *   - An entry is taken out by the code watcher when its code object is destroyed, and freed after a
+ *     grace period. Nobody waits for one inside a deallocation: entries are collected, and the next
+ *     rt_codemap_put of a full batch waits for all of them at once.
+ *   - No thread is started: no CDS_LFHT_AUTO_RESIZE, no call_rcu. The table has buckets for the code
+ *     of a large program from the start; beyond it chains get longer, nothing else.
+ *   - A fork finds the table whole: urcu's handlers run around it.
+ */
+#include "codemap.h"
+
+#if RT_FREE_THREADED
+
+#define RCU_FLAVOR_BP
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <urcu-bp.h>
+#include <urcu/rculfhash.h>
+
+#define BUCKETS 65536ul
+#define BATCH 256
+
+struct node {
+    struct cds_lfht_node node;
+    PyCodeObject *code; /* borrowed: gone when it is */
+    struct rt_code *entry;
+    struct node *next; /* in `dead` */
+};
+
+static struct cds_lfht *map;
+static _Atomic(struct node *) dead; /* taken out, waiting for a grace period */
+static _Atomic unsigned n_dead;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static unsigned long hash(const PyCodeObject *code)
+{
+    return (unsigned long)(((uintptr_t)code >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 16);
+}
+
+static int same(struct cds_lfht_node *node, const void *code)
+{
+    return caa_container_of(node, struct node, node)->code == code;
+}
+
+static struct node *find(const PyCodeObject *code)
+{
+    struct cds_lfht_iter iter;
+    struct cds_lfht_node *node;
+
+    cds_lfht_lookup(map, hash(code), same, code, &iter);
+    node = cds_lfht_iter_get_node(&iter);
+    return node ? caa_container_of(node, struct node, node) : NULL;
+}
+
+static int on_code_event(PyCodeEvent event, PyCodeObject *code)
+{
+    struct node *node;
+
+    if (event != PY_CODE_EVENT_DESTROY)
+        return 0;
+    rcu_read_lock();
+    node = find(code);
+    if (node && cds_lfht_del(map, &node->node))
+        node = NULL;
+    rcu_read_unlock();
+    if (!node)
+        return 0;
+    node->next = atomic_load_explicit(&dead, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&dead, &node->next, node, memory_order_release,
+                                                  memory_order_relaxed))
+        ;
+    atomic_fetch_add_explicit(&n_dead, 1, memory_order_relaxed);
+    return 0;
+}
+
+/* Frees what has been taken out so far, when there is enough of it to pay for a grace period. */
+static void reap(void)
+{
+    struct node *node, *next;
+
+    if (atomic_load_explicit(&n_dead, memory_order_relaxed) < BATCH)
+        return;
+    /* acquire: pairs with the release in on_code_event */
+    node = atomic_exchange_explicit(&dead, NULL, memory_order_acquire);
+    if (!node)
+        return;
+    atomic_store_explicit(&n_dead, 0, memory_order_relaxed);
+    synchronize_rcu();
+    for (; node; node = next) {
+        next = node->next;
+        rt_code_free(node->entry);
+        free(node);
+    }
+}
+
+static void make_map(void)
+{
+    map = cds_lfht_new_flavor(BUCKETS, BUCKETS, BUCKETS, 0, &urcu_bp_flavor, NULL);
+    pthread_atfork(urcu_bp_before_fork, urcu_bp_after_fork_parent, urcu_bp_after_fork_child);
+}
+
+int rt_codemap_start(struct rt_state *state)
+{
+    pthread_once(&once, make_map);
+    if (!map) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    state->extra = PyCode_AddWatcher(on_code_event);
+    return state->extra < 0 ? -1 : 0;
+}
+
+struct rt_code *rt_codemap_get(const struct rt_state *state, PyCodeObject *code)
+{
+    struct rt_code *entry;
+    struct node *node;
+
+    (void)state;
+    rcu_read_lock();
+    node = find(code);
+    entry = node ? node->entry : NULL;
+    rcu_read_unlock();
+    return entry; /* alive as long as `code` is, to which the caller has a reference */
+}
+
+int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *entry)
+{
+    struct node *node = malloc(sizeof *node);
+    struct cds_lfht_node *there;
+
+    (void)state;
+    if (!node)
+        return -1;
+    reap();
+    *node = (struct node){.code = code, .entry = entry};
+    cds_lfht_node_init(&node->node);
+    rcu_read_lock();
+    there = cds_lfht_add_unique(map, hash(code), same, code, &node->node);
+    rcu_read_unlock();
+    if (there == &node->node)
+        return 0;
+    free(node);
+    return 1;
+}
+
+#endif

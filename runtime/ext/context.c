@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The calling thread's context and its table of records.
+ */
+#include "context.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "process.h"
+
+bool rt_contexts;
+
+struct slot {
+    uint64_t key;
+    uint32_t generation; /* of another stay: free */
+    seg_u8 *bits;
+};
+
+struct rt_context_table {
+    uint32_t cap, used; /* slots, a power of two; those of this stay */
+    struct slot slots[];
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static __thread struct rt_context *current;
+static _Atomic uint32_t last_generation;
+
+static void end_of_thread(void *context)
+{
+    free(((struct rt_context *)context)->table);
+    free(context);
+}
+
+static void make_key(void)
+{
+    pthread_key_create(&key, end_of_thread);
+}
+
+static uint32_t next_generation(void)
+{
+    return atomic_fetch_add_explicit(&last_generation, 1, memory_order_relaxed) + 1;
+}
+
+struct rt_context *rt_context_current(void)
+{
+    if (!current) {
+        pthread_once(&once, make_key);
+        current = calloc(1, sizeof *current);
+        if (current) {
+            current->generation = next_generation();
+            pthread_setspecific(key, current);
+        }
+    }
+    return current;
+}
+
+int rt_context_switch(struct rt_context *context, const char *name, size_t len)
+{
+    int status = 0;
+
+    context->id = 0;
+    context->owner = NULL;
+    context->generation = next_generation();
+    if (context->table)
+        context->table->used = 0;
+    if (name)
+        status = seg_context(rt_process.seg, name, len, &context->id);
+    return status;
+}
+
+static struct slot *find(struct rt_context_table *table, uint32_t generation, uint64_t wanted)
+{
+    uint32_t i = (uint32_t)(wanted * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (table->cap - 1);
+
+    while (table->slots[i].generation == generation && table->slots[i].key != wanted)
+        i = (i + 1) & (table->cap - 1);
+    return &table->slots[i];
+}
+
+static int grow(struct rt_context *context)
+{
+    struct rt_context_table *old = context->table, *bigger;
+    uint32_t cap = old ? 2 * old->cap : 256;
+
+    if (old && old->used * 2 < old->cap)
+        return 0;
+    bigger = calloc(1, sizeof *bigger + cap * sizeof *bigger->slots);
+    if (!bigger)
+        return -1;
+    bigger->cap = cap;
+    for (uint32_t i = 0; old && i < old->cap; i++)
+        if (old->slots[i].generation == context->generation) {
+            *find(bigger, context->generation, old->slots[i].key) = old->slots[i];
+            bigger->used++;
+        }
+    free(old);
+    context->table = bigger;
+    return 0;
+}
+
+seg_u8 *rt_context_bits(struct rt_context *context, uint32_t file, enum seg_space space, uint32_t n)
+{
+    uint32_t number = n >> SEG_RECORD_SHIFT;
+    uint64_t wanted = (uint64_t)file << 32 | (uint64_t)space << 31 | number;
+    struct slot *slot;
+    seg_u8 *bits;
+
+    if (context->table) {
+        slot = find(context->table, context->generation, wanted);
+        if (slot->generation == context->generation)
+            return slot->bits;
+    }
+    if (grow(context)) {
+        seg_lose(rt_process.seg, SEG_LOST_SPACE, 1);
+        return NULL;
+    }
+    if (seg_record(rt_process.seg, context->id, space, file, number, &bits))
+        bits = NULL; /* counted once a stay */
+    slot = find(context->table, context->generation, wanted);
+    *slot = (struct slot){wanted, context->generation, bits};
+    context->table->used++;
+    return bits;
+}
