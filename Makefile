@@ -61,6 +61,7 @@ format: $(VENV)/lint lint-packages
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 	clang-format -i $(C_FILES)
+	clang-format -i $(C_FILES) # a comment that it broke settles the second time
 
 clean:
 	rm -rf build dist $(VENV)
