@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib.machinery
+import importlib.util
 import inspect
 import os
 import re
 import sys
 import sysconfig
+import types
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -186,10 +188,10 @@ def _inorout(
     module = coverage.inorout
     unknown: list[str] = []
 
-    def file_and_path_for_module(name: str) -> tuple[str | None, list[str]]:
-        filename, path = _locate(name)
+    def file_and_path_for_module(modulename: str) -> tuple[str | None, list[str]]:
+        filename, path = _locate(modulename)
         if filename is None and not path:
-            unknown.append(name)
+            unknown.append(modulename)
         return filename, path
 
     def warn(text: str, slug: str | None = None, once: bool = False) -> None:
@@ -294,40 +296,31 @@ def _sys_path_of(program: Sequence[str], as_module: bool) -> Iterator[None]:
 
 
 def _locate(name: str) -> tuple[str | None, list[str]]:
-    """Where a module's file is, and where its submodules are. Imports nothing."""
-    spec = None
-    path: list[str] | None = None
-    parts = name.split(".")
-    for i in range(len(parts)):
-        if i and path is None:
-            return None, []
-        spec = _find_spec(".".join(parts[: i + 1]), path)
+    """Where a module's file is, and where its submodules are. Runs no code of its parents."""
+    parents: list[str] = []
+    try:
+        parts = name.split(".")
+        for i in range(1, len(parts)):
+            parent = ".".join(parts[:i])
+            if parent in sys.modules:
+                continue
+            spec = importlib.util.find_spec(parent)
+            if spec is None or spec.submodule_search_locations is None:
+                return None, []
+            # An empty module in its place is all that the search for a child asks for.
+            module = types.ModuleType(parent)
+            module.__path__ = list(spec.submodule_search_locations)
+            sys.modules[parent] = module
+            parents.append(parent)
+        spec = importlib.util.find_spec(name)
         if spec is None:
             return None, []
-        path = _search_path(spec)
-    return (spec.origin if spec else None), path or []
-
-
-def _find_spec(name: str, path: list[str] | None) -> importlib.machinery.ModuleSpec | None:
-    for finder in sys.meta_path:
-        try:
-            spec = finder.find_spec(name, path)
-        except Exception:
-            continue  # as coverage.py: a broken finder finds nothing
-        if spec is not None:
-            return spec
-    return None
-
-
-def _search_path(spec: importlib.machinery.ModuleSpec) -> list[str] | None:
-    places = spec.submodule_search_locations
-    if places is None:
-        return None
-    try:
-        return list(places)
-    except KeyError:
-        # A namespace package inside a package asks for its parent, which is not imported.
-        return list(places._path)  # type: ignore[attr-defined]
+        return spec.origin, list(spec.submodule_search_locations or ())
+    except Exception:  # as coverage.py: a finder may raise anything
+        return None, []
+    finally:
+        for parent in parents:
+            del sys.modules[parent]
 
 
 def _has_init(place: str) -> bool:

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The supervisor's side of selection: the plan, the files that never ran, the last warnings.
+
+What coverage.py itself finds in this process is what is expected, wherever it can be asked.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import types
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import coverage
+import coverage.inorout
+import pytest
+from coverage.exceptions import ConfigError, CoverageException
+from shmcov import plan
+from shmcov.plan import Rule
+
+FILES = {
+    "app/__init__.py": "raise RuntimeError('the supervisor must not run the program')",
+    "app/a.py": "",
+    "app/b.pyw": "",
+    "app/skip~.py": "",
+    "app/sub/__init__.py": "",
+    "app/sub/c.py": "",
+    "app/noinit/d.py": "",
+    "app/noinit/deep/__init__.py": "",
+    "app/noinit/deep/e.py": "",
+    "ns/f.py": "",
+    "ns/inner/g.py": "",
+    "single.py": "",
+    "scripts/run.py": "",
+    "scripts/beside/__init__.py": "",
+    "scripts/beside/h.py": "",
+    ".coveragerc": "",
+}
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    root = tmp_path.resolve() / "project"
+    for name, text in FILES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "bin"), str(root), *sys.path])
+    importlib.invalidate_caches()
+    yield root
+
+
+def make(**options: Any) -> tuple[coverage.Coverage, plan.Plan]:
+    build = {name: options.pop(name) for name in ("program", "as_module") if name in options}
+    settings = options.pop("settings", {})
+    cov = coverage.Coverage(data_file=None, config_file=False, **options)
+    for name, value in settings.items():
+        cov.set_option(name, value)
+    return cov, plan.build(cov, branch=False, context=None, **build)
+
+
+def texts(made: plan.Plan, kind: Rule) -> list[str]:
+    return [text for number, text in made.rules if number == kind]
+
+
+# -- the plan --
+
+
+def test_flags_and_context() -> None:
+    cov = coverage.Coverage(data_file=None, config_file=False)
+    assert plan.build(cov, branch=False, context=None).flags == 0
+    cov = coverage.Coverage(data_file=None, config_file=False)
+    cov.set_option("run:dynamic_context", "test_function")
+    made = plan.build(cov, branch=True, context="é")
+    assert made.flags == plan.FLAG_BRANCH | plan.FLAG_TEST_FUNCTION
+    assert texts(made, Rule.CONTEXT) == ["é"]
+    assert all(type(kind) is int for kind, _ in made.rules)
+
+
+def test_nothing_is_imported_and_nothing_changes(project: Path) -> None:
+    path, modules = list(sys.path), set(sys.modules)
+    original = coverage.inorout.file_and_path_for_module
+    _, made = make(
+        settings={"run:source_pkgs": ["app.sub.c", "app", "beside"]}, program=["scripts/run.py"]
+    )
+    assert not {"app", "app.sub", "beside"} & (set(sys.modules) - modules)
+    assert sys.path == path
+    assert coverage.inorout.file_and_path_for_module is original
+    assert texts(made, Rule.SOURCE_PKG_THIRD) == []
+
+
+def test_packages_beside_the_script(project: Path) -> None:
+    settings = {"run:source_pkgs": ["beside", "nope"]}
+    for program, as_module, unknown in (
+        (["scripts/run.py"], False, ["nope"]),
+        (["scripts"], False, ["nope"]),
+        (["scripts.run"], True, ["beside", "nope"]),
+        ([], False, ["beside", "nope"]),
+    ):
+        _, made = make(settings=settings, program=program, as_module=as_module)
+        assert texts(made, Rule.SOURCE_PKG_THIRD) == unknown, program
+        assert texts(made, Rule.SOURCE_PKG) == ["beside", "nope"]
+
+
+def test_the_script_may_be_a_link(project: Path) -> None:
+    (project / "link.py").symlink_to("scripts/run.py")
+    _, made = make(settings={"run:source_pkgs": ["beside"]}, program=["link.py"])
+    assert texts(made, Rule.SOURCE_PKG_THIRD) == []
+
+
+def test_source_names_that_are_no_folders_are_packages(project: Path) -> None:
+    _, made = make(source=["app", "single", "ns"])
+    assert texts(made, Rule.SOURCE_DIR) == [str(project / "app"), str(project / "ns")]
+    assert texts(made, Rule.SOURCE_PKG) == ["single"]
+
+
+def test_include_is_ignored_with_source() -> None:
+    _, made = make(source=["app"], include=["x"])
+    assert made.warnings == [
+        ("--include is ignored because --source is set", "include-ignored"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"omit": ["***"]},
+        {"include": ["a**"]},
+        {"include": ["**/**"]},
+        {"omit": ["["]},
+        {"omit": ["[]"]},
+        {"omit": ["[^]x[a]"]},
+        {"omit": ["[z-a]"]},
+        {"settings": {"run:dynamic_context": "no"}},
+        {"settings": {"run:source_dirs": ["single.py"]}},
+    ],
+)
+def test_errors(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        make(**options)
+
+
+def test_insides_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(coverage.inorout, "file_and_path_for_module")
+    with pytest.raises(CoverageException, match="has no 'file_and_path_for_module'"):
+        make()
+
+
+def test_plugins_are_told(project: Path) -> None:
+    (project / "tracing_plugin.py").write_text(
+        "import coverage\n"
+        "class Plugin(coverage.CoveragePlugin): pass\n"
+        "def coverage_init(reg, options):\n"
+        "    reg.add_file_tracer(Plugin())\n"
+    )
+    _, made = make(settings={"run:plugins": ["tracing_plugin"]})
+    sys.modules.pop("tracing_plugin")
+    assert [text for text, _ in made.warnings] == [
+        "Plugin file tracers (tracing_plugin.Plugin) aren't supported with shmcov",
+    ]
+
+
+def test_tell_honours_disable_warnings(recwarn: pytest.WarningsRecorder) -> None:
+    cov, made = make(
+        source=["app"], include=["x"], settings={"run:disable_warnings": ["include-ignored"]}
+    )
+    plan.tell(cov, [*made.warnings, ("Loud.", "no-data-collected"), ("Bare", None)])
+    found = [str(warning.message) for warning in recwarn]
+    assert len(found) == 2
+    assert found[0].startswith("Loud. (no-data-collected)")
+    assert found[1] == "Bare"
+
+
+# -- where modules are --
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["single", "ns", "ns.f", "ns.inner", "ns.inner.g", "nope", "nope.x", "single.x", "json"],
+        *["json.decoder", "xml.dom.minidom", "os.path.x", "sys", "zipped", "zipped.mod", "pytest"],
+        *["_pytest.config", "", ".", "a..b", "concurrent.futures", "encodings.utf_8", "math"],
+    ],
+)
+def test_locate(name: str, tmp_path: Path) -> None:
+    """As importlib finds it, which imports the parents."""
+    with zipfile.ZipFile(tmp_path / "lib.zip", "w") as archive:
+        archive.writestr("zipped/__init__.py", "")
+        archive.writestr("zipped/mod.py", "")
+    sys.path.append(str(tmp_path / "lib.zip"))
+    expected = coverage.inorout.file_and_path_for_module(name)
+    for module in ("ns", "ns.inner", "zipped"):
+        sys.modules.pop(module, None)
+    assert plan._locate(name) == expected
+
+
+def test_locate_does_not_run_the_parent(project: Path) -> None:
+    assert plan._locate("app.sub.c") == (str(project / "app/sub/c.py"), [])
+    assert plan._locate("app.noinit") == (None, [str(project / "app/noinit")])
+    assert plan._locate("app.noinit.deep") == (
+        str(project / "app/noinit/deep/__init__.py"),
+        [str(project / "app/noinit/deep")],
+    )
+
+
+# -- after the run --
+
+
+def imported(monkeypatch: pytest.MonkeyPatch, project: Path, name: str) -> tuple[str, str]:
+    """Pretends that this process imported the package; what a measured one would publish."""
+    path = project / name.replace(".", "/")
+    module = types.ModuleType(name)
+    if (path / "__init__.py").exists():
+        module.__file__ = str(path / "__init__.py")
+    elif path.is_dir():
+        module.__path__ = [str(path)]
+    else:
+        path = path.with_suffix(".py")
+        module.__file__ = str(path)
+    monkeypatch.setitem(sys.modules, name, module)
+    return name, str(path)
+
+
+@pytest.mark.parametrize("namespaces", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"source": ["app"]},
+        {"source": ["."]},
+        {"source": ["."], "omit": ["*/sub/*", "single.py"]},
+        {"settings": {"run:source_pkgs": ["app"]}},
+        {"settings": {"run:source_pkgs": ["app.sub", "single", "ns"]}},
+        {"settings": {"run:source_pkgs": ["ns.inner", "ns.f", "nope"]}, "omit": ["app/*"]},
+        {"include": ["app/*"]},
+        {},
+    ],
+)
+def test_never_ran(
+    project: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], namespaces: bool
+) -> None:
+    options = dict(options)
+    options["settings"] = {
+        **options.get("settings", {}),
+        "report:include_namespace_packages": namespaces,
+    }
+    cov, _ = make(**options)
+    inorout: Any = cov._inorout
+    packages = [
+        imported(monkeypatch, project, name) for name in ("app", "app.sub", "ns", "ns.f", "single")
+    ]
+    expected = {path for path, _ in inorout.find_possibly_unexecuted_files()}
+    found = plan.never_ran(cov, [], packages)
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+    if expected:
+        one = sorted(expected)[0]
+        assert set(plan.never_ran(cov, [one, "/elsewhere.py"], packages)) == expected - {one}
+
+
+def test_never_ran_without_a_child_that_imported(project: Path) -> None:
+    cov, _ = make(settings={"run:source_pkgs": ["app"]})
+    assert plan.never_ran(cov, [], []) == []
+    assert plan.never_ran(cov, [], [("other", str(project / "app"))]) == []
+
+
+def test_never_ran_needs_build() -> None:
+    cov = coverage.Coverage(data_file=None, config_file=False)
+    with pytest.raises(CoverageException):
+        plan.never_ran(cov, [], [])
+
+
+def test_last_warnings(project: Path) -> None:
+    """The texts that coverage.py has for packages that it did not meet."""
+    cov, _ = make(settings={"run:source_pkgs": ["nope", "sys", "app", "single"]})
+    inorout: Any = cov._inorout
+    expected: plan.Warnings = []
+    inorout.warn = lambda text, slug: expected.append((text, slug))
+    inorout.source_pkgs_unmatched = ["nope", "sys"]
+    inorout.warn_unimported_source()
+    measured, packages = [str(project / "single.py")], [("app", str(project / "app"))]
+    assert plan.last_warnings(cov, measured, packages) == expected
+    nothing = ("No data was collected.", "no-data-collected")
+    assert plan.last_warnings(cov, [], packages)[-1] == nothing
+    assert nothing not in plan.last_warnings(cov, [], packages, appended=True)
+
+
+def test_an_extension_module_has_no_source() -> None:
+    name = next(
+        name
+        for name in ("_bisect", "_json", "_heapq", "math", "_struct", "sys")
+        if (spec := importlib.util.find_spec(name)) and plan._is_binary(spec.origin or "")
+    )
+    cov, _ = make(settings={"run:source_pkgs": [name]})
+    assert plan.last_warnings(cov, ["x"], []) == [
+        (f"Module {name} has no Python source.", "module-not-python"),
+    ]
