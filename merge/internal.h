@@ -4,11 +4,10 @@
  *
  *   load.c     the copy, sorted: files, contexts, arcs, hits
  *   arcs.c     from a trail to an arc
- *   merge.c    the pass: hits to rows, united with the rows of an old file
+ *   merge.c    the pass, which pass.h, tables.c and rows.c belong to
  *   sqlfile.c  the data file as SQLite sees it
  *   place.c    the data file as the file system sees it
  *   names.c    which row a name is
- *   alive.c    which processes still run
  */
 #ifndef MERGE_INTERNAL_H
 #define MERGE_INTERNAL_H

@@ -56,10 +56,6 @@ int merge_wants_multiline(const struct merge *m, size_t file, bool *wanted);
 #define MERGE_MAX_MULTILINE (1u << 24)
 int merge_set_multiline(struct merge *m, size_t file, const uint32_t *first, size_t n);
 
-/* Does the process of a row run? 1 yes, 0 no, -1 unknown: it is in another pid namespace. A process
- * that became another program is the same process. */
-int merge_process_alive(const struct seg_process *row);
-
 struct merge_options {
     const char *target; /* the data file; links are followed */
     const char *append; /* the old data file to unite with; one that does not exist is empty */

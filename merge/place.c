@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kill_point.h"
+
 #define MAX_LINKS 40
 #define COPY_BYTES (1u << 20)
 
@@ -286,7 +288,9 @@ int merge_place_commit(struct merge_place *place, bool held, struct merge_error 
         status = remove_leftovers(place, error);
     if (status)
         return status;
+    SEG_KILL_POINT("merge.synced");
     if (rename(place->tmp, place->real) == 0) {
+        SEG_KILL_POINT("merge.renamed");
         place->tmp[0] = 0;
         sync_folder(place);
         return 0;

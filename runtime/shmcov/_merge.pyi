@@ -32,7 +32,7 @@ class Process(TypedDict):
     start: int
     ns: int
     interpreter: int  # PY_VERSION_HEX
-    state: int  # 1 attached, 2 done, 3 became another program
+    state: str  # "attached", "done", "exec": became another program; or "unknown"
     forked: bool
     alive: bool | None  # None: in another pid namespace
 
@@ -68,7 +68,7 @@ class Copy:
         self,
         target: str | PathLike[str],
         *,
-        append: str | PathLike[str] | None = None,
+        append: str | PathLike[str] | bool | None = None,
         touch: Iterable[str] = (),
         coverage_version: str,
         argv: str | None = None,
@@ -77,7 +77,8 @@ class Copy:
     ) -> Counts:
         """Write the data file and put it in the place of the old one. Raises DataError.
 
-        append: the old data file to unite with; one that does not exist is empty.
+        append: the old data file to unite with, True for the target itself; one that does not
+        exist is empty.
         touch: files that never ran.
         relative: gives the name that a file has in the data file, for measured files and for
         those of touch; a mapping may leave out names that stay as they are.

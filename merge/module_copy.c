@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The class shmcov._merge.Copy.
+ *
+ * A Copy may be used from several threads: its lock is held around everything that changes it or
+ * takes long, and the interpreter is let go meanwhile. No Python code runs under the lock.
+ */
+#include "module.h"
+
+#include <errno.h>
+
+struct copy {
+    PyObject_HEAD struct merge *merge;
+    PyThread_type_lock lock;
+};
+
+static void lock_copy(struct copy *self)
+{
+    if (PyThread_acquire_lock(self->lock, NOWAIT_LOCK))
+        return;
+    Py_BEGIN_ALLOW_THREADS PyThread_acquire_lock(self->lock, WAIT_LOCK);
+    Py_END_ALLOW_THREADS
+}
+
+static void unlock_copy(struct copy *self)
+{
+    PyThread_release_lock(self->lock);
+}
+
+/* dict[key] = value, and the value is given away, also where it is NULL. */
+static int put(PyObject *dict, const char *key, PyObject *value)
+{
+    int status = value ? PyDict_SetItemString(dict, key, value) : -1;
+
+    Py_XDECREF(value);
+    return status;
+}
+
+static PyObject *number(uint64_t n)
+{
+    return PyLong_FromUnsignedLongLong(n);
+}
+
+static PyObject *context_string(const char *text, size_t len)
+{
+    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)len, "replace");
+}
+
+static PyObject *path_string(const char *text, size_t len)
+{
+    return PyUnicode_DecodeFSDefaultAndSize(text, (Py_ssize_t)len);
+}
+
+/* -- Copy: life -- */
+
+static PyObject *raise_segment(struct merge_module *state, int status, int reason)
+{
+    if (status == SEG_ERR_SYSTEM) {
+        PyErr_Format(state->segment_error, "%s: %s", seg_strstatus(status), strerror(reason));
+        return NULL;
+    }
+    PyErr_SetString(state->segment_error, seg_strstatus(status));
+    return NULL;
+}
+
+static PyObject *copy_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"fd", NULL};
+    struct merge_module *state = PyType_GetModuleState(type);
+    struct copy *self;
+    int fd, status, reason;
+
+    if (!state || !PyArg_ParseTupleAndKeywords(args, kwargs, "i:Copy", names, &fd))
+        return NULL;
+    self = (struct copy *)type->tp_alloc(type, 0);
+    if (!self)
+        return NULL;
+    self->lock = PyThread_allocate_lock();
+    if (!self->lock) {
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
+    Py_BEGIN_ALLOW_THREADS status = merge_open(fd, &self->merge);
+    reason = errno;
+    Py_END_ALLOW_THREADS if (status)
+    {
+        Py_DECREF(self);
+        return status == SEG_ERR_NOMEM ? PyErr_NoMemory() : raise_segment(state, status, reason);
+    }
+    return (PyObject *)self;
+}
+
+static void copy_dealloc(PyObject *object)
+{
+    struct copy *self = (struct copy *)object;
+    PyTypeObject *type = Py_TYPE(object);
+
+    merge_close(self->merge);
+    if (self->lock)
+        PyThread_free_lock(self->lock);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+/* -- Copy: what is in the segment -- */
+
+static PyObject *lost_dict(const struct seg_header *header)
+{
+    static const char *const names[SEG_LOST_KINDS] = {"space", "map", "limit", "tracer", "attach"};
+    PyObject *dict = PyDict_New();
+
+    for (int i = 0; dict && i < SEG_LOST_KINDS; i++) {
+        if (put(dict, names[i], number(seg_load_relaxed(&header->lost[i]))))
+            Py_CLEAR(dict);
+    }
+    return dict;
+}
+
+static PyObject *rules_list(const struct merge *m)
+{
+    size_t left;
+    const struct seg_rule *rule = seg_copy_rules(merge_copy((struct merge *)m), &left);
+    PyObject *list = PyList_New(0);
+
+    while (list && rule && left >= sizeof *rule && rule->len <= left - sizeof *rule) {
+        size_t step = sizeof *rule + (((size_t)rule->len + 7) & ~(size_t)7);
+        PyObject *item =
+            Py_BuildValue("(IN)", rule->kind, path_string((const char *)(rule + 1), rule->len));
+
+        if (!item || PyList_Append(list, item))
+            Py_CLEAR(list);
+        Py_XDECREF(item);
+        if (step >= left)
+            break;
+        left -= step;
+        rule = (const struct seg_rule *)((const char *)rule + step);
+    }
+    return list;
+}
+
+PyDoc_STRVAR(info_doc, "info()\n--\n\nWhat the header and the plan of the segment say.");
+
+static PyObject *copy_info(PyObject *object, PyObject *Py_UNUSED(args))
+{
+    struct copy *self = (struct copy *)object;
+    struct seg_copy *copy = merge_copy(self->merge);
+    const struct seg_header *header = seg_copy_header(copy);
+    size_t len;
+    const char *context = merge_static_context(self->merge, &len);
+    PyObject *dict = PyDict_New();
+
+    if (!dict)
+        return NULL;
+    if (put(dict, "flags", number(header->flags)) ||
+        put(dict, "version", number(header->version)) ||
+        put(dict, "fingerprint", number(header->fingerprint)) ||
+        put(dict, "uid", number(header->uid)) || put(dict, "created", number(header->created)) ||
+        put(dict, "supervisor",
+            Py_BuildValue("(IKK)", header->supervisor_pid,
+                          (unsigned long long)header->supervisor_start,
+                          (unsigned long long)header->supervisor_ns)) ||
+        put(dict, "size", number(header->size)) ||
+        put(dict, "used", number(seg_load_relaxed(&header->bump))) ||
+        put(dict, "allocated", number(copy->allocated)) ||
+        put(dict, "damaged", number(copy->damaged)) || put(dict, "lost", lost_dict(header)) ||
+        put(dict, "context", context_string(context, len)) ||
+        put(dict, "rules", rules_list(self->merge)))
+        Py_CLEAR(dict);
+    return dict;
+}
+
+static PyObject *state_string(const struct seg_process *row)
+{
+    switch (seg_load32_relaxed(&row->state)) {
+    case SEG_PROCESS_ATTACHED:
+        return PyUnicode_FromString("attached");
+    case SEG_PROCESS_DONE:
+        return PyUnicode_FromString("done");
+    case SEG_PROCESS_EXEC:
+        return PyUnicode_FromString("exec");
+    default:
+        return PyUnicode_FromString("unknown");
+    }
+}
+
+static PyObject *alive_object(const struct seg_process *row)
+{
+    enum seg_life life = seg_life(row->pid, row->start, row->ns);
+
+    return life == SEG_LIFE_UNKNOWN ? Py_NewRef(Py_None) : PyBool_FromLong(life == SEG_LIFE_ALIVE);
+}
+
+static PyObject *process_dict(const struct seg_process *row)
+{
+    PyObject *dict = PyDict_New();
+
+    if (!dict)
+        return NULL;
+    if (put(dict, "pid", number(row->pid)) || put(dict, "parent", number(row->parent)) ||
+        put(dict, "start", number(row->start)) || put(dict, "ns", number(row->ns)) ||
+        put(dict, "interpreter", number(row->interpreter)) ||
+        put(dict, "state", state_string(row)) ||
+        put(dict, "forked", PyBool_FromLong(row->forked != 0)) ||
+        put(dict, "alive", alive_object(row)))
+        Py_CLEAR(dict);
+    return dict;
+}
+
+PyDoc_STRVAR(processes_doc, "processes()\n--\n\nThe process table, newest first.");
+
+static PyObject *copy_processes(PyObject *object, PyObject *Py_UNUSED(args))
+{
+    struct copy *self = (struct copy *)object;
+    PyObject *list = PyList_New(0);
+    const struct seg_process *row;
+    uint64_t offset = 0, steps = 0;
+
+    lock_copy(self);
+    while (list && (row = seg_copy_process(merge_copy(self->merge), &offset, &steps))) {
+        PyObject *item = process_dict(row);
+
+        if (!item || PyList_Append(list, item))
+            Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    unlock_copy(self);
+    return list;
+}
+
+PyDoc_STRVAR(files_doc, "files()\n--\n\nThe measured files, sorted.");
+
+static PyObject *copy_files(PyObject *object, PyObject *Py_UNUSED(args))
+{
+    const struct merge *m = ((struct copy *)object)->merge;
+    PyObject *list = PyList_New(0);
+
+    for (size_t i = 0; list && i < merge_files(m); i++) {
+        size_t len;
+        const char *path = merge_file(m, i, &len);
+        PyObject *item = path_string(path, len);
+
+        if (!item || PyList_Append(list, item))
+            Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+/* The file of a path; false with an exception: there is none. */
+static bool find_file(const struct merge *m, PyObject *path, size_t *file)
+{
+    PyObject *bytes = NULL;
+    bool found;
+
+    if (!PyUnicode_FSConverter(path, &bytes))
+        return false;
+    found = merge_find_file(m, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes), file);
+    Py_DECREF(bytes);
+    if (!found)
+        PyErr_SetObject(PyExc_KeyError, path);
+    return found;
+}
+
+PyDoc_STRVAR(lines_doc, "lines(path, /)\n--\n\nHow many lines of a file ran, in any context.");
+
+static PyObject *copy_lines(PyObject *object, PyObject *path)
+{
+    struct copy *self = (struct copy *)object;
+    uint64_t lines = 0;
+    size_t file;
+
+    if (!find_file(self->merge, path, &file))
+        return NULL;
+    return merge_lines(self->merge, file, &lines) ? PyErr_NoMemory() : number(lines);
+}
+
+PyDoc_STRVAR(packages_doc,
+             "packages()\n--\n\nSource packages that were imported: (module, folder or file).");
+
+static PyObject *copy_packages(PyObject *object, PyObject *Py_UNUSED(args))
+{
+    struct copy *self = (struct copy *)object;
+    PyObject *list = PyList_New(0);
+    struct seg_cursor cursor = {0};
+    const struct seg_entry *entry;
+
+    lock_copy(self);
+    while (list && (entry = seg_copy_next(merge_copy(self->merge), SEG_KIND_PACKAGE, &cursor))) {
+        const char *key = (const char *)seg_entry_key(entry);
+        const char *end = entry->key_len ? memchr(key, 0, entry->key_len) : NULL;
+        PyObject *item;
+
+        if (!end) {
+            merge_copy(self->merge)->damaged++;
+            continue;
+        }
+        item = Py_BuildValue("(NN)", context_string(key, (size_t)(end - key)),
+                             path_string(end + 1, entry->key_len - (size_t)(end + 1 - key)));
+        if (!item || PyList_Append(list, item))
+            Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    unlock_copy(self);
+    return list;
+}
+
+/* -- Copy: the multi-line map -- */
+
+PyDoc_STRVAR(multiline_wanted_doc, "multiline_wanted()\n--\n\n"
+                                   "Files whose arcs may depend on which lines form a statement.");
+
+static PyObject *copy_multiline_wanted(PyObject *object, PyObject *Py_UNUSED(args))
+{
+    const struct merge *m = ((struct copy *)object)->merge;
+    PyObject *list = PyList_New(0);
+
+    for (size_t i = 0; list && i < merge_files(m); i++) {
+        bool wanted;
+        size_t len;
+        const char *path = merge_file(m, i, &len);
+        PyObject *item;
+
+        if (merge_wants_multiline(m, i, &wanted)) {
+            Py_DECREF(list);
+            return PyErr_NoMemory();
+        }
+        if (!wanted)
+            continue;
+        item = path_string(path, len);
+        if (!item || PyList_Append(list, item))
+            Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+/* A line number, or -1 with an exception; what no segment can hold is 0. */
+static long line_of(PyObject *object)
+{
+    int overflow;
+    long line = PyLong_AsLongAndOverflow(object, &overflow);
+
+    if (line == -1 && PyErr_Occurred())
+        return -1;
+    return overflow || line < 0 || line >= (long)MERGE_MAX_MULTILINE ? 0 : line;
+}
+
+/* Pairs (line, first line) of a mapping or a sequence as an array; NULL with an exception. */
+static uint32_t *first_lines(PyObject *items, size_t *n)
+{
+    Py_ssize_t pairs = PyList_GET_SIZE(items);
+    uint32_t *first = NULL;
+    long last = 0;
+
+    for (int round = 0; round < 2; round++) { /* first how many, then which */
+        for (Py_ssize_t i = 0; i < pairs; i++) {
+            PyObject *pair = PyList_GET_ITEM(items, i);
+            long line = line_of(PyTuple_GET_ITEM(pair, 0));
+            long begin = line_of(PyTuple_GET_ITEM(pair, 1));
+
+            if (line < 0 || begin < 0)
+                goto fail;
+            if (round)
+                first[line] = (uint32_t)begin;
+            last = line > last ? line : last;
+            last = begin > last ? begin : last;
+        }
+        if (!round && !(first = PyMem_Calloc((size_t)last + 1, sizeof *first))) {
+            PyErr_NoMemory();
+            goto fail;
+        }
+    }
+    *n = (size_t)last + 1;
+    return first;
+fail:
+    PyMem_Free(first);
+    return NULL;
+}
+
+PyDoc_STRVAR(set_multiline_doc, "set_multiline(path, first_line, /)\n--\n\n"
+                                "Say which first line each line of a file belongs to.");
+
+/* A list of (line, first line), of which nobody else has a reference. */
+static PyObject *pair_list(PyObject *first_line)
+{
+    PyObject *source =
+        PyMapping_Check(first_line) && PyObject_HasAttrString(first_line, "items")
+            ? PyMapping_Items(first_line)
+            : PyObject_CallFunctionObjArgs((PyObject *)&PyEnum_Type, first_line, NULL);
+    PyObject *list = source ? PySequence_List(source) : NULL;
+
+    Py_XDECREF(source);
+    for (Py_ssize_t i = 0; list && i < PyList_GET_SIZE(list); i++) {
+        PyObject *pair = PyList_GET_ITEM(list, i);
+
+        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
+            PyErr_SetString(PyExc_TypeError, "first_line must map lines to lines");
+            Py_CLEAR(list);
+        }
+    }
+    return list;
+}
+
+static PyObject *copy_set_multiline(PyObject *object, PyObject *args)
+{
+    struct copy *self = (struct copy *)object;
+    PyObject *path, *first_line; /* borrowed */
+    PyObject *pairs;
+    uint32_t *first;
+    size_t file, n;
+    int status;
+
+    if (!PyArg_ParseTuple(args, "OO:set_multiline", &path, &first_line) ||
+        !find_file(self->merge, path, &file))
+        return NULL;
+    pairs = pair_list(first_line);
+    if (!pairs)
+        return NULL;
+    first = first_lines(pairs, &n);
+    Py_DECREF(pairs);
+    if (!first)
+        return NULL;
+    lock_copy(self);
+    status = merge_set_multiline(self->merge, file, first, n);
+    unlock_copy(self);
+    PyMem_Free(first);
+    return status ? PyErr_NoMemory() : Py_NewRef(Py_None);
+}
+
+/* -- Copy: write -- */
+
+/* What a file is called in the data file: through `relative`, a callable, a mapping or None. */
+static PyObject *stored_name(PyObject *relative, PyObject *path)
+{
+    PyObject *name;
+
+    if (relative == Py_None)
+        return Py_NewRef(path);
+    if (PyCallable_Check(relative))
+        return PyObject_CallOneArg(relative, path);
+    name = PyObject_GetItem(relative, path);
+    if (!name && PyErr_ExceptionMatches(PyExc_KeyError)) {
+        PyErr_Clear();
+        name = Py_NewRef(path);
+    }
+    return name;
+}
+
+/* The names in UTF-8, NULL where there is no such thing. They live as long as `keep` does. */
+static const char **stored_names(PyObject *relative, PyObject *paths, PyObject *keep)
+{
+    Py_ssize_t n = PyList_GET_SIZE(paths);
+    const char **names = PyMem_Calloc((size_t)n + 1, sizeof *names);
+
+    if (!names) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *name = stored_name(relative, PyList_GET_ITEM(paths, i));
+        int kept = name ? PyList_Append(keep, name) : -1;
+
+        Py_XDECREF(name);
+        if (!kept && !(names[i] = PyUnicode_AsUTF8(name)) &&
+            !PyErr_ExceptionMatches(PyExc_UnicodeError))
+            kept = -1;
+        if (kept) {
+            PyMem_Free(names);
+            return NULL;
+        }
+        PyErr_Clear();
+    }
+    return names;
+}
+
+static PyObject *counts_dict(const struct merge_counts *counts)
+{
+    PyObject *dict = PyDict_New();
+
+    if (!dict)
+        return NULL;
+    if (put(dict, "files", number(counts->files)) ||
+        put(dict, "unnamed", number(counts->unnamed)) ||
+        put(dict, "contexts", number(counts->contexts)) ||
+        put(dict, "line_rows", number(counts->line_rows)) ||
+        put(dict, "arc_rows", number(counts->arc_rows)) ||
+        put(dict, "lines", number(counts->lines)) ||
+        put(dict, "old_files", number(counts->old_files)))
+        Py_CLEAR(dict);
+    return dict;
+}
+
+PyDoc_STRVAR(write_doc, "write(target, *, append=None, touch=(), coverage_version, argv=None, "
+                        "when=None, relative=None)\n--\n\n"
+                        "Write the data file; returns counts.");
+
+static PyObject *copy_write(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"target", "append", "touch",    "coverage_version",
+                            "argv",   "when",   "relative", NULL};
+    struct copy *self = (struct copy *)object;
+    struct merge_module *state = PyType_GetModuleState(Py_TYPE(object));
+    PyObject *touch = NULL, *relative = Py_None, *append_arg = Py_None;      /* borrowed */
+    PyObject *target = NULL, *append = NULL, *paths = NULL, *touched = NULL; /* owned */
+    PyObject *keep = NULL, *result = NULL;                                   /* owned */
+    const char **files = NULL, **touches = NULL;
+    struct merge_options options = {0};
+    struct merge_counts counts;
+    struct merge_error error;
+    int status;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&|$OOszzO:write", names, PyUnicode_FSConverter,
+                                     &target, &append_arg, &touch, &options.version, &options.argv,
+                                     &options.when, &relative))
+        return NULL;
+    if (!options.version) {
+        PyErr_SetString(PyExc_TypeError, "write() needs coverage_version");
+        goto out;
+    }
+    if (append_arg == Py_True)
+        append = Py_NewRef(target);
+    else if (append_arg != Py_None && append_arg != Py_False &&
+             !PyUnicode_FSConverter(append_arg, &append))
+        goto out;
+    keep = PyList_New(0);
+    paths = copy_files(object, NULL);
+    touched = touch ? PySequence_List(touch) : PyList_New(0);
+    if (!keep || !paths || !touched || !(files = stored_names(relative, paths, keep)) ||
+        !(touches = stored_names(relative, touched, keep)))
+        goto out;
+    options.target = PyBytes_AS_STRING(target);
+    options.append = append ? PyBytes_AS_STRING(append) : NULL;
+    options.names = files;
+    options.touch = touches;
+    options.touch_n = (size_t)PyList_GET_SIZE(touched);
+
+    lock_copy(self);
+    Py_BEGIN_ALLOW_THREADS status = merge_write(self->merge, &options, &counts, &error);
+    Py_END_ALLOW_THREADS unlock_copy(self);
+    result = status ? merge_raise(state, status, &error) : counts_dict(&counts);
+out:
+    PyMem_Free(files);
+    PyMem_Free(touches);
+    Py_XDECREF(target);
+    Py_XDECREF(append);
+    Py_XDECREF(paths);
+    Py_XDECREF(touched);
+    Py_XDECREF(keep);
+    return result;
+}
+
+static PyMethodDef copy_methods[] = {
+    {"info", copy_info, METH_NOARGS, info_doc},
+    {"processes", copy_processes, METH_NOARGS, processes_doc},
+    {"files", copy_files, METH_NOARGS, files_doc},
+    {"lines", copy_lines, METH_O, lines_doc},
+    {"packages", copy_packages, METH_NOARGS, packages_doc},
+    {"multiline_wanted", copy_multiline_wanted, METH_NOARGS, multiline_wanted_doc},
+    {"set_multiline", copy_set_multiline, METH_VARARGS, set_multiline_doc},
+    {"write", (PyCFunction)(void (*)(void))copy_write, METH_VARARGS | METH_KEYWORDS, write_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+PyDoc_STRVAR(copy_doc, "Copy(fd)\n--\n\nA private copy of the segment behind a descriptor.");
+
+static PyType_Slot copy_slots[] = {
+    {Py_tp_doc, (void *)(uintptr_t)copy_doc},
+    {Py_tp_new, copy_new},
+    {Py_tp_dealloc, copy_dealloc},
+    {Py_tp_methods, copy_methods},
+    {0, NULL},
+};
+
+PyType_Spec merge_copy_spec = {
+    .name = "shmcov._merge.Copy",
+    .basicsize = sizeof(struct copy),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = copy_slots,
+};

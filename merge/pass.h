@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state of one pass, which three files share: merge.c drives it, tables.c fills the tables that
+ * give files and contexts their row ids, rows.c fills line_bits and arc.
+ */
+#ifndef MERGE_PASS_H
+#define MERGE_PASS_H
+
+#include "internal.h"
+#include "names.h"
+
+/* Which rows of `file` or `context` the segment's files or contexts are. */
+struct merge_rows {
+    int64_t *id;    /* by index in merge.files or .contexts; 0: left out */
+    uint32_t *rank; /* by index: position of its id among the sorted ones */
+    int64_t *ids;   /* by rank */
+    size_t n;
+};
+
+/* The row that the old file's cursor stands on. */
+struct merge_old_row {
+    bool valid;
+    int64_t file, context, from, to;
+};
+
+struct merge_pass {
+    struct merge *m;
+    const struct merge_options *options;
+    struct merge_counts *counts;
+    struct merge_error *error;
+    struct merge_place place;
+    struct merge_old old;
+    struct merge_db db;
+    struct merge_names file_names, context_names;
+    struct merge_rows files, contexts;
+    char **context_texts;   /* by context: made here, to free */
+    struct merge_hit *hits; /* the segment's, or own_hits */
+    size_t hits_n;
+    struct merge_hit *own_hits;
+    sqlite3_stmt *old_rows;
+    struct merge_old_row old_row;
+    struct merge_lines lines; /* of the row */
+    struct merge_lines any;   /* of the file, whatever the context */
+    uint64_t *arcs;           /* of the row */
+    size_t arcs_n, arcs_cap;
+    uint8_t *united;
+    size_t united_cap;
+};
+
+/* -- tables.c -- */
+
+/* Copies what the old file holds but for its rows, and opens the cursor over those. */
+int merge_tables_copy(struct merge_pass *p);
+
+/* Inserts meta, files and contexts of the segment. */
+int merge_tables_fill(struct merge_pass *p);
+
+/* Sets p->hits: in the order of the rows that they will become. */
+int merge_tables_order(struct merge_pass *p);
+void merge_tables_free(struct merge_pass *p);
+
+/* -- rows.c -- */
+
+int merge_rows_put(struct merge_pass *p);
+void merge_rows_free(struct merge_pass *p);
+
+#endif

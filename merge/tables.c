@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The small tables: meta, file, context and tracer. What the old file says stays as it is, ids
+ * included; what is new comes after it. Then the hits are brought into the order of those ids.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pass.h"
+
+/* -- what the old file holds besides rows -- */
+
+static int copy_meta(struct merge_pass *p)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool row = false;
+    /* The hash is one of data that we are about to change. */
+    int status =
+        merge_old_prepare(&p->old, "SELECT key, value FROM meta WHERE key != 'hash'", &stmt);
+
+    while (!status && !(status = merge_old_step(&p->old, stmt, &row)) && row) {
+        const char *key = (const char *)sqlite3_column_text(stmt, 0);
+
+        if (key)
+            status = merge_db_meta(&p->db, key, (const char *)sqlite3_column_text(stmt, 1));
+    }
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+/* Copies file, context or tracer, all (id, text), and remembers the names. */
+static int copy_names(struct merge_pass *p, const char *sql, sqlite3_stmt *insert,
+                      struct merge_names *names)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool row = false;
+    int status = merge_old_prepare(&p->old, sql, &stmt);
+
+    while (!status && !(status = merge_old_step(&p->old, stmt, &row)) && row) {
+        int64_t id = sqlite3_column_int64(stmt, 0);
+        const char *text = (const char *)sqlite3_column_text(stmt, 1);
+        size_t len = (size_t)sqlite3_column_bytes(stmt, 1);
+
+        if (!text)
+            continue;
+        if (names) {
+            struct merge_name *name = merge_names_get(names, text, len, true);
+
+            if (!name) {
+                status = merge_no_memory(p->error);
+                break;
+            }
+            name->id = id;
+            names->max = id > names->max ? id : names->max;
+        }
+        status = merge_db_name(&p->db, insert, id, text, len);
+    }
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+int merge_tables_copy(struct merge_pass *p)
+{
+    int status;
+
+    if (!p->old.db)
+        return 0;
+    if ((status = copy_meta(p)) ||
+        (status =
+             copy_names(p, "SELECT id, path FROM file ORDER BY id", p->db.file, &p->file_names)) ||
+        (status = copy_names(p, "SELECT id, context FROM context ORDER BY id", p->db.context,
+                             &p->context_names)) ||
+        (status = copy_names(p, "SELECT file_id, tracer FROM tracer ORDER BY file_id", p->db.tracer,
+                             NULL)))
+        return status;
+    p->counts->old_files = p->file_names.n;
+    return merge_old_prepare(&p->old,
+                             p->m->has_arcs ? "SELECT file_id, context_id, fromno, tono FROM arc"
+                                              " ORDER BY file_id, context_id, fromno, tono"
+                                            : "SELECT file_id, context_id, numbits FROM line_bits"
+                                              " ORDER BY file_id, context_id",
+                             &p->old_rows);
+}
+
+/* -- names -- */
+
+static bool make_rows(struct merge_rows *rows, size_t n)
+{
+    rows->id = calloc(n + 1, sizeof *rows->id);
+    rows->rank = calloc(n + 1, sizeof *rows->rank);
+    rows->ids = calloc(n + 1, sizeof *rows->ids);
+    return rows->id && rows->rank && rows->ids;
+}
+
+static void free_rows(struct merge_rows *rows)
+{
+    free(rows->id);
+    free(rows->rank);
+    free(rows->ids);
+}
+
+/* The row of a name, inserted if it is new. */
+static int row_of(struct merge_pass *p, struct merge_names *names, sqlite3_stmt *insert,
+                  const char *text, size_t len, int64_t *id)
+{
+    struct merge_name *name = merge_names_get(names, text, len, false);
+
+    if (!name)
+        return merge_no_memory(p->error);
+    if (!name->id) {
+        int status = merge_db_name(&p->db, insert, ++names->max, text, len);
+
+        if (status)
+            return status;
+        name->id = names->max;
+    }
+    *id = name->id;
+    return 0;
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* Ranks of the ids: 32 bits that sort as the ids do, whatever ids the old file had. */
+static void rank_rows(struct merge_rows *rows, size_t n)
+{
+    size_t unique = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (rows->id[i])
+            rows->ids[rows->n++] = rows->id[i];
+    }
+    qsort(rows->ids, rows->n, sizeof *rows->ids, compare_ids);
+    for (size_t i = 0; i < rows->n; i++) {
+        if (unique == 0 || rows->ids[unique - 1] != rows->ids[i])
+            rows->ids[unique++] = rows->ids[i];
+    }
+    rows->n = unique;
+    for (size_t i = 0; i < n; i++) {
+        const int64_t *at =
+            rows->id[i] ? bsearch(&rows->id[i], rows->ids, rows->n, sizeof *rows->ids, compare_ids)
+                        : NULL;
+
+        rows->rank[i] = at ? (uint32_t)(at - rows->ids) : 0;
+    }
+}
+
+static int name_files(struct merge_pass *p)
+{
+    const struct merge *m = p->m;
+    int64_t id;
+    int status;
+
+    if (!make_rows(&p->files, m->files_n))
+        return merge_no_memory(p->error);
+    for (size_t i = 0; i < m->files_n; i++) {
+        const char *text = p->options->names ? p->options->names[i] : m->files[i].path;
+        size_t len = p->options->names ? (text ? strlen(text) : 0) : m->files[i].path_len;
+
+        if (!text || !merge_is_utf8(text, len)) {
+            p->counts->unnamed++;
+            continue;
+        }
+        status = row_of(p, &p->file_names, p->db.file, text, len, &p->files.id[i]);
+        if (status)
+            return status;
+    }
+    for (size_t i = 0; i < p->options->touch_n; i++) {
+        const char *text = p->options->touch[i];
+
+        if (!text || !merge_is_utf8(text, strlen(text)))
+            continue;
+        status = row_of(p, &p->file_names, p->db.file, text, strlen(text), &id);
+        if (status)
+            return status;
+    }
+    rank_rows(&p->files, m->files_n);
+    p->counts->files = p->files.n;
+    return 0;
+}
+
+/* The name as coverage.py joins it: static, dynamic, or static|dynamic. */
+static char *context_text(const struct merge *m, const struct merge_context *context, size_t *len)
+{
+    size_t first = m->static_context_len;
+    char *joined = malloc(first + context->len + 2), *text;
+
+    if (!joined)
+        return NULL;
+    memcpy(joined, m->static_context, first);
+    if (first && context->len)
+        joined[first++] = '|';
+    memcpy(joined + first, context->name, context->len);
+    *len = first + context->len;
+    if (merge_is_utf8(joined, *len))
+        return joined;
+    text = merge_make_utf8(joined, len);
+    free(joined);
+    return text;
+}
+
+static int name_contexts(struct merge_pass *p)
+{
+    const struct merge *m = p->m;
+
+    p->context_texts = calloc(m->contexts_n, sizeof *p->context_texts);
+    if (!p->context_texts || !make_rows(&p->contexts, m->contexts_n))
+        return merge_no_memory(p->error);
+    for (size_t i = 0; i < m->hits_n; i++) /* contexts that hit nothing get no row */
+        p->contexts.id[m->hits[i].context] = 1;
+    for (size_t i = 0; i < m->contexts_n; i++) {
+        size_t len;
+        int status;
+
+        if (!p->contexts.id[i])
+            continue;
+        p->context_texts[i] = context_text(m, &m->contexts[i], &len);
+        if (!p->context_texts[i])
+            return merge_no_memory(p->error);
+        status = row_of(p, &p->context_names, p->db.context, p->context_texts[i], len,
+                        &p->contexts.id[i]);
+        if (status)
+            return status;
+    }
+    rank_rows(&p->contexts, m->contexts_n);
+    p->counts->contexts = p->contexts.n;
+    return 0;
+}
+
+/* Do the ids rise with the index? Then the hits are sorted by them already. Contexts without a row
+ * have no hits. */
+static bool rising(const struct merge_rows *rows, size_t n, bool gaps)
+{
+    int64_t last = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (rows->id[i] == 0 && gaps)
+            continue;
+        if (rows->id[i] <= last)
+            return false;
+        last = rows->id[i];
+    }
+    return true;
+}
+
+/* Without the hits of files that have no name. */
+int merge_tables_order(struct merge_pass *p)
+{
+    const struct merge *m = p->m;
+
+    p->hits = m->hits;
+    p->hits_n = m->hits_n;
+    if (m->hits_n == 0 ||
+        (rising(&p->files, m->files_n, false) && rising(&p->contexts, m->contexts_n, true)))
+        return 0;
+    p->own_hits = malloc(m->hits_n * sizeof *p->own_hits);
+    if (!p->own_hits)
+        return merge_no_memory(p->error);
+    p->hits_n = 0;
+    for (size_t i = 0; i < m->hits_n; i++) {
+        struct merge_hit hit = m->hits[i];
+
+        if (!p->files.id[hit.file])
+            continue;
+        hit.key = merge_key(p->files.rank[hit.file], p->contexts.rank[hit.context],
+                            merge_hit_space(&hit), merge_hit_number(&hit));
+        p->own_hits[p->hits_n++] = hit;
+    }
+    if (!merge_sort_hits(&p->own_hits, p->hits_n))
+        return merge_no_memory(p->error);
+    p->hits = p->own_hits;
+    return 0;
+}
+
+int merge_tables_fill(struct merge_pass *p)
+{
+    int status;
+
+    if ((status = merge_db_meta(&p->db, "version", p->options->version)) ||
+        (status = merge_db_meta(&p->db, "sys_argv", p->options->argv)) ||
+        (status = merge_db_meta(&p->db, "when", p->options->when)) ||
+        (status = merge_db_meta(&p->db, "has_arcs", p->m->has_arcs ? "1" : "0")) ||
+        (status = name_files(p)))
+        return status;
+    return name_contexts(p);
+}
+
+void merge_tables_free(struct merge_pass *p)
+{
+    for (size_t i = 0; p->context_texts && i < p->m->contexts_n; i++)
+        free(p->context_texts[i]);
+    free(p->context_texts);
+    merge_names_free(&p->file_names);
+    merge_names_free(&p->context_names);
+    free_rows(&p->files);
+    free_rows(&p->contexts);
+    free(p->own_hits);
+}
