@@ -75,6 +75,12 @@ static inline uint32_t seg_add32_relaxed(seg_u32 *w, uint32_t n)
     return atomic_fetch_add_explicit(&w->v, n, memory_order_relaxed);
 }
 
+static inline bool seg_cas32_relaxed(seg_u32 *w, uint32_t *expected, uint32_t desired)
+{
+    return atomic_compare_exchange_strong_explicit(&w->v, expected, desired, memory_order_relaxed,
+                                                   memory_order_relaxed);
+}
+
 /* Is bit n of a bitmap set? Relaxed: a bit leads nowhere. */
 static inline bool seg_bit_test(const seg_u8 *bits, uint32_t n)
 {

@@ -37,7 +37,8 @@ const struct seg_rule *seg_copy_rules(const struct seg_copy *copy, size_t *len);
 /* Walk over all valid entries of one kind, newest first within a bucket. Start with cursor zeroed;
  * NULL at the end. A chain that loops or leaves the copy ends there and counts as damaged. */
 struct seg_cursor {
-    uint64_t bucket, offset, steps;
+    uint64_t bucket, offset; /* of the entry that comes next; 0: the bucket's first */
+    uint64_t steps, mark;    /* in this chain, and an entry that was seen: a loop meets it again */
 };
 const struct seg_entry *seg_copy_next(struct seg_copy *copy, enum seg_kind kind,
                                       struct seg_cursor *cursor);

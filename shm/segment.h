@@ -42,8 +42,11 @@ typedef struct seg seg_t;
 
 /* -- folders -- */
 
-/* Writes the folder of segments number `which` of this effective user into buf: 0 on tmpfs
- * (/dev/shm/shmcov-UID), 1 on disk (/tmp/shmcov-UID). SEG_ERR_LIMIT: no such number. */
+/* Segments lie in one of these folders, in files whose names begin with SEG_NAME_PREFIX. */
+#define SEG_NAME_PREFIX "run-"
+
+/* Writes the folder of segments number `which` of this effective user into buf: 0 /dev/shm/shmcov-UID
+ * (memory), 1 /tmp/shmcov-UID, 2 /var/tmp/shmcov-UID. SEG_ERR_LIMIT: no such number. */
 int seg_folder_name(unsigned which, char *buf, size_t size);
 
 /* Makes sure that the folder exists, belongs to the effective user, is no link and has mode 0700. */
@@ -62,6 +65,9 @@ struct seg_plan {
 /* Creates a segment with an unguessable name and mode 0600. On success *path (malloc) is its name
  * and *fd a descriptor (close-on-exec) that goes on working whatever happens to the name. */
 int seg_create(const struct seg_plan *plan, seg_t **out, char **path, int *fd);
+
+/* Removes the name of a segment, and the folder with it if it was the last one there. */
+int seg_remove(const char *path);
 
 /* Maps the segment at path, after all the checks of docs/segment.md ("Access"). */
 int seg_attach(const char *path, seg_t **out);
@@ -84,6 +90,14 @@ int seg_process_enter(seg_t *seg, uint32_t interpreter, bool forked, struct seg_
 
 /* Says in the row that the process ends or execs. Nothing depends on it. */
 void seg_process_leave(struct seg_process *row, enum seg_process_state state);
+
+/* Does the process live that was seen as (pid, start, ns) in a process row or in the header? */
+enum seg_life {
+    SEG_LIFE_ENDED,
+    SEG_LIFE_ALIVE,
+    SEG_LIFE_UNKNOWN, /* another pid namespace, or a system without /proc: not to be waited for */
+};
+enum seg_life seg_life(uint32_t pid, uint64_t start, uint64_t ns);
 
 /* Must run in the child of a fork before the child records anything: drops the extent that the
  * parent goes on filling. (A missed call costs nothing but room: records are claimed by CAS.) */

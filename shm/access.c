@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What must hold before a byte of a segment is believed: whose file it is, and that its header is
+ * one. Writers and readers ask here, so that both accept the same files.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "reader.h"
+
+int seg_access_open(const char *path, int flags, int *fd, struct stat *st)
+{
+    /* O_NONBLOCK: a fifo of that name must not stop the program. */
+    int opened = open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int saved;
+
+    if (opened < 0)
+        return errno == ELOOP || errno == EISDIR || errno == ENXIO ? SEG_ERR_ACCESS
+                                                                   : SEG_ERR_SYSTEM;
+    if (fstat(opened, st) != 0) {
+        saved = errno;
+        close(opened);
+        errno = saved;
+        return SEG_ERR_SYSTEM;
+    }
+    if (!S_ISREG(st->st_mode) || st->st_uid != geteuid() || st->st_nlink != 1 ||
+        (st->st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        close(opened);
+        return SEG_ERR_ACCESS;
+    }
+    *fd = opened;
+    return SEG_OK;
+}
+
+int seg_open_checked(const char *path, int *fd)
+{
+    struct stat st;
+
+    return seg_access_open(path, O_RDONLY, fd, &st);
+}
+
+int seg_access_header(int fd, uint64_t file_size, struct seg_header *head)
+{
+    uint64_t bump;
+    ssize_t n;
+
+    if (file_size < sizeof *head)
+        return SEG_ERR_FOREIGN;
+    do {
+        n = pread(fd, head, sizeof *head, 0);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return SEG_ERR_SYSTEM;
+    if (n != (ssize_t)sizeof *head || head->magic != SEG_MAGIC || head->endian != SEG_ENDIAN)
+        return SEG_ERR_FOREIGN;
+    if (head->version != SEG_VERSION || head->fingerprint != SEG_FINGERPRINT)
+        return SEG_ERR_VERSION;
+
+    bump = seg_load_relaxed(&head->bump); /* relaxed: a private copy */
+    if (head->size < SEG_ARENA_OFF || head->size > seg_window_end(SEG_WINDOWS - 1) ||
+        bump < SEG_ARENA_OFF || bump > head->size)
+        return SEG_ERR_DAMAGED;
+    if (head->plan_len != 0 &&
+        !(head->plan >= SEG_ARENA_OFF && head->plan % SEG_ALIGN == 0 && head->plan <= bump &&
+          bump - head->plan >= head->plan_len))
+        return SEG_ERR_DAMAGED;
+    return SEG_OK;
+}

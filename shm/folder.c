@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where segments lie: a folder for each user, on the first file system that has room for one.
+ * The names are fixed, because a process whose environment was replaced has nothing else to go by.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "platform.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+/* What a run is expected to need. A real project with 26,000 contexts and 567,000 pairs of context
+ * and file fills 40 MB; without contexts Django's whole suite stays below 8 MB. */
+#define EXPECTED (24 * MIB)
+#define EXPECTED_WITH_CONTEXTS (128 * MIB)
+#define LEAST (4 * MIB)
+#define MOST (UINT64_C(64) << 30)
+
+int seg_folder_name(unsigned which, char *buf, size_t size)
+{
+    int n;
+
+    if (which >= seg_platform_n_roots)
+        return SEG_ERR_LIMIT;
+    n = snprintf(buf, size, "%s/shmcov-%lu", seg_platform_roots[which], (unsigned long)geteuid());
+    return n > 0 && (size_t)n < size ? SEG_OK : SEG_ERR_LIMIT;
+}
+
+int seg_folder_make(const char *path)
+{
+    struct stat st;
+
+    /* A umask may have taken away more than was asked for; the folder is ours, so is its mode. */
+    if (mkdir(path, S_IRWXU) == 0) {
+        if (lstat(path, &st) == 0 && (st.st_mode & 07777) != S_IRWXU)
+            chmod(path, S_IRWXU);
+    } else if (errno != EEXIST) {
+        return SEG_ERR_SYSTEM;
+    }
+    if (lstat(path, &st) != 0)
+        return SEG_ERR_SYSTEM;
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 0777) != S_IRWXU)
+        return SEG_ERR_ACCESS;
+    return SEG_OK;
+}
+
+static uint64_t least_of(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+int seg_folder_room(int fd, uint32_t flags, bool choosy, uint64_t *size)
+{
+    bool contexts = (flags & (SEG_FLAG_CONTEXTS | SEG_FLAG_TEST_FUNCTION)) != 0;
+    uint64_t expected = contexts ? EXPECTED_WITH_CONTEXTS : EXPECTED;
+    uint64_t room = MOST;
+    struct statvfs fs;
+    struct rlimit limit;
+
+    if (fstatvfs(fd, &fs) != 0)
+        return SEG_ERR_SYSTEM;
+    /* Half of what is free: the program under test needs the place too. A tmpfs without a limit
+     * has no blocks at all. */
+    if (fs.f_blocks != 0)
+        room = least_of(room, (uint64_t)fs.f_bavail * fs.f_frsize / 2);
+    if (seg_platform_in_memory(fd))
+        room = least_of(room, seg_headroom("/proc", "/sys/fs/cgroup") / 4);
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        room = least_of(room, limit.rlim_cur);
+    if (room < (choosy ? expected : LEAST))
+        return SEG_ERR_SPACE;
+    *size = room;
+    return SEG_OK;
+}
+
+/* Creates the segment in the folder, or says why it cannot be there. */
+static int try_folder(const char *folder, const struct seg_plan *plan, bool choosy, seg_t **out,
+                      int *fd)
+{
+    uint64_t size = plan->size;
+    int status = SEG_OK;
+    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (dir < 0)
+        return SEG_ERR_SYSTEM;
+    if (size == 0)
+        status = seg_folder_room(dir, plan->flags, choosy, &size);
+    close(dir);
+    return status == SEG_OK ? seg_create_in(folder, plan, size, out, fd) : status;
+}
+
+/* The same for a folder that may have to be made first, and that the end of another run removes. */
+static int try_own_folder(const char *folder, const struct seg_plan *plan, bool choosy, seg_t **out,
+                          int *fd)
+{
+    int status = SEG_ERR_SYSTEM;
+
+    for (int tries = 0; tries < 8; tries++) {
+        status = seg_folder_make(folder);
+        if (status == SEG_OK)
+            status = try_folder(folder, plan, choosy, out, fd);
+        if (status != SEG_ERR_SYSTEM || errno != ENOENT)
+            break;
+    }
+    if (status != SEG_OK) {
+        int saved = errno;
+
+        rmdir(folder); /* fails where something is in it */
+        errno = saved;
+    }
+    return status;
+}
+
+int seg_create(const struct seg_plan *plan, seg_t **out, char **path, int *fd)
+{
+    char folder[64];
+    int status = SEG_ERR_SPACE;
+
+    if (plan->folder != NULL) {
+        char *real = realpath(plan->folder, NULL);
+
+        if (real == NULL)
+            return SEG_ERR_SYSTEM;
+        status = try_folder(real, plan, false, out, fd);
+        free(real);
+    } else {
+        /* First where a run as expected fits, then where anything fits. */
+        for (int choosy = 1; choosy >= 0 && status != SEG_OK; choosy--) {
+            for (unsigned i = 0; status != SEG_OK && seg_folder_name(i, folder, sizeof folder) == 0;
+                 i++)
+                status = try_own_folder(folder, plan, choosy, out, fd);
+        }
+    }
+    if (status != SEG_OK)
+        return status;
+    *path = strdup(seg_path(*out));
+    if (*path == NULL) {
+        unlink(seg_path(*out));
+        close(*fd);
+        seg_discard(*out);
+        return SEG_ERR_NOMEM;
+    }
+    return SEG_OK;
+}
+
+int seg_remove(const char *path)
+{
+    char *folder;
+    char *slash;
+
+    if (unlink(path) != 0)
+        return SEG_ERR_SYSTEM;
+    folder = strdup(path);
+    slash = folder == NULL ? NULL : strrchr(folder, '/');
+    if (slash != NULL) {
+        char own[64];
+
+        *slash = '\0';
+        for (unsigned i = 0; seg_folder_name(i, own, sizeof own) == 0; i++) {
+            if (strcmp(own, folder) == 0)
+                rmdir(own); /* fails where something is in it */
+        }
+    }
+    free(folder);
+    return SEG_OK;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where hits go: chunks of the static context, which all processes share, and records of dynamic
+ * contexts, which belong to the process that made them.
+ *
+ * Guarantees
+ *   - A chunk, and a directory of chunks, is a zeroed piece whose offset is put into its slot by one
+ *     CAS from 0 (release); it is read with acquire, so the directory's words are those of the piece.
+ *     Slots never change again. The loser of the race leaks its piece.
+ *   - An extent is complete, and on the list of all extents (release), before a record in it is used:
+ *     a kill after that loses nothing.
+ *   - A record belongs to the one whose CAS took its key from 0. So threads, and a child whose fork
+ *     went unnoticed, may fill one extent. The CAS is relaxed: key and bits lead nowhere.
+ */
+#include "internal.h"
+
+#define RECORDS_MAX ((SEG_EXTENT_MAX - sizeof(struct seg_extent)) / sizeof(struct seg_record))
+#define INDEX_BITS 16
+_Static_assert(RECORDS_MAX < 1u << INDEX_BITS, "a cursor holds the number of a record");
+
+/* What the slot leads to: `len` bytes, made where there are none. */
+static int follow(seg_t *seg, seg_u64 *slot, uint64_t len, void **out)
+{
+    /* Pairs with the release below. */
+    uint64_t off = seg_load_acquire(slot);
+    uint64_t made;
+    int status;
+
+    if (off == 0) {
+        status = seg_alloc(seg, len, &made, out);
+        if (status != SEG_OK)
+            return status;
+        /* Pairs with the acquire above, and with the one in the failing CAS. */
+        if (seg_cas_release(slot, &off, made)) {
+            SEG_KILL_POINT("slot_published");
+            return SEG_OK;
+        }
+    }
+    *out = seg_piece(seg, off, len);
+    if (*out == NULL)
+        return off < seg->size ? SEG_ERR_MAP : SEG_ERR_DAMAGED;
+    return SEG_OK;
+}
+
+int seg_chunk(seg_t *seg, struct seg_entry *file, enum seg_space space, uint32_t chunk,
+              seg_u8 **bits)
+{
+    struct seg_dir *dir = &((struct seg_file *)seg_entry_value(file))->hits[space];
+    seg_u64 *slot;
+    void *piece;
+    int status;
+
+    if (chunk >= SEG_DIR_SLOTS) {
+        seg_lose(seg, SEG_LOST_LIMIT, 1);
+        return SEG_ERR_LIMIT;
+    }
+    if (chunk < SEG_DIR_INLINE) {
+        slot = &dir->slot[chunk];
+    } else {
+        unsigned level = 31u - (unsigned)__builtin_clz(chunk / SEG_DIR_INLINE);
+        uint32_t slots = SEG_DIR_INLINE << level;
+
+        status = follow(seg, &dir->more[level], (uint64_t)slots * sizeof *slot, &piece);
+        if (status != SEG_OK)
+            return status;
+        slot = (seg_u64 *)piece + (chunk - slots);
+    }
+    status = follow(seg, slot, SEG_CHUNK_BYTES, &piece);
+    if (status == SEG_OK)
+        *bits = piece;
+    return status;
+}
+
+/* Makes an extent, puts it on the list, and makes it the one that this process fills. `now` is the
+ * cursor that ran out. */
+static int new_extent(seg_t *seg, uint64_t now)
+{
+    seg_u64 *list = &seg_head(seg)->extents;
+    uint32_t size = atomic_load_explicit(&seg->extent_size, memory_order_relaxed) * 2;
+    struct seg_extent *extent;
+    uint64_t off, head;
+    void *piece;
+    int status;
+
+    if (size < SEG_EXTENT_MIN)
+        size = SEG_EXTENT_MIN;
+    if (size > SEG_EXTENT_MAX)
+        size = SEG_EXTENT_MAX;
+    status = seg_alloc(seg, size, &off, &piece);
+    if (status == SEG_ERR_SPACE && size > SEG_EXTENT_MIN) {
+        size = SEG_EXTENT_MIN;
+        status = seg_alloc(seg, size, &off, &piece);
+    }
+    if (status != SEG_OK)
+        return status;
+    extent = piece;
+    extent->n = (uint32_t)((size - sizeof *extent) / sizeof(struct seg_record));
+
+    head = seg_load_relaxed(list); /* relaxed: only its number is stored */
+    do {
+        extent->next = head;
+        /* Pairs with nothing in a writer; a reader copies the list's head before the arena. */
+    } while (!seg_cas_release(list, &head, off));
+    SEG_KILL_POINT("extent_published");
+
+    /* Pairs with the acquire in seg_record. Where another thread was first, its extent is used and
+     * this one stays empty. */
+    if (atomic_compare_exchange_strong_explicit(&seg->extent, &now, off / SEG_ALIGN << INDEX_BITS,
+                                                memory_order_release, memory_order_relaxed))
+        atomic_store_explicit(&seg->extent_size, size, memory_order_relaxed);
+    return SEG_OK;
+}
+
+/* Claims the first free record of the extent behind the cursor. SEG_ERR_SPACE: it is full. */
+static int claim(seg_t *seg, uint64_t cursor, uint64_t key, seg_u8 **bits)
+{
+    uint64_t off = (cursor >> INDEX_BITS) * SEG_ALIGN;
+    uint32_t i = (uint32_t)cursor & ((1u << INDEX_BITS) - 1);
+    struct seg_extent *extent;
+    struct seg_record *records;
+
+    if (cursor == 0)
+        return SEG_ERR_SPACE;
+    extent = seg_piece(seg, off, SEG_EXTENT_MIN);
+    if (extent == NULL)
+        return SEG_ERR_MAP;
+    if (seg_ptr(seg, off, sizeof *extent + extent->n * sizeof *records) == NULL)
+        return SEG_ERR_DAMAGED;
+    records = (struct seg_record *)(extent + 1);
+    for (; i < extent->n; i++) {
+        uint64_t free = 0;
+
+        if (seg_cas_relaxed(&records[i].key, &free, key)) {
+            SEG_KILL_POINT("record_claimed");
+            /* A hint: where it fails, somebody else moved the cursor. */
+            atomic_compare_exchange_strong_explicit(&seg->extent, &cursor,
+                                                    off / SEG_ALIGN << INDEX_BITS | (i + 1),
+                                                    memory_order_relaxed, memory_order_relaxed);
+            *bits = records[i].bits;
+            return SEG_OK;
+        }
+    }
+    return SEG_ERR_SPACE;
+}
+
+int seg_record(seg_t *seg, uint32_t context, enum seg_space space, uint32_t file, uint32_t number,
+               seg_u8 **bits)
+{
+    uint64_t key, cursor;
+    int status;
+
+    if (context == 0 || context >> SEG_KEY_CONTEXT_BITS != 0 || file == 0 ||
+        file >> SEG_KEY_FILE_BITS != 0 || number >> SEG_KEY_CHUNK_BITS != 0 ||
+        space >= SEG_SPACES) {
+        seg_lose(seg, SEG_LOST_LIMIT, 1);
+        return SEG_ERR_LIMIT;
+    }
+    key = (uint64_t)context << SEG_KEY_CONTEXT_SHIFT | (uint64_t)space << SEG_KEY_SPACE_SHIFT |
+          (uint64_t)file << SEG_KEY_FILE_SHIFT | number;
+    for (;;) {
+        /* Pairs with the release in new_extent: the extent's length is there. */
+        cursor = atomic_load_explicit(&seg->extent, memory_order_acquire);
+        status = claim(seg, cursor, key, bits);
+        if (status != SEG_ERR_SPACE)
+            return status;
+        status = new_extent(seg, cursor);
+        if (status != SEG_OK)
+            return status;
+    }
+}
+
+void seg_after_fork(seg_t *seg)
+{
+    /* Relaxed: a child of a fork has one thread. */
+    atomic_store_explicit(&seg->extent, 0, memory_order_relaxed);
+    atomic_store_explicit(&seg->extent_size, 0, memory_order_relaxed);
+    atomic_store_explicit(&seg->back_off, 0, memory_order_relaxed);
+}

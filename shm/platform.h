@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What differs between operating systems: how memory is reserved and mapped again, what is known of
+ * a process. No other file of this layer asks which system it runs on.
+ */
+#ifndef SEG_PLATFORM_H
+#define SEG_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The places in which folders of segments may lie, in the order in which they are tried. */
+extern const char *const seg_platform_roots[];
+extern const unsigned seg_platform_n_roots;
+
+/* Backs mapped pages of a file, so that a store cannot fault. 0, or an errno: ENOSYS says that this
+ * system cannot do it through a mapping. */
+int seg_platform_populate(void *address, size_t len);
+
+/* Reserves a range of a file for good without changing a byte of it. 0, or an errno. */
+int seg_platform_reserve(int fd, uint64_t off, uint64_t len);
+
+/* Maps what follows the page at `page` in the file that is mapped there: `len` bytes, the first of
+ * which is that of the page. NULL where this system cannot do it. */
+void *seg_platform_extend(void *page, size_t len);
+
+/* Keeps a mapping out of core dumps. */
+void seg_platform_hide(void *address, size_t len);
+
+/* Does the file system behind fd keep files in memory? */
+bool seg_platform_in_memory(int fd);
+
+/* Asks the file system to overwrite in place: copy on write may need room for a page that is
+ * reserved already. Only an empty file can be asked for; where nobody understands, nothing happens. */
+void seg_platform_in_place(int fd);
+
+/* A process, as the system describes it. */
+struct seg_platform_process {
+    uint64_t start; /* clock ticks since boot, or what else tells two users of a pid apart */
+    uint32_t parent;
+    bool ended; /* a zombie */
+};
+
+/* 0, or -1 if there is no such process or nothing is known of it. */
+int seg_platform_process(uint32_t pid, struct seg_platform_process *out);
+
+/* Names the pid namespace of this process; 0: unknown. */
+uint64_t seg_platform_namespace(void);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who takes part in a run: the rows of the process table, and whether such a process is alive.
+ *
+ * Guarantees
+ *   - A row is filled before the CAS that puts it on the list (release); seg_adopt reads the list's
+ *     head with acquire. Rows are never removed and never used again.
+ *   - The state is a word of its own (relaxed): a process that was killed leaves it at "attached",
+ *     and whether it lives is asked of the system.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "platform.h"
+
+int seg_process_enter(seg_t *seg, uint32_t interpreter, bool forked, struct seg_process **out)
+{
+    seg_u64 *list = &seg_head(seg)->processes;
+    struct seg_platform_process self = {0, 0, false};
+    struct seg_process *row;
+    uint64_t off, head;
+    void *piece;
+    int status = seg_alloc(seg, sizeof *row, &off, &piece);
+
+    if (status != SEG_OK)
+        return status;
+    row = piece;
+    row->pid = (uint32_t)getpid();
+    row->parent = (uint32_t)getppid();
+    row->ns = seg_platform_namespace();
+    if (seg_platform_process(row->pid, &self) == 0)
+        row->start = self.start;
+    row->interpreter = interpreter;
+    row->forked = forked;
+    seg_store32_relaxed(&row->state, SEG_PROCESS_ATTACHED);
+
+    head = seg_load_relaxed(list); /* relaxed: only its number is stored */
+    do {
+        row->next = head;
+        /* Pairs with the acquire in seg_process_match. */
+    } while (!seg_cas_release(list, &head, off));
+    SEG_KILL_POINT("process_published");
+    *out = row;
+    return SEG_OK;
+}
+
+void seg_process_leave(struct seg_process *row, enum seg_process_state state)
+{
+    seg_store32_relaxed(&row->state, (uint32_t)state);
+}
+
+enum seg_life seg_life(uint32_t pid, uint64_t start, uint64_t ns)
+{
+    struct seg_platform_process now;
+
+    if (ns == 0 || start == 0 || ns != seg_platform_namespace())
+        return SEG_LIFE_UNKNOWN;
+    if (seg_platform_process(pid, &now) != 0 || now.ended || now.start != start)
+        return SEG_LIFE_ENDED;
+    return SEG_LIFE_ALIVE;
+}
+
+unsigned seg_process_match(seg_t *seg, const struct seg_relative *relatives, unsigned n)
+{
+    uint64_t left = seg->size / SEG_ALIGN;
+    /* Pairs with the release in seg_process_enter. */
+    uint64_t off = seg_load_acquire(&seg_head(seg)->processes);
+    uint64_t ns = seg_platform_namespace();
+
+    for (; off != 0 && left > 0 && n > 0; left--) {
+        struct seg_process *row = seg_piece(seg, off, sizeof *row);
+
+        if (row == NULL)
+            break;
+        for (unsigned i = 0; i < n; i++) {
+            if (row->pid == relatives[i].pid && row->start == relatives[i].start && row->ns == ns)
+                n = i; /* only a nearer one is of interest from here on */
+        }
+        off = row->next;
+    }
+    return n;
+}

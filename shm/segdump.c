@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * segdump: prints a segment in words, for whoever debugs shmcov. It reads as the merge reads, so it
+ * may be used at any time, also while processes write.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "reader.h"
+
+static const char *const kinds[SEG_KINDS] = {"", "file", "context", "code", "decision", "package"};
+
+/* What may contain anything, on one line. */
+static void print_text(const uint8_t *text, size_t len)
+{
+    putchar('"');
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '"' || text[i] == '\\')
+            printf("\\%c", text[i]);
+        else if (text[i] < 0x20 || text[i] == 0x7f)
+            printf("\\x%02x", text[i]);
+        else
+            putchar(text[i]);
+    }
+    putchar('"');
+}
+
+static void print_header(const struct seg_copy *copy)
+{
+    static const char *const lost[SEG_LOST_KINDS] = {
+        [SEG_LOST_SPACE] = "pieces without room",
+        [SEG_LOST_MAP] = "windows that could not be mapped",
+        [SEG_LOST_LIMIT] = "numbers beyond a key",
+        [SEG_LOST_TRACER] = "code objects that could not be armed",
+        [SEG_LOST_ATTACH] = "processes that could not start measuring",
+    };
+    const struct seg_header *head = seg_copy_header(copy);
+    time_t created = (time_t)head->created;
+    struct tm when;
+    char text[64] = "";
+
+    if (localtime_r(&created, &when) != NULL)
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &when);
+    printf("segment version %" PRIu32 ", created %s by process %" PRIu32 " of user %" PRIu32 "\n",
+           head->version, text, head->supervisor_pid, head->uid);
+    printf("  size %" PRIu64 ", given out %" PRIu64 ", backed %" PRIu64 ", allocated %" PRIu64 "\n",
+           head->size, copy->len, seg_load_relaxed(&head->backed), copy->allocated);
+    printf("  flags:%s%s%s%s\n", head->flags & SEG_FLAG_BRANCH ? " branch" : "",
+           head->flags & SEG_FLAG_TEST_FUNCTION ? " test-function" : "",
+           head->flags & SEG_FLAG_CONTEXTS ? " contexts" : "",
+           head->flags & SEG_FLAG_NO_ADOPT ? " no-adopt" : "");
+    for (int i = 0; i < SEG_LOST_KINDS; i++) {
+        uint64_t n = seg_load_relaxed(&head->lost[i]);
+
+        if (n != 0)
+            printf("  lost: %" PRIu64 " %s\n", n, lost[i]);
+    }
+}
+
+static void print_rules(const struct seg_copy *copy)
+{
+    static const char *const names[SEG_RULE_KINDS] = {
+        [SEG_RULE_SOURCE_DIR] = "source folder",
+        [SEG_RULE_SOURCE_PKG] = "source package",
+        [SEG_RULE_INCLUDE] = "include",
+        [SEG_RULE_OMIT] = "omit",
+        [SEG_RULE_STDLIB_DIR] = "standard library",
+        [SEG_RULE_THIRD_DIR] = "third-party folder",
+        [SEG_RULE_THIRD_SOURCE] = "source in third-party folder",
+        [SEG_RULE_NEVER_DIR] = "never",
+        [SEG_RULE_COVER_PYLIB] = "measure the standard library",
+        [SEG_RULE_CONTEXT] = "static context",
+        [SEG_RULE_SOURCE_PKG_THIRD] = "source package in third-party folder",
+        [SEG_RULE_VENV_THIRD] = "sys.path of virtual environments is third-party",
+    };
+    size_t left;
+    const uint8_t *at = (const uint8_t *)seg_copy_rules(copy, &left);
+
+    while (left >= sizeof(struct seg_rule)) {
+        const struct seg_rule *rule = (const struct seg_rule *)at;
+        size_t len = sizeof *rule + (((size_t)rule->len + 7) & ~(size_t)7);
+
+        if (rule->len > left - sizeof *rule)
+            break;
+        printf("rule %s ", rule->kind < SEG_RULE_KINDS && names[rule->kind] ? names[rule->kind]
+                                                                              : "unknown");
+        print_text((const uint8_t *)(rule + 1), rule->len);
+        putchar('\n');
+        len = len < left ? len : left;
+        at += len;
+        left -= len;
+    }
+}
+
+static void print_processes(struct seg_copy *copy)
+{
+    static const char *const states[] = {"unknown", "attached", "done", "became another program"};
+    static const char *const lives[] = {"ended", "alive", "unknown"};
+    const struct seg_process *row;
+    uint64_t offset = 0, steps = 0;
+
+    while ((row = seg_copy_process(copy, &offset, &steps)) != NULL) {
+        uint32_t state = seg_load32_relaxed(&row->state);
+
+        printf("process %" PRIu32 " of parent %" PRIu32 ": Python %" PRIu32 ".%" PRIu32
+               ".%" PRIu32 "%s, %s, %s\n",
+               row->pid, row->parent, row->interpreter >> 24, row->interpreter >> 16 & 255,
+               row->interpreter >> 8 & 255, row->forked ? ", forked" : "",
+               states[state < 4 ? state : 0], lives[seg_life(row->pid, row->start, row->ns)]);
+    }
+}
+
+/* Bits as ranges of numbers. The bits of one call are those from `first` on. */
+static void print_bits(const uint8_t *bits, uint32_t n, uint64_t first)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t from = i;
+
+        if (!(bits[i / 8] >> (i % 8) & 1))
+            continue;
+        while (i + 1 < n && bits[(i + 1) / 8] >> ((i + 1) % 8) & 1)
+            i++;
+        printf(from == i ? " %" PRIu64 : " %" PRIu64 "-%" PRIu64, first + from, first + i);
+    }
+}
+
+static int print_chunk(void *arg, uint32_t chunk, const uint8_t bits[SEG_CHUNK_BYTES])
+{
+    (void)arg;
+    print_bits(bits, SEG_CHUNK_BITS, (uint64_t)chunk << SEG_CHUNK_SHIFT);
+    return 0;
+}
+
+static int print_arc(void *arg, uint32_t bit, const struct seg_arc *arc, const int32_t *trail)
+{
+    static const char *const names[] = {"", " exact", " lines"};
+
+    (void)arg;
+    printf("\n  arc %" PRIu32 "%s: %" PRId32 " ->", bit, arc->kind < 3 ? names[arc->kind] : " ?",
+           arc->from);
+    for (unsigned i = 0; i < arc->trail; i++)
+        printf(" %" PRId32, trail[i]);
+    return 0;
+}
+
+static int print_record(void *arg, const struct seg_hit *hit)
+{
+    (void)arg;
+    printf("record context %" PRIu32 " file %" PRIu32 " %s:", hit->context, hit->file,
+           hit->space == SEG_LINES ? "lines" : "arcs");
+    print_bits(hit->bits, SEG_RECORD_BITS, (uint64_t)hit->number << SEG_RECORD_SHIFT);
+    putchar('\n');
+    return 0;
+}
+
+static void print_entry(struct seg_copy *copy, const struct seg_entry *entry)
+{
+    printf("%s %" PRIu32 " ", kinds[entry->kind], entry->id);
+    if (entry->kind == SEG_KIND_CODE) {
+        struct seg_code_key key = {0, 0};
+
+        if (entry->key_len >= sizeof key)
+            memcpy(&key, seg_entry_key(entry), sizeof key);
+        printf("of file %" PRIu32, key.file);
+        seg_copy_arcs(copy, entry, print_arc, NULL);
+    } else {
+        print_text(seg_entry_key(entry), entry->key_len);
+    }
+    if (entry->kind == SEG_KIND_DECISION)
+        printf(" is file %" PRIu32, ((const struct seg_decision *)(entry + 1))->file);
+    if (entry->kind == SEG_KIND_FILE) {
+        printf("\n  lines:");
+        seg_copy_chunks(copy, entry, SEG_LINES, print_chunk, NULL);
+        printf("\n  arcs:");
+        seg_copy_chunks(copy, entry, SEG_ARCS, print_chunk, NULL);
+    }
+    putchar('\n');
+}
+
+int main(int argc, char **argv)
+{
+    struct seg_copy copy;
+    int fd, status;
+
+    if (argc != 2) {
+        fprintf(stderr, "usage: segdump SEGMENT\n");
+        return 2;
+    }
+    status = seg_open_checked(argv[1], &fd);
+    if (status == SEG_OK) {
+        status = seg_copy_read(fd, &copy);
+        close(fd);
+    }
+    if (status != SEG_OK) {
+        fprintf(stderr, "segdump: %s: %s\n", argv[1], seg_strstatus(status));
+        return 1;
+    }
+    print_header(&copy);
+    print_rules(&copy);
+    print_processes(&copy);
+    for (int kind = 1; kind < SEG_KINDS; kind++) {
+        struct seg_cursor cursor = {0, 0, 0, 0};
+        const struct seg_entry *entry;
+
+        while ((entry = seg_copy_next(&copy, (enum seg_kind)kind, &cursor)) != NULL)
+            print_entry(&copy, entry);
+    }
+    seg_copy_records(&copy, print_record, NULL);
+    if (copy.damaged != 0)
+        printf("damaged: %" PRIu64 " parts\n", copy.damaged);
+    seg_copy_free(&copy);
+    return 0;
+}

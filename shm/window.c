@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The mapping of a segment, in windows that are made when an offset first leads into them. One
+ * mapping of all that a segment may become would break programs that live under RLIMIT_AS.
+ *
+ * Guarantees
+ *   - A window is published by one CAS from 0 to its address (release), after it is mapped; seg_ptr
+ *     reads it with acquire. Threads that map the same window at once keep the first one's; the
+ *     others unmap what nobody saw.
+ *   - What is published is never moved and never unmapped, so an address that was handed out stays
+ *     good for the life of the process, and in the children that it forks.
+ *   - No lock is taken and no descriptor stays open.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "platform.h"
+
+/* Maps part of the file behind the path, if it still is the file that was attached. */
+static void *map_again(const seg_t *seg, uint64_t start, size_t len)
+{
+    void *address = MAP_FAILED;
+    struct stat st;
+    int fd;
+
+    if (seg_access_open(seg->path, O_RDWR, &fd, &st) != 0)
+        return MAP_FAILED;
+    if (st.st_dev == seg->device && st.st_ino == seg->inode && (uint64_t)st.st_size == seg->size)
+        address = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)start);
+    close(fd);
+    return address;
+}
+
+/* Maps window k > 0, whose predecessor is mapped. */
+static int map_one(seg_t *seg, unsigned window)
+{
+    uint64_t start = seg_window_start(window);
+    uint64_t end = seg_window_end(window) < seg->size ? seg_window_end(window) : seg->size;
+    uintptr_t before = atomic_load_explicit(&seg->window[window - 1], memory_order_relaxed);
+    uintptr_t base = 0;
+    size_t len = (size_t)(end - start);
+    size_t page = seg->page;
+    uint8_t *address = seg_platform_extend((void *)(before + start - page), len + page);
+
+    if (address != NULL) {
+        munmap(address, page); /* the last page of the window before, where the mapping began */
+        address += page;
+    } else {
+        address = map_again(seg, start, len);
+        if (address == MAP_FAILED)
+            return SEG_ERR_MAP;
+    }
+    seg_platform_hide(address, len);
+
+    /* Pairs with the acquire in seg_ptr: the mapping exists before its address is known. */
+    if (!atomic_compare_exchange_strong_explicit(&seg->window[window], &base,
+                                                 (uintptr_t)address - start,
+                                                 memory_order_release, memory_order_relaxed))
+        munmap(address, len);
+    return SEG_OK;
+}
+
+int seg_window_map(seg_t *seg, unsigned window)
+{
+    int saved = errno;
+    int status = SEG_OK;
+
+    for (unsigned i = 1; i <= window && status == SEG_OK; i++) {
+        if (atomic_load_explicit(&seg->window[i], memory_order_acquire) == 0)
+            status = map_one(seg, i);
+    }
+    errno = saved;
+    if (status != SEG_OK)
+        seg_lose(seg, SEG_LOST_MAP, 1);
+    return status;
+}
+
+int seg_window_first(seg_t *seg, int fd)
+{
+    size_t len = (size_t)(seg->size < SEG_WINDOW ? seg->size : SEG_WINDOW);
+    void *address = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    if (address == MAP_FAILED)
+        return SEG_ERR_MAP;
+    seg_platform_hide(address, len);
+    /* Relaxed: the handle itself has not been handed out yet. */
+    atomic_store_explicit(&seg->window[0], (uintptr_t)address, memory_order_relaxed);
+    return SEG_OK;
+}
+
+void seg_window_drop(seg_t *seg)
+{
+    for (unsigned i = 0; i < SEG_WINDOWS; i++) {
+        uintptr_t base = atomic_load_explicit(&seg->window[i], memory_order_relaxed);
+        uint64_t start = seg_window_start(i);
+        uint64_t end = seg_window_end(i) < seg->size ? seg_window_end(i) : seg->size;
+
+        if (base != 0)
+            munmap((void *)(base + start), (size_t)(end - start));
+        atomic_store_explicit(&seg->window[i], 0, memory_order_relaxed);
+    }
+}
