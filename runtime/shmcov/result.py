@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a segment to the data file that coverage.py's configuration asks for.
+
+`shmcov run` does this at the end of a run and `shmcov salvage` with what a run left behind. The
+merge itself is C (`shmcov._merge`); here is what needs coverage.py or the source files: the name of
+the data file, which lines make one statement, the files that never ran, the warnings.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import coverage
+from coverage.exceptions import CoverageWarning
+from coverage.misc import ensure_dir_for_file
+from coverage.sqldata import filename_suffix
+
+from shmcov import _merge, logical_lines, plan
+
+LOST = {
+    "space": "{n} pieces found no room in the segment: give it more with --shm-size, or another "
+    "folder with --shm-dir",
+    "map": "{n} times a part of the segment could not be mapped: memory, or a limit on it "
+    "(RLIMIT_AS), was too small",
+    "limit": "{n} lines, files or contexts have numbers that are too large to be recorded",
+    "tracer": "{n} functions could not be traced",
+    "attach": "{n} processes could not start to measure",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """The data file of a run."""
+
+    path: str
+    append: bool = False
+    suffixed: bool = False
+
+    @classmethod
+    def of(cls, cov: coverage.Coverage, *, append: bool) -> Target:
+        """As coverage.py names it: with a suffix if the run is one of several in parallel."""
+        path = str(Path(cov.config.data_file).absolute())
+        suffixed = cov.config.parallel and not append
+        if suffixed:
+            # Without the hash of the data that coverage.py adds: `combine` makes its own.
+            path += f".{filename_suffix(True)}"
+        return cls(path, append, suffixed)
+
+    def check(self, *, has_arcs: bool) -> None:
+        """Raises `_merge.DataError` if the result of a run could not be written here."""
+        ensure_dir_for_file(self.path)
+        _merge.check_target(self.path, has_arcs=has_arcs, append=self.append)
+
+
+def write(
+    copy: _merge.Copy, cov: coverage.Coverage, target: Target, argv: Sequence[str]
+) -> _merge.Counts:
+    """Writes the data file. `cov` has been through plan.build()."""
+    for path in copy.multiline_wanted():
+        copy.set_multiline(path, logical_lines.of_file(path))
+    now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+    return copy.write(
+        target.path,
+        append=target.append,
+        touch=plan.never_ran(cov, copy.files(), copy.packages()),
+        coverage_version=coverage.__version__,
+        # As in coverage.py: only where it makes no two equal files differ.
+        argv=str(list(argv)) if target.suffixed else None,
+        when=now if target.suffixed else None,
+        relative=cov._file_mapper if cov.config.relative_files else None,
+    )
+
+
+def last_warnings(copy: _merge.Copy, cov: coverage.Coverage, target: Target) -> plan.Warnings:
+    """What coverage.py would warn of after this run."""
+    appended = target.append and Path(target.path).exists()
+    return plan.last_warnings(cov, copy.files(), copy.packages(), appended=appended)
+
+
+def tell(cov: coverage.Coverage, texts: plan.Warnings) -> None:
+    """Warns as coverage.py does, but never so that it costs the data."""
+    with warnings.catch_warnings():
+        warnings.formatwarning = _format_warning
+        for one in texts:
+            try:
+                plan.tell(cov, [one])
+            except CoverageWarning as warning:
+                # -W error: told all the same, for it is no reason to stop here.
+                print(f"CoverageWarning: {warning}", file=sys.stderr)
+
+
+def _format_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    # The place in the source that coverage.py's own warnings show is no help to anybody.
+    return f"{category.__name__}: {message}\n"
+
+
+def losses(info: _merge.Info) -> list[str]:
+    """What a run could not record, in words."""
+    texts = [LOST[kind].format(n=n) for kind, n in info["lost"].items() if n]
+    if info["damaged"]:
+        texts.append(f"{info['damaged']} parts of the segment are damaged and were skipped")
+    return texts
+
+
+def complain(text: str) -> None:
+    print(f"shmcov: {text}", file=sys.stderr, flush=True)

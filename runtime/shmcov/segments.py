@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Segments on this machine: where they are, whether their run is alive, opening one for reading.
+
+What is in a segment is read by `shmcov._merge`, from a private copy. A segment belongs to one user,
+and nobody else's is opened, root's included: what it says was written by processes of that user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shmcov._merge import Process as Row
+
+VARIABLE = "SHMCOV_SEGMENT"
+
+
+class SegmentNotUsable(Exception):
+    """A file that is no segment of this user, in words."""
+
+
+def folders() -> list[Path]:
+    """Where segments are made: shm/segment.h, seg_folder_name()."""
+    return [Path(f"{place}/shmcov-{os.geteuid()}") for place in ("/dev/shm", "/tmp")]
+
+
+def found() -> list[Path]:
+    """The segments of this user, oldest first."""
+    paths: list[tuple[float, Path]] = []
+    for folder in folders():
+        with contextlib.suppress(OSError):
+            for path in folder.iterdir():
+                with contextlib.suppress(OSError):
+                    status = path.lstat()
+                    if stat.S_ISREG(status.st_mode):
+                        paths.append((status.st_mtime, path))
+    return [path for _, path in sorted(paths)]
+
+
+def open_segment(path: Path) -> int:
+    """A descriptor to read a segment from, if it is one that this user may trust."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise SegmentNotUsable(f"Cannot open the segment {path}: {error.strerror}") from error
+    status = os.fstat(fd)
+    why = ""
+    if not stat.S_ISREG(status.st_mode):
+        why = "it is not a regular file"
+    elif status.st_uid != os.geteuid():
+        why = f"it belongs to user {status.st_uid}; run this as that user"
+    elif status.st_nlink > 1:
+        why = "it has several names"
+    elif status.st_mode & 0o077:
+        why = "others may read or write it"
+    if why:
+        os.close(fd)
+        raise SegmentNotUsable(f"{path} cannot be used as a segment: {why}")
+    return fd
+
+
+def remove(path: Path) -> None:
+    """Removes a segment, and its folder if it was the last one."""
+    path.unlink(missing_ok=True)
+    if path.parent in folders():
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that a segment knows. The pid alone does not say which one it was."""
+
+    pid: int
+    start: int
+    namespace: int
+
+    @classmethod
+    def of_row(cls, row: Row) -> Process:
+        return cls(row["pid"], row["start"], row["ns"])
+
+    def alive(self) -> bool:
+        """Runs, here and now. False where that cannot be known: in another pid namespace."""
+        if self.namespace != _namespace():
+            return False
+        try:
+            text = Path(f"/proc/{self.pid}/stat").read_text(errors="replace")
+        except OSError:
+            return False
+        # The name, in parentheses, may itself hold any of them.
+        fields = text[text.rindex(")") + 1 :].split()
+        return fields[0] not in "ZX" and int(fields[19]) == self.start
+
+    def command(self) -> str:
+        with contextlib.suppress(OSError):
+            args = Path(f"/proc/{self.pid}/cmdline").read_bytes().split(b"\0")
+            return " ".join(os.fsdecode(arg) for arg in args if arg)
+        return ""
+
+    def maps(self, path: Path) -> bool:
+        """Has it this segment mapped? A process that became another program has not."""
+        try:
+            return os.fsencode(path) in Path(f"/proc/{self.pid}/maps").read_bytes()
+        except OSError:
+            return True
+
+
+def _namespace() -> int:
+    try:
+        return Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        return -1
+
+
+def in_words(size: int) -> str:
+    """A number of bytes for people."""
+    for shift, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if size >> shift:
+            return f"{size / (1 << shift):.1f} {unit}"
+    return f"{size} B"
+
+
+def age_in_words(since: float) -> str:
+    seconds = max(0, int(time.time() - since))
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[int]:
+    fd = open_segment(path)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
