@@ -63,9 +63,8 @@ int seg_access_header(int fd, uint64_t file_size, struct seg_header *head)
     if (head->size < SEG_ARENA_OFF || head->size > seg_window_end(SEG_WINDOWS - 1) ||
         bump < SEG_ARENA_OFF || bump > head->size)
         return SEG_ERR_DAMAGED;
-    if (head->plan_len != 0 &&
-        !(head->plan >= SEG_ARENA_OFF && head->plan % SEG_ALIGN == 0 && head->plan <= bump &&
-          bump - head->plan >= head->plan_len))
+    if (head->plan_len != 0 && !(head->plan >= SEG_ARENA_OFF && head->plan % SEG_ALIGN == 0 &&
+                                 head->plan <= bump && bump - head->plan >= head->plan_len))
         return SEG_ERR_DAMAGED;
     return SEG_OK;
 }

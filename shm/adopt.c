@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a process finds its run without being told: an ancestor of it takes part in one. Programs start
- * children with an environment of their own making, and a tool that knows only its variable loses
- * them in silence.
+ * How a process finds its run without being told: an ancestor of it takes part in one. Programs
+ * start children with an environment of their own making, and a tool that knows only its variable
+ * loses them in silence.
  *
  * Where this user has no run, all that happens is a stat of each folder, and they fail.
  */
@@ -16,7 +16,8 @@
 #include "internal.h"
 #include "platform.h"
 
-#define GENERATIONS 9 /* the process itself, which may have become another by exec, and eight above */
+/* The process itself, which may have become another program by exec, and eight above it. */
+#define GENERATIONS 9
 
 struct search {
     struct seg_relative relatives[GENERATIONS];

@@ -3,8 +3,8 @@
  * Room in a segment: one word that only ever rises, and the pages behind it.
  *
  * Guarantees
- *   - A piece belongs to the one who moved `bump` past it by CAS. The order is relaxed: the piece is
- *     reached by others only through a word that is published after it is filled.
+ *   - A piece belongs to the one who moved `bump` past it by CAS. The order is relaxed: nobody
+ *     else reaches the piece but through a word that is published after it is filled.
  *   - `backed` says that all bytes below it have pages. It is raised after the pages are there
  *     (release) and read (acquire) before a piece below it is given out. So the pages come first, a
  *     store into a piece cannot fault for want of room, and whoever is killed in between has backed
@@ -48,10 +48,10 @@ static void raise_backed(struct seg_header *head, uint64_t to)
     /* Pairs with the acquire in back_up_to. */
     while (now < to && !seg_cas_release(&head->backed, &now, to))
         ;
-    SEG_KILL_POINT("arena_backed");
+    SEG_KILL_POINT("arena.backed");
 }
 
-/* Backs a range within one window: a whole batch where there is room for it, else what is needed. */
+/* Backs a range within one window: a whole batch where there is room, else what is needed. */
 static int back_range(seg_t *seg, uint64_t from, uint64_t need, uint64_t batch)
 {
     uint64_t page = seg->page;
@@ -147,7 +147,7 @@ int seg_alloc(seg_t *seg, uint64_t len, uint64_t *off, void **out)
         if (*out == NULL)
             return SEG_ERR_MAP;
         if (seg_cas_relaxed(&head->bump, &bump, at + len)) {
-            SEG_KILL_POINT("arena_claimed");
+            SEG_KILL_POINT("arena.claimed");
             *off = at;
             return SEG_OK;
         }

@@ -18,13 +18,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef struct { _Atomic uint8_t v; } seg_u8;
-typedef struct { _Atomic uint32_t v; } seg_u32;
-typedef struct { _Atomic uint64_t v; } seg_u64;
+typedef struct {
+    _Atomic uint8_t v;
+} seg_u8;
+typedef struct {
+    _Atomic uint32_t v;
+} seg_u32;
+typedef struct {
+    _Atomic uint64_t v;
+} seg_u64;
 
 _Static_assert(sizeof(seg_u8) == 1 && sizeof(seg_u32) == 4 && sizeof(seg_u64) == 8,
                "atomics add no bytes");
-_Static_assert(ATOMIC_CHAR_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
+_Static_assert(ATOMIC_CHAR_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&
+                   ATOMIC_LLONG_LOCK_FREE == 2,
                "only lock-free atomics work between processes");
 
 static inline uint64_t seg_load_relaxed(const seg_u64 *w)
@@ -47,7 +54,7 @@ static inline uint64_t seg_add_relaxed(seg_u64 *w, uint64_t n)
     return atomic_fetch_add_explicit(&w->v, n, memory_order_relaxed);
 }
 
-/* Publishes `desired` if the word is still *expected; else *expected is what it is now (acquire). */
+/* Publishes `desired` if the word is still *expected; else *expected is what it is (acquire). */
 static inline bool seg_cas_release(seg_u64 *w, uint64_t *expected, uint64_t desired)
 {
     return atomic_compare_exchange_strong_explicit(&w->v, expected, desired, memory_order_release,

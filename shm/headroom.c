@@ -14,7 +14,7 @@
 #define NO_LIMIT (UINT64_C(1) << 60)
 
 struct controller {
-    const char *folder;  /* below the mount point of control groups */
+    const char *folder;   /* below the mount point of control groups */
     const char *limit[2]; /* files, the lowest counts; "" for none */
     const char *usage;
     const char *cache; /* key in memory.stat: what the kernel gives back before it kills */
@@ -44,7 +44,8 @@ static uint64_t read_number(const char *folder, const char *name)
 }
 
 /* The number behind a key at the beginning of a line of a file; `otherwise` where there is none. */
-static uint64_t read_field(const char *folder, const char *name, const char *key, uint64_t otherwise)
+static uint64_t read_field(const char *folder, const char *name, const char *key,
+                           uint64_t otherwise)
 {
     char path[4096], line[256];
     size_t len = strlen(key);

@@ -4,11 +4,11 @@
  * contexts, which belong to the process that made them.
  *
  * Guarantees
- *   - A chunk, and a directory of chunks, is a zeroed piece whose offset is put into its slot by one
- *     CAS from 0 (release); it is read with acquire, so the directory's words are those of the piece.
- *     Slots never change again. The loser of the race leaks its piece.
- *   - An extent is complete, and on the list of all extents (release), before a record in it is used:
- *     a kill after that loses nothing.
+ *   - A chunk, and a directory of chunks, is a zeroed piece whose offset is put into its slot by
+ *     one CAS from 0 (release); it is read with acquire, so that the directory's words are those of
+ *     the piece. Slots never change again. The loser of the race leaks its piece.
+ *   - An extent is complete, and on the list of all extents (release), before a record in it is
+ *     used: a kill after that loses nothing.
  *   - A record belongs to the one whose CAS took its key from 0. So threads, and a child whose fork
  *     went unnoticed, may fill one extent. The CAS is relaxed: key and bits lead nowhere.
  */
@@ -32,7 +32,7 @@ static int follow(seg_t *seg, seg_u64 *slot, uint64_t len, void **out)
             return status;
         /* Pairs with the acquire above, and with the one in the failing CAS. */
         if (seg_cas_release(slot, &off, made)) {
-            SEG_KILL_POINT("slot_published");
+            SEG_KILL_POINT("slot.published");
             return SEG_OK;
         }
     }
@@ -101,7 +101,7 @@ static int new_extent(seg_t *seg, uint64_t now)
         extent->next = head;
         /* Pairs with nothing in a writer; a reader copies the list's head before the arena. */
     } while (!seg_cas_release(list, &head, off));
-    SEG_KILL_POINT("extent_published");
+    SEG_KILL_POINT("extent.published");
 
     /* Pairs with the acquire in seg_record. Where another thread was first, its extent is used and
      * this one stays empty. */
@@ -131,7 +131,7 @@ static int claim(seg_t *seg, uint64_t cursor, uint64_t key, seg_u8 **bits)
         uint64_t free = 0;
 
         if (seg_cas_relaxed(&records[i].key, &free, key)) {
-            SEG_KILL_POINT("record_claimed");
+            SEG_KILL_POINT("record.claimed");
             /* A hint: where it fails, somebody else moved the cursor. */
             atomic_compare_exchange_strong_explicit(&seg->extent, &cursor,
                                                     off / SEG_ALIGN << INDEX_BITS | (i + 1),

@@ -128,8 +128,8 @@ int seg_access_header(int fd, uint64_t file_size, struct seg_header *out);
  * "/proc" and "/sys/fs/cgroup". UINT64_MAX: nobody knows of a limit. */
 uint64_t seg_headroom(const char *proc, const char *cgroup);
 
-/* The size for a new segment in the folder behind fd. SEG_ERR_SPACE: there is no room for one of the
- * expected size, or if not `choosy`, for a small one. */
+/* The size for a new segment in the folder behind fd. SEG_ERR_SPACE: there is no room for one of
+ * the expected size, or if not `choosy`, for a small one. */
 int seg_folder_room(int fd, uint32_t flags, bool choosy, uint64_t *size);
 
 /* Creates a segment in a folder that exists. */

@@ -55,11 +55,11 @@
 
 /* Counters of what could not be recorded (seg_header.lost). A count is in units of its name. */
 enum seg_lost {
-    SEG_LOST_SPACE,   /* pieces that found no room: chunks, records, entries */
-    SEG_LOST_MAP,     /* windows that could not be mapped (RLIMIT_AS, out of memory) */
-    SEG_LOST_LIMIT,   /* lines, files or contexts beyond what a key can name */
-    SEG_LOST_TRACER,  /* code objects that a tracer could not arm or analyse */
-    SEG_LOST_ATTACH,  /* processes whose tracer could not start after the header was mapped */
+    SEG_LOST_SPACE,  /* pieces that found no room: chunks, records, entries */
+    SEG_LOST_MAP,    /* windows that could not be mapped (RLIMIT_AS, out of memory) */
+    SEG_LOST_LIMIT,  /* lines, files or contexts beyond what a key can name */
+    SEG_LOST_TRACER, /* code objects that a tracer could not arm or analyse */
+    SEG_LOST_ATTACH, /* processes whose tracer could not start after the header was mapped */
     SEG_LOST_KINDS
 };
 
@@ -116,16 +116,16 @@ _Static_assert(SEG_ARENA_OFF % SEG_ALIGN == 0, "the arena is aligned");
 /* -- the plan: what to measure, written by the supervisor, applied by runtime -- */
 
 enum seg_rule_kind {
-    SEG_RULE_SOURCE_DIR = 1, /* absolute canonical folder or file: measure what is below */
-    SEG_RULE_SOURCE_PKG,     /* module name: measure it and what is below its dots */
-    SEG_RULE_INCLUDE,        /* glob */
-    SEG_RULE_OMIT,           /* glob */
-    SEG_RULE_STDLIB_DIR,     /* absolute canonical folder of the standard library */
-    SEG_RULE_THIRD_DIR,      /* absolute canonical folder of third-party packages */
-    SEG_RULE_THIRD_SOURCE,   /* a source folder that lies in third-party code: measured even so */
-    SEG_RULE_NEVER_DIR,      /* coverage.py's own folder, ours: never measured */
-    SEG_RULE_COVER_PYLIB,    /* no text: measure the standard library too */
-    SEG_RULE_CONTEXT,        /* the static context */
+    SEG_RULE_SOURCE_DIR = 1,   /* absolute canonical folder or file: measure what is below */
+    SEG_RULE_SOURCE_PKG,       /* module name: measure it and what is below its dots */
+    SEG_RULE_INCLUDE,          /* glob */
+    SEG_RULE_OMIT,             /* glob */
+    SEG_RULE_STDLIB_DIR,       /* absolute canonical folder of the standard library */
+    SEG_RULE_THIRD_DIR,        /* absolute canonical folder of third-party packages */
+    SEG_RULE_THIRD_SOURCE,     /* a source folder that lies in third-party code: measured even so */
+    SEG_RULE_NEVER_DIR,        /* coverage.py's own folder, ours: never measured */
+    SEG_RULE_COVER_PYLIB,      /* no text: measure the standard library too */
+    SEG_RULE_CONTEXT,          /* the static context */
     SEG_RULE_SOURCE_PKG_THIRD, /* module name: measured even where it lies in third-party folders */
     SEG_RULE_VENV_THIRD, /* no text: sys.path entries in virtual environments are third-party */
     SEG_RULE_KINDS
@@ -141,11 +141,11 @@ _Static_assert(sizeof(struct seg_rule) == 8, "rules stay 8-byte aligned");
 /* -- the intern table: one chain a bucket, entries are immutable but for seg_file's slots -- */
 
 enum seg_kind {
-    SEG_KIND_FILE = 1,    /* key: canonical path */
-    SEG_KIND_CONTEXT = 2, /* key: name of a dynamic context, UTF-8, without the static part */
-    SEG_KIND_CODE = 3,    /* key: struct seg_code_key and the arcs behind it */
+    SEG_KIND_FILE = 1,     /* key: canonical path */
+    SEG_KIND_CONTEXT = 2,  /* key: name of a dynamic context, UTF-8, without the static part */
+    SEG_KIND_CODE = 3,     /* key: struct seg_code_key and the arcs behind it */
     SEG_KIND_DECISION = 4, /* key: co_filename \0 __file__ \0 __name__; value: seg_decision */
-    SEG_KIND_PACKAGE = 5, /* key: module name \0 folder or file of a matched source package */
+    SEG_KIND_PACKAGE = 5,  /* key: module name \0 folder or file of a matched source package */
     SEG_KINDS
 };
 _Static_assert(SEG_KINDS <= 8, "room for next_id");
@@ -246,8 +246,9 @@ struct seg_decision {
 #define SEG_KEY_FILE_SHIFT SEG_KEY_CHUNK_BITS
 #define SEG_KEY_SPACE_SHIFT (SEG_KEY_FILE_SHIFT + SEG_KEY_FILE_BITS)
 #define SEG_KEY_CONTEXT_SHIFT (SEG_KEY_SPACE_SHIFT + SEG_KEY_SPACE_BITS)
-_Static_assert(SEG_KEY_CHUNK_BITS + SEG_KEY_FILE_BITS + SEG_KEY_SPACE_BITS +
-                       SEG_KEY_CONTEXT_BITS == 64, "a key is a word");
+_Static_assert(SEG_KEY_CHUNK_BITS + SEG_KEY_FILE_BITS + SEG_KEY_SPACE_BITS + SEG_KEY_CONTEXT_BITS ==
+                   64,
+               "a key is a word");
 
 struct seg_record {
     seg_u64 key; /* 0: free */
@@ -289,10 +290,10 @@ struct seg_process {
 };
 _Static_assert(sizeof(struct seg_process) == 48, "fits a cache line");
 
-#define SEG_FINGERPRINT                                                                     \
-    ((uint64_t)sizeof(struct seg_header) ^ (uint64_t)sizeof(struct seg_file) << 12 ^        \
+#define SEG_FINGERPRINT                                                                       \
+    ((uint64_t)sizeof(struct seg_header) ^ (uint64_t)sizeof(struct seg_file) << 12 ^          \
      (uint64_t)sizeof(struct seg_record) << 24 ^ (uint64_t)sizeof(struct seg_process) << 32 ^ \
-     (uint64_t)SEG_CHUNK_SHIFT << 40 ^ (uint64_t)SEG_RECORD_SHIFT << 44 ^                    \
+     (uint64_t)SEG_CHUNK_SHIFT << 40 ^ (uint64_t)SEG_RECORD_SHIFT << 44 ^                     \
      (uint64_t)SEG_BUCKETS << 48)
 
 #endif

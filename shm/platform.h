@@ -31,8 +31,8 @@ void seg_platform_hide(void *address, size_t len);
 /* Does the file system behind fd keep files in memory? */
 bool seg_platform_in_memory(int fd);
 
-/* Asks the file system to overwrite in place: copy on write may need room for a page that is
- * reserved already. Only an empty file can be asked for; where nobody understands, nothing happens. */
+/* Asks the file system to overwrite an (empty) file in place: copy on write may need room for a
+ * page that is reserved already. Where it does not understand, nothing happens. */
 void seg_platform_in_place(int fd);
 
 /* A process, as the system describes it. */

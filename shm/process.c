@@ -40,7 +40,7 @@ int seg_process_enter(seg_t *seg, uint32_t interpreter, bool forked, struct seg_
         row->next = head;
         /* Pairs with the acquire in seg_process_match. */
     } while (!seg_cas_release(list, &head, off));
-    SEG_KILL_POINT("process_published");
+    SEG_KILL_POINT("process.published");
     *out = row;
     return SEG_OK;
 }

@@ -3,12 +3,12 @@
  * The reader's side: a private copy of a segment, and walks over it that believe nothing.
  *
  * Guarantees
- *   - The copy is made in three steps: header and buckets; then `bump`; then the arena below it. What
- *     a bucket or a list in the header leads to was allocated before the first step, so it lies below
- *     `bump`; and it was complete (the release of whoever published it), so the third step reads all
- *     of its bytes. This is why a chain that leaves the copy is damaged.
- *   - A slot of a directory lies in the arena and may lead beyond the copy: a chunk that came later,
- *     and counts as not there yet.
+ *   - The copy is made in three steps: header and buckets; then `bump`; then the arena below it.
+ *     What a bucket or a list in the header leads to was allocated before the first step, so it
+ *     lies below `bump`; and it was complete (the release of whoever published it), so the third
+ *     step reads all of its bytes. This is why a chain that leaves the copy is damaged.
+ *   - A slot of a directory lies in the arena and may lead beyond the copy: a chunk that came
+ *     later, and counts as not there yet.
  *   - A word of eight aligned bytes is copied in one piece by the kernels that we know. Where it is
  *     not, an offset is wrong and does not validate.
  *   - Every walk ends: chains and lists are watched for loops, and all else has a bound.
@@ -43,6 +43,18 @@ static ssize_t read_all(int fd, void *to, uint64_t off, uint64_t len)
     return (ssize_t)done;
 }
 
+/* Makes room for `len` bytes in the copy. */
+static int make_room(struct seg_copy *copy, uint64_t len)
+{
+    uint8_t *bytes = len == 0 || len > SIZE_MAX / 2 ? NULL : realloc(copy->bytes, (size_t)len);
+
+    if (bytes == NULL)
+        return SEG_ERR_NOMEM;
+    copy->bytes = bytes;
+    copy->len = len;
+    return SEG_OK;
+}
+
 /* Reads header and buckets, then how much more there is. */
 static int read_table(int fd, struct seg_copy *copy, struct seg_header *head, uint64_t *bump)
 {
@@ -52,9 +64,9 @@ static int read_table(int fd, struct seg_copy *copy, struct seg_header *head, ui
 
     if (status != SEG_OK)
         return status;
-    copy->bytes = malloc(SEG_ARENA_OFF);
-    if (copy->bytes == NULL)
-        return SEG_ERR_NOMEM;
+    status = make_room(copy, SEG_ARENA_OFF);
+    if (status != SEG_OK)
+        return status;
     n = read_all(fd, copy->bytes, 0, SEG_ARENA_OFF);
     if (n < 0)
         return SEG_ERR_SYSTEM;
@@ -77,7 +89,6 @@ int seg_copy_read(int fd, struct seg_copy *copy)
     struct seg_header head;
     struct stat st;
     uint64_t bump = 0;
-    uint8_t *bytes;
     ssize_t n;
     int status = SEG_ERR_SYSTEM, saved;
 
@@ -91,20 +102,18 @@ int seg_copy_read(int fd, struct seg_copy *copy)
         goto failed;
 
     /* The rest, as far as the file goes. */
-    copy->len = bump;
-    if (copy->len > copy->file_size) {
-        copy->len = copy->file_size;
+    if (bump > copy->file_size) {
+        bump = copy->file_size;
         copy->damaged++;
     }
-    status = SEG_ERR_NOMEM;
-    bytes = copy->len > SIZE_MAX / 2 ? NULL : realloc(copy->bytes, (size_t)copy->len);
-    if (bytes == NULL)
+    status = make_room(copy, bump);
+    if (status != SEG_OK)
         goto failed;
-    copy->bytes = bytes;
-    status = SEG_ERR_SYSTEM;
-    n = read_all(fd, bytes + SEG_ARENA_OFF, SEG_ARENA_OFF, copy->len - SEG_ARENA_OFF);
-    if (n < 0)
+    n = read_all(fd, copy->bytes + SEG_ARENA_OFF, SEG_ARENA_OFF, copy->len - SEG_ARENA_OFF);
+    if (n < 0) {
+        status = SEG_ERR_SYSTEM;
         goto failed;
+    }
     if ((uint64_t)n < copy->len - SEG_ARENA_OFF) {
         copy->len = SEG_ARENA_OFF + (uint64_t)n;
         copy->damaged++;
@@ -185,8 +194,8 @@ static const struct seg_entry *entry_at(const struct seg_copy *copy, uint64_t bu
     if (entry == NULL || entry->kind == 0 || entry->kind >= SEG_KINDS || entry->id == 0 ||
         seg_bucket(entry->hash) != bucket ||
         piece(copy, off,
-              sizeof *entry + (((uint64_t)entry->value_len + 7) & ~UINT64_C(7)) +
-                  entry->key_len) == NULL ||
+              sizeof *entry + (((uint64_t)entry->value_len + 7) & ~UINT64_C(7)) + entry->key_len) ==
+            NULL ||
         !value_fits(entry) ||
         seg_hash((enum seg_kind)entry->kind, seg_entry_key(entry), entry->key_len) != entry->hash)
         return NULL;
@@ -238,8 +247,8 @@ static const void *slot_target(struct seg_copy *copy, const seg_u64 *slot, uint6
     if (off == 0)
         return NULL;
     target = piece(copy, off, len);
-    if (target == NULL && !(off >= copy->len && off % SEG_ALIGN == 0 &&
-                            off < seg_copy_header(copy)->size))
+    if (target == NULL &&
+        !(off >= copy->len && off % SEG_ALIGN == 0 && off < seg_copy_header(copy)->size))
         copy->damaged++;
     return target;
 }
@@ -343,8 +352,8 @@ int seg_copy_arcs(struct seg_copy *copy, const struct seg_entry *code, seg_arc_f
     left -= sizeof *key;
     for (uint32_t i = 0; i < key->n; i++) {
         const struct seg_arc *arc = (const struct seg_arc *)at;
-        size_t len = left < sizeof *arc ? SIZE_MAX
-                                        : sizeof *arc + (size_t)arc->trail * sizeof(int32_t);
+        size_t len =
+            left < sizeof *arc ? SIZE_MAX : sizeof *arc + (size_t)arc->trail * sizeof(int32_t);
         int status;
 
         if (len > left) {

@@ -18,7 +18,7 @@
 struct seg_copy {
     uint8_t *bytes; /* the first `len` bytes of the segment */
     uint64_t len;
-    uint64_t damaged; /* parts that did not validate and were skipped */
+    uint64_t damaged;   /* parts that did not validate and were skipped */
     uint64_t file_size; /* of the segment, as the file system says */
     uint64_t allocated; /* bytes that the file system holds for it */
 };
@@ -62,6 +62,7 @@ typedef int seg_arc_fn(void *arg, uint32_t bit, const struct seg_arc *arc, const
 int seg_copy_arcs(struct seg_copy *copy, const struct seg_entry *code, seg_arc_fn *fn, void *arg);
 
 /* Walk over the process rows, newest first; *offset zero at the start; NULL at the end. */
-const struct seg_process *seg_copy_process(struct seg_copy *copy, uint64_t *offset, uint64_t *steps);
+const struct seg_process *seg_copy_process(struct seg_copy *copy, uint64_t *offset,
+                                           uint64_t *steps);
 
 #endif

@@ -87,8 +87,8 @@ static void print_rules(const struct seg_copy *copy)
 
         if (rule->len > left - sizeof *rule)
             break;
-        printf("rule %s ", rule->kind < SEG_RULE_KINDS && names[rule->kind] ? names[rule->kind]
-                                                                              : "unknown");
+        printf("rule %s ",
+               rule->kind < SEG_RULE_KINDS && names[rule->kind] ? names[rule->kind] : "unknown");
         print_text((const uint8_t *)(rule + 1), rule->len);
         putchar('\n');
         len = len < left ? len : left;
@@ -107,8 +107,8 @@ static void print_processes(struct seg_copy *copy)
     while ((row = seg_copy_process(copy, &offset, &steps)) != NULL) {
         uint32_t state = seg_load32_relaxed(&row->state);
 
-        printf("process %" PRIu32 " of parent %" PRIu32 ": Python %" PRIu32 ".%" PRIu32
-               ".%" PRIu32 "%s, %s, %s\n",
+        printf("process %" PRIu32 " of parent %" PRIu32 ": Python %" PRIu32 ".%" PRIu32 ".%" PRIu32
+               "%s, %s, %s\n",
                row->pid, row->parent, row->interpreter >> 24, row->interpreter >> 16 & 255,
                row->interpreter >> 8 & 255, row->forked ? ", forked" : "",
                states[state < 4 ? state : 0], lives[seg_life(row->pid, row->start, row->ns)]);

@@ -3,8 +3,8 @@
  * The life of a segment in a process: create it or attach to it.
  *
  * Guarantees
- *   - A new segment is complete before it has the name under which anybody looks for it: it is built
- *     under another name and renamed. Whoever attaches sees every byte that the creator wrote
+ *   - A new segment is complete before it has the name under which anybody looks for it: it is
+ *     built under another name and renamed. Whoever attaches sees every byte that the creator wrote
  *     (the rename and the open are ordered by the file system).
  *   - Identity and plan never change after that.
  *   - A handle is not freed once it was handed out.
@@ -165,11 +165,11 @@ static int fill(seg_t *seg, const struct seg_plan *plan)
  * must come out of the file. */
 static int probe(const seg_t *seg, int fd)
 {
-    struct seg_header copy;
+    uint8_t copy[sizeof(struct seg_header)];
 
-    if (pread(fd, &copy, sizeof copy, 0) != (ssize_t)sizeof copy)
+    if (pread(fd, copy, sizeof copy, 0) != (ssize_t)sizeof copy)
         return SEG_ERR_SYSTEM;
-    if (memcmp(&copy, seg_head(seg), sizeof copy) != 0) {
+    if (memcmp(copy, (const uint8_t *)seg_head(seg), sizeof copy) != 0) {
         errno = ENOTSUP;
         return SEG_ERR_SYSTEM;
     }
@@ -186,12 +186,12 @@ static int publish(seg_t *seg)
         return SEG_ERR_NOMEM;
     name = strrchr(path, '/') + 1;
     memcpy(name, SEG_NAME_PREFIX, strlen(SEG_NAME_PREFIX));
-    SEG_KILL_POINT("create_filled");
+    SEG_KILL_POINT("create.filled");
     if (rename(seg->path, path) != 0) {
         free(path);
         return SEG_ERR_SYSTEM;
     }
-    SEG_KILL_POINT("create_published");
+    SEG_KILL_POINT("create.published");
     free(seg->path);
     seg->path = path;
     return SEG_OK;

@@ -22,14 +22,14 @@
 
 enum seg_status {
     SEG_OK = 0,
-    SEG_ERR_SYSTEM = -1,   /* a system call failed; errno says why */
-    SEG_ERR_ACCESS = -2,   /* not a plain file of this user with mode 0600 and one link */
-    SEG_ERR_FOREIGN = -3,  /* not a segment: too short, or another magic or byte order */
-    SEG_ERR_VERSION = -4,  /* a segment of another version of shmcov */
-    SEG_ERR_DAMAGED = -5,  /* a segment whose fields contradict each other */
-    SEG_ERR_SPACE = -6,    /* no room: the segment, the file system or a limit is full */
-    SEG_ERR_MAP = -7,      /* a window could not be mapped */
-    SEG_ERR_LIMIT = -8,    /* a line, file or context number that a key cannot hold */
+    SEG_ERR_SYSTEM = -1,  /* a system call failed; errno says why */
+    SEG_ERR_ACCESS = -2,  /* not a plain file of this user with mode 0600 and one link */
+    SEG_ERR_FOREIGN = -3, /* not a segment: too short, or another magic or byte order */
+    SEG_ERR_VERSION = -4, /* a segment of another version of shmcov */
+    SEG_ERR_DAMAGED = -5, /* a segment whose fields contradict each other */
+    SEG_ERR_SPACE = -6,   /* no room: the segment, the file system or a limit is full */
+    SEG_ERR_MAP = -7,     /* a window could not be mapped */
+    SEG_ERR_LIMIT = -8,   /* a line, file or context number that a key cannot hold */
     SEG_ERR_NOMEM = -9,
 };
 
@@ -45,21 +45,22 @@ typedef struct seg seg_t;
 /* Segments lie in one of these folders, in files whose names begin with SEG_NAME_PREFIX. */
 #define SEG_NAME_PREFIX "run-"
 
-/* Writes the folder of segments number `which` of this effective user into buf: 0 /dev/shm/shmcov-UID
- * (memory), 1 /tmp/shmcov-UID, 2 /var/tmp/shmcov-UID. SEG_ERR_LIMIT: no such number. */
+/* Writes the folder of segments number `which` of this effective user into buf. On Linux: 0 is
+ * /dev/shm/shmcov-UID (memory), 1 /tmp/shmcov-UID, 2 /var/tmp/shmcov-UID. SEG_ERR_LIMIT: no such
+ * number. */
 int seg_folder_name(unsigned which, char *buf, size_t size);
 
-/* Makes sure that the folder exists, belongs to the effective user, is no link and has mode 0700. */
+/* Makes sure that the folder is there, is no link, is the effective user's and has mode 0700. */
 int seg_folder_make(const char *path);
 
 /* -- create and attach -- */
 
 struct seg_plan {
-    uint32_t flags;        /* SEG_FLAG_* */
-    const void *rules;     /* struct seg_rule sequence */
-    size_t rules_len;      /* bytes */
-    const char *folder;    /* where; NULL: chosen as docs/segment.md says */
-    uint64_t size;         /* bytes; 0: chosen from what is free */
+    uint32_t flags;     /* SEG_FLAG_* */
+    const void *rules;  /* struct seg_rule sequence */
+    size_t rules_len;   /* bytes */
+    const char *folder; /* where; NULL: chosen as docs/segment.md says */
+    uint64_t size;      /* bytes; 0: chosen from what is free */
 };
 
 /* Creates a segment with an unguessable name and mode 0600. On success *path (malloc) is its name

@@ -3,11 +3,11 @@
  * The intern table: one chain of immutable entries a bucket, for everything that has a name.
  *
  * Guarantees
- *   - An entry is filled before the CAS that makes it the head of its chain (release); whoever walks
- *     reads the head with acquire. `next` of an entry never changes after that, and what it leads to
- *     was published before, so one acquire at the head covers the whole chain.
- *   - Each (kind, key) has one entry: the CAS succeeds only on the head from which the search began,
- *     and where another entry came first the search goes on through what is new.
+ *   - An entry is filled before the CAS that makes it the head of its chain (release); whoever
+ *     walks reads the head with acquire. `next` of an entry never changes after that, and what it
+ *     leads to was published before, so one acquire at the head covers the whole chain.
+ *   - Each (kind, key) has one entry: the CAS succeeds only on the head from which the search
+ *     began, and where another entry came first the search goes on through what is new.
  *   - Whoever is killed leaves the chain as it was or with a complete entry.
  *   - The one who loses a race leaks its piece and its number.
  */
@@ -151,13 +151,13 @@ int seg_intern(seg_t *seg, enum seg_kind kind, const void *key, size_t key_len, 
             status = make(seg, kind, hash, key, key_len, value, value_len, &off, &entry);
             if (status != SEG_OK)
                 return status;
-            SEG_KILL_POINT("table_filled");
+            SEG_KILL_POINT("table.filled");
         }
         entry->next = head;
         /* Publishes the entry; pairs with the acquires here and in seg_find. Where it fails, `head`
          * is read with acquire and leads to entries that were not searched yet. */
         if (seg_cas_release(bucket, &head, off)) {
-            SEG_KILL_POINT("table_published");
+            SEG_KILL_POINT("table.published");
             *out = entry;
             return SEG_OK;
         }
@@ -220,7 +220,7 @@ int seg_code(seg_t *seg, struct seg_entry *file, const void *content, size_t len
         status = take_arcs(seg, seg_entry_value(file), key.n, &value.first);
         if (status != SEG_OK)
             return status;
-        SEG_KILL_POINT("code_numbered");
+        SEG_KILL_POINT("code.numbered");
         status = seg_intern(seg, SEG_KIND_CODE, content, len, &value, sizeof value, &entry);
         if (status != SEG_OK)
             return status;

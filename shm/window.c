@@ -58,8 +58,8 @@ static int map_one(seg_t *seg, unsigned window)
 
     /* Pairs with the acquire in seg_ptr: the mapping exists before its address is known. */
     if (!atomic_compare_exchange_strong_explicit(&seg->window[window], &base,
-                                                 (uintptr_t)address - start,
-                                                 memory_order_release, memory_order_relaxed))
+                                                 (uintptr_t)address - start, memory_order_release,
+                                                 memory_order_relaxed))
         munmap(address, len);
     return SEG_OK;
 }
