@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import random
 import re
-import warnings
 
 import coverage.files
 import pytest
@@ -18,6 +17,9 @@ from coverage.exceptions import ConfigError
 from coverage.files import GlobMatcher
 from select_library import BadRules, Selection
 from shmcov.plan import Rule
+
+# Python's `re` warns of classes such as [[a] and [a&&b]; they mean what they always meant.
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 
 # Up to 7.10 a newline in a pattern sends coverage.py into an endless loop.
 NEWLINES = coverage.files.G2RX_TOKENS[-1][0].pattern == r"[\s\S]"
@@ -104,9 +106,7 @@ def glob_matcher(pattern: str) -> GlobMatcher | None:
     if any(body in ("", "^") for body in re.findall(r"\[(.*?)\]", pattern.replace("\\", "/"))):
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            return GlobMatcher([pattern], "test")
+        return GlobMatcher([pattern], "test")
     except (ConfigError, re.error):
         return None
 

@@ -203,6 +203,24 @@ def test_package(library: ctypes.CDLL) -> None:
     assert answers == [None, "a.b", "a.b", None, "c", None, None]
 
 
+def test_a_package_that_only_the_program_finds(library: ctypes.CDLL) -> None:
+    rules = [(Rule.SOURCE_PKG, "p"), (Rule.SOURCE_PKG_THIRD, "p"), (Rule.THIRD_DIR, "/third")]
+    with Selection(library, rules) as selection:
+        for path, module, expected in (
+            ("/third/p/__init__.py", "p", True),
+            ("/third/p.py", "p", True),
+            ("/third/p/x.py", "p.x", True),
+            ("/third/deep/p/x/__init__.py", "p.x", True),
+            ("/third/p/x.py", "p", False),
+            ("/third/xp/x.py", "p.x", False),
+            ("/third/q.py", "p.x", False),
+            ("/third/p/x.py", "q.x", False),
+            ("/elsewhere/q.py", "p.x", True),
+            ("/third", "p.long.name", False),
+        ):
+            assert selection.match(path, module) == expected, (path, module)
+
+
 def test_folders_of_the_interpreter(library: ctypes.CDLL) -> None:
     never = [(Rule.NEVER_DIR, "/never")]
     stdlib = [(Rule.STDLIB_DIR, "/std")]
