@@ -128,8 +128,8 @@ static struct seg_entry *decide(const char *name, const char *dunder_file, const
             return NULL; /* counted */
         decision.file = file->id;
         decision.entry = seg_entry_offset(rt_process.seg, file);
-        publish_package(module, canonical);
     }
+    publish_package(module, canonical); /* that it was imported counts, measured or not */
     if (key_len)
         seg_intern(rt_process.seg, SEG_KIND_DECISION, key, key_len, &decision, sizeof decision,
                    &known);

@@ -149,7 +149,7 @@ def last_warnings(
     for package in _built(cov).source_pkgs:
         if package in names:
             continue
-        origin, _ = _locate(package)
+        origin, _ = locate(package)
         if origin is not None and _is_binary(origin):
             warnings.append((f"Module {package} has no Python source.", "module-not-python"))
         else:
@@ -189,7 +189,7 @@ def _inorout(
     unknown: list[str] = []
 
     def file_and_path_for_module(modulename: str) -> tuple[str | None, list[str]]:
-        filename, path = _locate(modulename)
+        filename, path = locate(modulename)
         if filename is None and not path:
             unknown.append(modulename)
         return filename, path
@@ -202,7 +202,7 @@ def _inorout(
     original = _inside(module, "file_and_path_for_module")
     module.file_and_path_for_module = file_and_path_for_module
     try:
-        with _sys_path_of(program, as_module):
+        with sys_path_of(program, as_module):
             inorout: Any = _inside(module, "InOrOut")(
                 config=cov.config,
                 warn=warn,
@@ -273,7 +273,7 @@ def _check_patterns(patterns: Iterable[str]) -> None:
 
 
 @contextlib.contextmanager
-def _sys_path_of(program: Sequence[str], as_module: bool) -> Iterator[None]:
+def sys_path_of(program: Sequence[str], as_module: bool) -> Iterator[None]:
     """sys.path as the program will have it: its folder in the place of ours."""
     # What sysconfig imports lazily must not come from the program's folder.
     sysconfig.get_config_vars()
@@ -295,7 +295,7 @@ def _sys_path_of(program: Sequence[str], as_module: bool) -> Iterator[None]:
         sys.path[:] = saved
 
 
-def _locate(name: str) -> tuple[str | None, list[str]]:
+def locate(name: str) -> tuple[str | None, list[str]]:
     """Where a module's file is, and where its submodules are. Runs no code of its parents."""
     parents: list[str] = []
     try:

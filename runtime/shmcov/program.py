@@ -27,8 +27,8 @@ class Program:
         name = self.args[0]
         if self.as_module:
             # Only what needs no import of the program's code: Python itself tells the rest.
-            with plan._sys_path_of(self.args, True):
-                origin, folders = plan._locate(name.partition(".")[0])
+            with plan.sys_path_of(self.args, True):
+                origin, folders = plan.locate(name.partition(".")[0])
             if origin is None and not folders:
                 raise NoSource(f"No module named {name!r}")
         elif Path(name).is_dir():

@@ -196,13 +196,13 @@ def test_locate(name: str, tmp_path: Path) -> None:
     expected = coverage.inorout.file_and_path_for_module(name)
     for module in ("ns", "ns.inner", "zipped"):
         sys.modules.pop(module, None)
-    assert plan._locate(name) == expected
+    assert plan.locate(name) == expected
 
 
 def test_locate_does_not_run_the_parent(project: Path) -> None:
-    assert plan._locate("app.sub.c") == (str(project / "app/sub/c.py"), [])
-    assert plan._locate("app.noinit") == (None, [str(project / "app/noinit")])
-    assert plan._locate("app.noinit.deep") == (
+    assert plan.locate("app.sub.c") == (str(project / "app/sub/c.py"), [])
+    assert plan.locate("app.noinit") == (None, [str(project / "app/noinit")])
+    assert plan.locate("app.noinit.deep") == (
         str(project / "app/noinit/deep/__init__.py"),
         [str(project / "app/noinit/deep")],
     )
