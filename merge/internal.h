@@ -178,6 +178,7 @@ struct merge_place {
     int locked; /* of the old file; -1 */
     bool exists;
     struct stat old;
+    mode_t mode; /* that the file will have */
 };
 
 /* Finds out where target is and whether it can be written. Creates nothing. */

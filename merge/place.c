@@ -130,19 +130,27 @@ int merge_place_find(struct merge_place *place, const char *target, struct merge
     return 0;
 }
 
-/* The new file gets the mode of the old one, and its owner where we may give files away. A new
- * one gets what the umask leaves, which open() knows without asking. */
-static int take_mode(const struct merge_place *place)
+/* The mode that the file will get: the old one's, else what the umask has left of 0666, which
+ * open() knows without asking. Until it is complete, only we read and write it. */
+static int keep_mode(struct merge_place *place)
 {
-    if (!place->exists)
-        return 0;
-    if (place->old.st_uid != geteuid() || place->old.st_gid != getegid()) {
-        /* Not being allowed to is usual. */
-        int ignored = fchown(place->fd, place->old.st_uid, place->old.st_gid);
+    struct stat new;
 
-        (void)ignored;
+    if (fstat(place->fd, &new))
+        return -1;
+    place->mode = (place->exists ? place->old.st_mode : new.st_mode) & 0777;
+    return fchmod(place->fd, 0600);
+}
+
+/* The owner of the old file too, where we may give files away. */
+static int give_mode(const struct merge_place *place)
+{
+    if (place->exists && (place->old.st_uid != geteuid() || place->old.st_gid != getegid())) {
+        int usual = fchown(place->fd, place->old.st_uid, place->old.st_gid);
+
+        (void)usual; /* root may, others may not */
     }
-    return fchmod(place->fd, place->old.st_mode & 0777);
+    return fchmod(place->fd, place->mode);
 }
 
 int merge_place_create(struct merge_place *place, struct merge_error *error)
@@ -163,7 +171,7 @@ int merge_place_create(struct merge_place *place, struct merge_error *error)
         place->fd = open(place->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
         number = place->fd < 0 ? errno : 0;
     }
-    if (!number && take_mode(place))
+    if (!number && keep_mode(place))
         number = errno;
     if (place->fd < 0)
         place->tmp[0] = 0;
@@ -281,7 +289,7 @@ int merge_place_commit(struct merge_place *place, bool held, struct merge_error 
 {
     int status;
 
-    if (fsync(place->fd))
+    if (give_mode(place) || fsync(place->fd))
         return system_fail(place, error, "the temporary file cannot be synced", errno);
     status = held ? 0 : lock_old(place, error);
     if (!status)

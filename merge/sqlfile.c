@@ -12,7 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #define SCHEMA_VERSION 7
 
@@ -371,14 +371,14 @@ static int old_check(struct merge_old *old, bool has_arcs)
     return 0;
 }
 
-/* Opens the file, locked if so wanted; *again: it was replaced while the lock was waited for. */
+/* Opens the file, locked if so wanted; *again: it was replaced while the lock was waited for. The
+ * number of the inode alone does not tell: it may be that of a third file by now. */
 static int old_try(struct merge_old *old, bool lock, bool *again)
 {
-    struct stat before, after;
-    int code, status;
+    int code, status, moved = 0;
 
     *again = false;
-    if (stat(old->path, &before)) {
+    if (access(old->path, F_OK)) {
         if (errno == ENOENT)
             return 0;
         return merge_fail(old->error, MERGE_ERR_DATA, "Couldn't use data file '%s': %s", old->path,
@@ -390,17 +390,15 @@ static int old_try(struct merge_old *old, bool lock, bool *again)
     code = sqlite3_open_v2(
         old->path, &old->db,
         (lock ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX, NULL);
-    if (code != SQLITE_OK)
-        return old_fail(old, code);
-    sqlite3_extended_result_codes(old->db, 1);
-    sqlite3_busy_timeout(old->db, MERGE_BUSY_MS);
-    if (lock) {
-        status = old_lock(old);
-        if (status)
-            return status;
-        *again = stat(old->path, &after) || before.st_ino != after.st_ino ||
-                 before.st_dev != after.st_dev;
+    if (code == SQLITE_OK) {
+        sqlite3_extended_result_codes(old->db, 1);
+        sqlite3_busy_timeout(old->db, MERGE_BUSY_MS);
+        status = lock ? old_lock(old) : 0;
     }
+    if (status || code != SQLITE_OK)
+        return status ? status : old_fail(old, code);
+    if (lock && sqlite3_file_control(old->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK)
+        *again = moved;
     return 0;
 }
 
