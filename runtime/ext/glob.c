@@ -30,6 +30,7 @@ struct op {
 };
 
 struct rt_glob {
+    char *needle; /* every path that matches has this in it */
     uint32_t n;
     struct op op[];
 };
@@ -68,6 +69,8 @@ static bool is_slash(uint32_t c)
 
 struct source {
     const char *start, *at, *end;
+    const char *run, *run_end; /* the plain characters that end here */
+    const char *best, *best_end;
     struct rt_glob *glob;
 };
 
@@ -133,6 +136,18 @@ static int compile_class(struct source *src)
     return 0;
 }
 
+static void compile_char(struct source *src)
+{
+    if (src->run_end != src->at)
+        src->run = src->at;
+    emit(src, CHAR, rt_utf8_next(&src->at, src->end), 0);
+    src->run_end = src->at;
+    if (src->run_end - src->run > src->best_end - src->best) {
+        src->best = src->run;
+        src->best_end = src->run_end;
+    }
+}
+
 static void emit_folders(struct source *src)
 {
     emit(src, FOLDERS, 0, 0);
@@ -177,7 +192,7 @@ static int compile_one(struct source *src)
     case ']':
         return -1;
     default:
-        emit(src, CHAR, rt_utf8_next(&src->at, src->end), 0);
+        compile_char(src);
         return 0;
     }
     src->at++;
@@ -206,12 +221,16 @@ int rt_glob_compile(const char *pattern, size_t len, struct rt_glob **out)
     for (size_t i = 0; i < total; i++)
         if (text[i] == '\\')
             text[i] = '/';
-    src.start = src.at = text;
+    src.start = src.at = src.best = src.best_end = text;
     src.end = text + total;
+    src.glob->needle = NULL;
     src.glob->n = 0;
     while (src.at < src.end)
         if (compile_one(&src))
             goto fail;
+    src.glob->needle = strndup(src.best, (size_t)(src.best_end - src.best));
+    if (!src.glob->needle)
+        goto fail;
     free(text);
     *out = src.glob;
     return 0;
@@ -223,6 +242,8 @@ fail:
 
 void rt_glob_free(struct rt_glob *glob)
 {
+    if (glob)
+        free(glob->needle);
     free(glob);
 }
 
@@ -303,6 +324,8 @@ bool rt_glob_match(const struct rt_glob *glob, const char *path)
     uint64_t sets[2][WORDS(STATES_MAX)], *alive = sets[0], *next = sets[1];
     size_t words = WORDS(glob->n);
 
+    if (!strstr(path, glob->needle))
+        return false;
     memset(alive, 0, words * sizeof *alive);
     enter(glob, alive, 0);
     while (path < end) {
