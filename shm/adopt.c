@@ -86,7 +86,7 @@ static void look_into(struct search *search, const char *folder)
 int seg_adopt(seg_t **out, char **path)
 {
     struct search search = {.found = NULL};
-    char folder[64];
+    char folder[256];
     struct stat st;
 
     for (unsigned i = 0; seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++) {

@@ -29,8 +29,10 @@ int seg_folder_name(unsigned which, char *buf, size_t size)
 {
     int n;
 
-    if (which >= seg_platform_n_roots)
-        return SEG_ERR_LIMIT;
+    for (unsigned i = 0; i <= which; i++) {
+        if (seg_platform_roots[i] == NULL)
+            return SEG_ERR_LIMIT;
+    }
     n = snprintf(buf, size, "%s/shmcov-%lu", seg_platform_roots[which], (unsigned long)geteuid());
     return n > 0 && (size_t)n < size ? SEG_OK : SEG_ERR_LIMIT;
 }
@@ -122,7 +124,7 @@ static int try_own_folder(const char *folder, const struct seg_plan *plan, bool 
 
 int seg_create(const struct seg_plan *plan, seg_t **out, char **path, int *fd)
 {
-    char folder[64];
+    char folder[256];
     int status = SEG_ERR_SPACE;
 
     if (plan->folder != NULL) {
@@ -162,7 +164,7 @@ int seg_remove(const char *path)
     folder = strdup(path);
     slash = folder == NULL ? NULL : strrchr(folder, '/');
     if (slash != NULL) {
-        char own[64];
+        char own[256];
 
         *slash = '\0';
         for (unsigned i = 0; seg_folder_name(i, own, sizeof own) == 0; i++) {

@@ -38,7 +38,7 @@ static int follow(seg_t *seg, seg_u64 *slot, uint64_t len, void **out)
     }
     *out = seg_piece(seg, off, len);
     if (*out == NULL)
-        return off < seg->size ? SEG_ERR_MAP : SEG_ERR_DAMAGED;
+        return seg_piece_error(seg, off);
     return SEG_OK;
 }
 

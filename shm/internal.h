@@ -105,6 +105,13 @@ static inline void *seg_piece(seg_t *seg, uint64_t off, uint64_t len)
     return off >= SEG_ARENA_OFF && off % SEG_ALIGN == 0 ? seg_ptr(seg, off, len) : NULL;
 }
 
+/* Why seg_piece found no address. */
+static inline int seg_piece_error(const seg_t *seg, uint64_t off)
+{
+    return off >= SEG_ARENA_OFF && off % SEG_ALIGN == 0 && off < seg->size ? SEG_ERR_MAP
+                                                                           : SEG_ERR_DAMAGED;
+}
+
 /* -- arena -- */
 
 /* Gives out `len` bytes, zeroed and backed. Failures are counted. */

@@ -26,8 +26,12 @@
 #endif
 
 /* /tmp is a tmpfs on some systems, /var/tmp hardly anywhere. */
-const char *const seg_platform_roots[] = {"/dev/shm", "/tmp", "/var/tmp"};
-const unsigned seg_platform_n_roots = 3;
+static const char *const roots[] = {"/dev/shm", "/tmp", "/var/tmp", NULL};
+const char *const *seg_platform_roots = roots;
+
+#ifdef SEG_KILL_POINTS
+bool seg_platform_cannot_extend;
+#endif
 
 int seg_platform_populate(void *address, size_t len)
 {
@@ -51,8 +55,13 @@ int seg_platform_reserve(int fd, uint64_t off, uint64_t len)
 
 void *seg_platform_extend(void *page, size_t len)
 {
-    void *address = mremap(page, 0, len, MREMAP_MAYMOVE);
+    void *address;
 
+#ifdef SEG_KILL_POINTS
+    if (seg_platform_cannot_extend)
+        return NULL;
+#endif
+    address = mremap(page, 0, len, MREMAP_MAYMOVE);
     return address == MAP_FAILED ? NULL : address;
 }
 
@@ -132,8 +141,8 @@ uint64_t seg_platform_namespace(void)
 #include <sys/proc.h>
 
 /* A POSIX shared-memory object can be sized only once, so a regular file it is. */
-const char *const seg_platform_roots[] = {"/private/tmp"};
-const unsigned seg_platform_n_roots = 1;
+static const char *const roots[] = {"/private/tmp", NULL};
+const char *const *seg_platform_roots = roots;
 
 int seg_platform_populate(void *address, size_t len)
 {

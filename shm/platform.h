@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The places in which folders of segments may lie, in the order in which they are tried. */
-extern const char *const seg_platform_roots[];
-extern const unsigned seg_platform_n_roots;
+/* The places in which folders of segments may lie, in the order in which they are tried; NULL at
+ * the end. A test points it at places of its own. */
+extern const char *const *seg_platform_roots;
 
 /* Backs mapped pages of a file, so that a store cannot fault. 0, or an errno: ENOSYS says that this
  * system cannot do it through a mapping. */
@@ -20,6 +20,10 @@ int seg_platform_populate(void *address, size_t len);
 
 /* Reserves a range of a file for good without changing a byte of it. 0, or an errno. */
 int seg_platform_reserve(int fd, uint64_t off, uint64_t len);
+
+#ifdef SEG_KILL_POINTS
+extern bool seg_platform_cannot_extend; /* a test sees what happens on other systems */
+#endif
 
 /* Maps what follows the page at `page` in the file that is mapped there: `len` bytes, the first of
  * which is that of the page. NULL where this system cannot do it. */

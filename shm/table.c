@@ -76,7 +76,7 @@ static int search(seg_t *seg, uint64_t at, uint64_t end, enum seg_kind kind, uin
         struct seg_entry *entry = seg_piece(seg, at, sizeof *entry);
 
         if (entry == NULL)
-            return at < seg->size ? SEG_ERR_MAP : SEG_ERR_DAMAGED;
+            return seg_piece_error(seg, at);
         if (left == 0)
             return SEG_ERR_DAMAGED;
         if (entry->hash == hash && entry->kind == (uint32_t)kind && entry->key_len == key_len) {

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The process table, who is alive, and how a process finds the run of an ancestor.
+ */
+#include <sched.h>
+
+#include "support.h"
+
+Test(process, a_row_says_who_it_is)
+{
+    struct place place = make_segment(4 * MIB);
+    struct seg_process *row, *second;
+    struct seg_platform_process self;
+    const struct seg_process *copied;
+    uint64_t offset = 0, steps = 0;
+    struct seg_copy copy;
+
+    cr_assert_eq(seg_process_enter(place.seg, 0x030e0af0, false, &row), SEG_OK);
+    cr_assert_eq(seg_process_enter(place.seg, 0x030e0af0, true, &second), SEG_OK);
+    cr_assert_eq(seg_platform_process((uint32_t)getpid(), &self), 0);
+    cr_assert_eq(row->pid, (uint32_t)getpid());
+    cr_assert_eq(row->parent, (uint32_t)getppid());
+    cr_assert_eq(row->start, self.start);
+    cr_assert_eq(self.parent, (uint32_t)getppid());
+    cr_assert_neq(row->start, 0);
+    cr_assert_neq(row->ns, 0);
+    seg_process_leave(row, SEG_PROCESS_DONE);
+
+    copy = read_copy(place.fd);
+    copied = seg_copy_process(&copy, &offset, &steps);
+    cr_assert_eq(copied->forked, 1, "newest first");
+    cr_assert_eq(seg_load32_relaxed(&copied->state), SEG_PROCESS_ATTACHED);
+    copied = seg_copy_process(&copy, &offset, &steps);
+    cr_assert_eq(copied->interpreter, 0x030e0af0);
+    cr_assert_eq(seg_load32_relaxed(&copied->state), SEG_PROCESS_DONE);
+    cr_assert_null(seg_copy_process(&copy, &offset, &steps));
+    cr_assert_null(seg_copy_process(&copy, &offset, &steps), "and again");
+    seg_copy_free(&copy);
+    drop_segment(&place);
+}
+
+/* The name of a program may look like the end of its own field. */
+static void odd_name(void *arg)
+{
+    char name[] = "a) Z 1 2 (b";
+    struct seg_platform_process self;
+    FILE *comm = fopen("/proc/self/comm", "we");
+
+    (void)arg;
+    CHILD_CHECK(comm != NULL && fputs(name, comm) >= 0 && fclose(comm) == 0);
+    CHILD_CHECK(seg_platform_process((uint32_t)getpid(), &self) == 0);
+    CHILD_CHECK(self.parent == (uint32_t)getppid());
+    CHILD_CHECK(!self.ended);
+}
+
+Test(process, odd_names_do_not_confuse)
+{
+    run_child_well(odd_name, NULL);
+}
+
+Test(process, alive_and_ended)
+{
+    struct seg_platform_process info;
+    uint64_t ns = seg_platform_namespace();
+    int hold[2];
+    pid_t pid;
+    char byte;
+
+    cr_assert_eq(pipe(hold), 0);
+    pid = fork();
+    if (pid == 0) {
+        close(hold[1]);
+        _exit(read(hold[0], &byte, 1) != 0);
+    }
+    cr_assert_eq(seg_platform_process((uint32_t)pid, &info), 0);
+    cr_assert_eq(seg_life((uint32_t)pid, info.start, ns), SEG_LIFE_ALIVE);
+    cr_assert_eq(seg_life((uint32_t)pid, info.start + 1, ns), SEG_LIFE_ENDED, "the pid of another");
+    cr_assert_eq(seg_life((uint32_t)pid, info.start, ns + 1), SEG_LIFE_UNKNOWN);
+    cr_assert_eq(seg_life((uint32_t)pid, info.start, 0), SEG_LIFE_UNKNOWN);
+    close(hold[1]);
+    cr_assert_eq(waitid(P_PID, (id_t)pid, &(siginfo_t){.si_pid = 0}, WEXITED | WNOWAIT), 0);
+    cr_assert_eq(seg_life((uint32_t)pid, info.start, ns), SEG_LIFE_ENDED, "a zombie");
+    cr_assert_eq(waitpid(pid, NULL, 0), pid);
+    cr_assert_eq(seg_life((uint32_t)pid, info.start, ns), SEG_LIFE_ENDED);
+    close(hold[0]);
+}
+
+static void enter_many(void *arg, int number)
+{
+    struct seg_process *row;
+    seg_t *seg;
+
+    CHILD_CHECK(seg_attach(arg, &seg) == SEG_OK);
+    for (int i = 0; i < 200; i++)
+        CHILD_CHECK(seg_process_enter(seg, (uint32_t)number, false, &row) == SEG_OK);
+}
+
+Test(process, no_row_is_lost)
+{
+    struct place place = make_segment(4 * MIB);
+    struct seg_copy copy;
+    uint64_t offset = 0, steps = 0, n = 0;
+
+    run_children(8, enter_many, place.path);
+    copy = read_copy(place.fd);
+    while (seg_copy_process(&copy, &offset, &steps) != NULL)
+        n++;
+    cr_assert_eq(n, 8 * 200);
+    cr_assert_eq(copy.damaged, 0);
+    seg_copy_free(&copy);
+    drop_segment(&place);
+}
+
+/* -- adoption, in folders of the test's own -- */
+
+static char root[64];
+static const char *roots[] = {"/nowhere/at/all", root, NULL};
+
+static struct place make_run(uint32_t flags)
+{
+    struct place place;
+    struct seg_plan plan = {.size = 2 * MIB, .flags = flags};
+    int status;
+
+    if (root[0] == '\0')
+        make_folder(root);
+    seg_platform_roots = roots;
+    status = seg_create(&plan, &place.seg, &place.path, &place.fd);
+    cr_assert_eq(status, SEG_OK, "seg_create: %s", seg_strstatus(status));
+    return place;
+}
+
+static void drop_run(struct place *place)
+{
+    seg_discard(place->seg);
+    close(place->fd);
+    seg_remove(place->path);
+    free(place->path);
+    rmdir(root);
+}
+
+static struct seg_process *enter(struct place *place)
+{
+    struct seg_process *row = NULL;
+
+    cr_assert_eq(seg_process_enter(place->seg, 0, false, &row), SEG_OK);
+    return row;
+}
+
+/* The path of the segment that a descendant finds, so many generations down; "" for none. */
+static const char *adopted_by_descendant(int generations)
+{
+    char *found = shared_memory(256);
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        char *path;
+        seg_t *seg;
+
+        if (generations > 1)
+            strcpy(found, adopted_by_descendant(generations - 1));
+        else if (seg_adopt(&seg, &path) == SEG_OK && strcmp(seg_path(seg), path) == 0)
+            strcpy(found, path);
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    return found;
+}
+
+Test(process, descendants_are_adopted)
+{
+    struct place place = make_run(0);
+
+    cr_assert_str_eq(adopted_by_descendant(1), "", "nobody takes part yet");
+    enter(&place);
+    cr_assert_str_eq(adopted_by_descendant(1), place.path);
+    cr_assert_str_eq(adopted_by_descendant(2), place.path);
+    cr_assert_str_eq(adopted_by_descendant(8), place.path);
+    cr_assert_str_eq(adopted_by_descendant(9), "", "there is an end");
+    drop_run(&place);
+}
+
+Test(process, a_program_that_replaced_itself_is_adopted)
+{
+    struct place place = make_run(0);
+    char *path = NULL;
+    seg_t *seg;
+
+    enter(&place);
+    cr_assert_eq(seg_adopt(&seg, &path), SEG_OK);
+    cr_assert_str_eq(path, place.path);
+    free(path);
+    seg_discard(seg);
+    drop_run(&place);
+}
+
+Test(process, a_recycled_pid_is_not_adopted)
+{
+    struct place place = make_run(0);
+    struct seg_process *row = enter(&place);
+
+    row->start--;
+    cr_assert_str_eq(adopted_by_descendant(1), "");
+    row->start++;
+    row->ns++;
+    cr_assert_str_eq(adopted_by_descendant(1), "", "another pid namespace");
+    row->ns--;
+    cr_assert_str_eq(adopted_by_descendant(1), place.path);
+    drop_run(&place);
+}
+
+Test(process, adoption_can_be_turned_off)
+{
+    struct place place = make_run(SEG_FLAG_NO_ADOPT);
+
+    enter(&place);
+    cr_assert_str_eq(adopted_by_descendant(1), "");
+    drop_run(&place);
+}
+
+static void enter_and_ask(void *arg)
+{
+    struct place *inner = arg;
+    struct seg_process *row;
+
+    CHILD_CHECK(seg_process_enter(inner->seg, 0, false, &row) == SEG_OK);
+    CHILD_CHECK(strcmp(adopted_by_descendant(1), inner->path) == 0);
+}
+
+Test(process, the_nearest_ancestor_decides)
+{
+    struct place outer = make_run(0), inner = make_run(0);
+
+    enter(&outer);
+    run_child_well(enter_and_ask, &inner);
+    cr_assert_str_eq(adopted_by_descendant(1), outer.path);
+    drop_run(&inner);
+    drop_run(&outer);
+}
+
+Test(process, what_lies_beside_does_no_harm)
+{
+    struct place place = make_run(0);
+    char name[256];
+    int fd;
+
+    enter(&place);
+    snprintf(name, sizeof name, "%s/shmcov-%u/run-broken", root, (unsigned)geteuid());
+    fd = open(name, O_RDWR | O_CREAT, 0600);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(ftruncate(fd, (off_t)(2 * MIB)), 0);
+    close(fd);
+    cr_assert_str_eq(adopted_by_descendant(1), place.path);
+    unlink(name);
+    cr_assert_eq(mkfifo(name, 0600), 0);
+    cr_assert_str_eq(adopted_by_descendant(1), place.path);
+    unlink(name);
+
+    snprintf(name, sizeof name, "%s/shmcov-%u", root, (unsigned)geteuid());
+    chmod(name, 0750);
+    cr_assert_str_eq(adopted_by_descendant(1), "", "others may enter the folder");
+    chmod(name, 0700);
+    drop_run(&place);
+}
+
+Test(process, a_list_that_goes_in_a_circle_ends)
+{
+    struct place place = make_run(0);
+    struct seg_process *row = enter(&place);
+
+    row->pid = 0;
+    row->next = seg_load_acquire(&seg_head(place.seg)->processes);
+    cr_assert_str_eq(adopted_by_descendant(1), "");
+    drop_run(&place);
+}
