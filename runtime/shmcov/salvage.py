@@ -28,7 +28,7 @@ def salvage(argv: list[str]) -> int:
     path = Path(options.segment)
     try:
         with segments.opened(path) as fd:
-            copy = _copy(path, fd, discard=options.discard)
+            copy = _copy(path, fd, options)
             if copy is not None and _supervised(copy) and not options.force:
                 complain(
                     f"The run of {path} is still going on, and will write its data itself. "
@@ -59,13 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _copy(path: Path, fd: int, *, discard: bool) -> _merge.Copy | None:
+def _copy(path: Path, fd: int, options: argparse.Namespace) -> _merge.Copy | None:
     try:
-        return _merge.Copy(fd)
-    except _merge.SegmentError as error:
-        if discard:
+        return segments.read(path, fd, any_size=options.force or options.discard)
+    except segments.SegmentNotUsable:
+        if options.discard:
             return None  # whatever it is, it goes
-        raise segments.SegmentNotUsable(f"{path}: {error}") from error
+        raise
 
 
 def _supervised(copy: _merge.Copy) -> bool:
@@ -110,9 +110,9 @@ def _list() -> int:
     for path in paths:
         try:
             with segments.opened(path) as fd:
-                copy = _merge.Copy(fd)
-        except (segments.SegmentNotUsable, _merge.SegmentError) as error:
-            print(f"{path}  {str(error).removeprefix(f'{path}: ')}")
+                copy = segments.read(path, fd)
+        except segments.SegmentNotUsable as error:
+            print(error)
             continue
         info = copy.info()
         held = segments.in_words(info["allocated"])

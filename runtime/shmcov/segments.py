@@ -14,10 +14,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from shmcov._merge import Process as Row
+from shmcov import _merge
 
 VARIABLE = "SHMCOV_SEGMENT"
 
@@ -66,6 +64,20 @@ def open_segment(path: Path) -> int:
     return fd
 
 
+def read(path: Path, fd: int, *, any_size: bool = False) -> _merge.Copy:
+    """A private copy of the segment, with all that is wrong in words that name it."""
+    try:
+        copy = _merge.Copy(fd)
+    except _merge.SegmentError as error:
+        raise SegmentNotUsable(f"{path} cannot be read: {error}") from error
+    if not any_size and copy.info()["size"] != os.fstat(fd).st_size:
+        raise SegmentNotUsable(
+            f"{path} has not the size that it was made with. `shmcov salvage --force` takes what "
+            "is still good in it"
+        )
+    return copy
+
+
 def remove(path: Path) -> None:
     """Removes a segment, and its folder if it was the last one."""
     path.unlink(missing_ok=True)
@@ -83,7 +95,7 @@ class Process:
     namespace: int
 
     @classmethod
-    def of_row(cls, row: Row) -> Process:
+    def of_row(cls, row: _merge.Process) -> Process:
         return cls(row["pid"], row["start"], row["ns"])
 
     def alive(self) -> bool:
@@ -91,12 +103,10 @@ class Process:
         if self.namespace != _namespace():
             return False
         try:
-            text = Path(f"/proc/{self.pid}/stat").read_text(errors="replace")
+            state, start = _state_and_start(self.pid)
         except OSError:
             return False
-        # The name, in parentheses, may itself hold any of them.
-        fields = text[text.rindex(")") + 1 :].split()
-        return fields[0] not in "ZX" and int(fields[19]) == self.start
+        return state not in "ZX" and start == self.start
 
     def command(self) -> str:
         with contextlib.suppress(OSError):
@@ -110,6 +120,35 @@ class Process:
             return os.fsencode(path) in Path(f"/proc/{self.pid}/maps").read_bytes()
         except OSError:
             return True
+
+
+STARTING = 0.5
+"""Seconds in which an interpreter that starts has come to its start-up files, and attaches."""
+
+
+def starting(path: Path) -> list[Process]:
+    """Processes that have been started just now with the variable, and may be about to attach."""
+    wanted = os.fsencode(f"{VARIABLE}={path}")
+    since = time.clock_gettime(time.CLOCK_BOOTTIME) - STARTING
+    youngest = int(since * os.sysconf("SC_CLK_TCK"))
+    young = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            if folder.stat().st_uid != os.geteuid():
+                continue
+            state, start = _state_and_start(int(folder.name))
+            if state in "ZX" or start < youngest:
+                continue
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                young.append(Process(int(folder.name), start, _namespace()))
+    return young
+
+
+def _state_and_start(pid: int) -> tuple[str, int]:
+    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    # The name, in parentheses, may itself hold any of them.
+    fields = text[text.rindex(")") + 1 :].split()
+    return fields[0], int(fields[19])
 
 
 def _namespace() -> int:

@@ -30,9 +30,9 @@ def status(argv: list[str]) -> int:
     for path in paths:
         try:
             with segments.opened(path) as fd:
-                _show(path, _merge.Copy(fd), files=options.files)
-        except (segments.SegmentNotUsable, _merge.SegmentError) as error:
-            complain(str(error) if str(path) in str(error) else f"{path}: {error}")
+                _show(path, segments.read(path, fd), files=options.files)
+        except segments.SegmentNotUsable as error:
+            complain(str(error))
             failed = True
     return int(failed)
 

@@ -93,6 +93,8 @@ def run(cov: coverage.Coverage, program: Program, target: Target, options: Optio
 
 
 def _create(flags: int, rules: list[tuple[int, str]], options: Options) -> tuple[str, int]:
+    if options.folder:
+        Path(options.folder).mkdir(mode=0o700, exist_ok=True)
     for _ in range(3):
         # The end of another run removes the folder if it is empty.
         with contextlib.suppress(FileNotFoundError):
@@ -208,10 +210,12 @@ class Supervisor:
         """A copy of the segment, made after its processes have ended or the wait is over."""
         until = time.monotonic() + self.options.wait
         copy = _merge.Copy(self.fd)
-        while running := self._running(copy):
+        while running := self._running(copy) or segments.starting(self.segment):
             while time.monotonic() < until and all(process.alive() for process in running):
                 if self._interrupted(POLL):
                     until = 0
+                if not self._running(copy):
+                    break
             # One of those that ended may have started others.
             copy = _merge.Copy(self.fd)
             if time.monotonic() >= until:
