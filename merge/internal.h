@@ -105,6 +105,7 @@ struct merge_lines {
 };
 
 bool merge_lines_add(struct merge_lines *lines, const struct merge_hit *hit); /* false: no memory */
+bool merge_lines_unite(struct merge_lines *lines, const struct merge_lines *other);
 void merge_lines_clear(struct merge_lines *lines);
 
 static inline bool merge_lines_has(const struct merge_lines *lines, int64_t line)
@@ -134,15 +135,31 @@ int merge_fail(struct merge_error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int merge_no_memory(struct merge_error *error);
 
+/* Rows that wait to be inserted by one statement: three times as fast as a statement for each. */
+#define MERGE_BATCH 64
+#define MERGE_BATCH_BYTES (UINT32_C(64) << 10)
+
+struct merge_row {
+    int64_t file, context, from, to;
+    const void *bits;
+    size_t len;
+};
+
 /* The file that is built. */
 struct merge_db {
     sqlite3 *db;
     const char *path; /* that messages name */
     struct merge_error *error;
-    sqlite3_stmt *meta, *file, *context, *line_bits, *arc, *tracer;
+    bool has_arcs;
+    sqlite3_stmt *meta, *file, *context, *tracer;
+    sqlite3_stmt *one, *many; /* rows of line_bits or arc: one, MERGE_BATCH */
+    struct merge_row rows[MERGE_BATCH];
+    unsigned rows_n;
+    uint8_t *bytes; /* MERGE_BATCH_BYTES for the bits of the waiting rows */
+    size_t bytes_n;
 };
 
-int merge_db_create(struct merge_db *db, const char *tmp, const char *path,
+int merge_db_create(struct merge_db *db, const char *tmp, const char *path, bool has_arcs,
                     struct merge_error *error);
 int merge_db_meta(struct merge_db *db, const char *key, const char *value);
 int merge_db_name(struct merge_db *db, sqlite3_stmt *stmt, int64_t id, const char *name,

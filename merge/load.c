@@ -85,31 +85,53 @@ bool merge_sort_hits(struct merge_hit **hits, size_t n)
     return true;
 }
 
+/* Room for `len` bytes. */
+static bool lines_room(struct merge_lines *lines, size_t len)
+{
+    uint8_t *bigger;
+
+    if (len <= lines->cap)
+        return true;
+    bigger = realloc(lines->bits, len * 2);
+    if (!bigger)
+        return false;
+    memset(bigger + lines->cap, 0, len * 2 - lines->cap);
+    lines->bits = bigger;
+    lines->cap = len * 2;
+    return true;
+}
+
+/* Lengths are multiples of 8, as those of records are. */
+static void lines_or(struct merge_lines *lines, size_t at, const uint8_t *bits, size_t len)
+{
+    for (size_t i = 0; i < len; i += 8) {
+        uint64_t a, b;
+
+        memcpy(&a, lines->bits + at + i, 8);
+        memcpy(&b, bits + i, 8);
+        a |= b;
+        memcpy(lines->bits + at + i, &a, 8);
+    }
+    if (lines->used < at + len)
+        lines->used = at + len;
+}
+
 bool merge_lines_add(struct merge_lines *lines, const struct merge_hit *hit)
 {
     size_t at = (size_t)merge_hit_number(hit) * SEG_RECORD_BYTES;
 
-    if (at + SEG_RECORD_BYTES > lines->cap) {
-        size_t cap = (at + SEG_RECORD_BYTES) * 2;
-        uint8_t *bigger = realloc(lines->bits, cap);
-
-        if (!bigger)
-            return false;
-        memset(bigger + lines->cap, 0, cap - lines->cap);
-        lines->bits = bigger;
-        lines->cap = cap;
-    }
-    for (size_t i = 0; i < SEG_RECORD_BYTES; i += 8) {
-        uint64_t a, b;
-
-        memcpy(&a, lines->bits + at + i, 8);
-        memcpy(&b, hit->bits + i, 8);
-        a |= b;
-        memcpy(lines->bits + at + i, &a, 8);
-    }
+    if (!lines_room(lines, at + SEG_RECORD_BYTES))
+        return false;
+    lines_or(lines, at, hit->bits, SEG_RECORD_BYTES);
     lines->bits[0] &= 0xfe; /* there is no line 0 */
-    if (lines->used < at + SEG_RECORD_BYTES)
-        lines->used = at + SEG_RECORD_BYTES;
+    return true;
+}
+
+bool merge_lines_unite(struct merge_lines *lines, const struct merge_lines *other)
+{
+    if (!lines_room(lines, other->used))
+        return false;
+    lines_or(lines, 0, other->bits, other->used);
     return true;
 }
 

@@ -9,7 +9,7 @@ static int build(struct merge_pass *p)
 {
     int status;
 
-    if ((status = merge_db_create(&p->db, p->place.tmp, p->place.real, p->error)) ||
+    if ((status = merge_db_create(&p->db, p->place.tmp, p->place.real, p->m->has_arcs, p->error)) ||
         (status = merge_tables_copy(p)) || (status = merge_tables_fill(p)) ||
         (status = merge_tables_order(p)))
         return status;

@@ -13,6 +13,8 @@
 #include "kill_point.h"
 #include "pass.h"
 
+#define PREFETCH 16 /* hits */
+
 /* -- two sorted streams -- */
 
 static int next_old(struct merge_pass *p)
@@ -282,10 +284,11 @@ static int put_group(struct merge_pass *p, const struct merge_hit *hits, size_t 
 
     merge_lines_clear(&p->lines);
     for (size_t i = 0; i < n; i++) {
-        if (merge_hit_space(&hits[i]) == SEG_LINES &&
-            (!merge_lines_add(&p->lines, &hits[i]) || !merge_lines_add(&p->any, &hits[i])))
+        if (merge_hit_space(&hits[i]) == SEG_LINES && !merge_lines_add(&p->lines, &hits[i]))
             return merge_no_memory(p->error);
     }
+    if (!merge_lines_unite(&p->any, &p->lines))
+        return merge_no_memory(p->error);
     return p->m->has_arcs ? put_arcs(p, file, context, hits, n) : put_lines(p, file, context);
 }
 
@@ -300,6 +303,9 @@ int merge_rows_put(struct merge_pass *p)
 
         for (end = i + 1; end < p->hits_n && p->hits[end].key >> MERGE_KEY_GROUP == group;)
             end++;
+        /* Sorted hits lie anywhere in the copy. */
+        for (size_t next = end; next < end + PREFETCH && next < p->hits_n; next++)
+            __builtin_prefetch(p->hits[next].bits);
         status = put_group(p, p->hits + i, end - i);
         if (end == p->hits_n || p->hits[end].key >> MERGE_KEY_GROUP >> SEG_KEY_CONTEXT_BITS != file)
             count_lines(p);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -146,13 +147,31 @@ static int db_insert(struct merge_db *db, sqlite3_stmt *stmt)
     return 0;
 }
 
-int merge_db_create(struct merge_db *db, const char *tmp, const char *path,
+/* An INSERT of n rows. OR FAIL: an ordinary one of several rows keeps a journal of the statement.
+ */
+static int prepare_rows(struct merge_db *db, unsigned n, sqlite3_stmt **stmt)
+{
+    char sql[128 + MERGE_BATCH * 16];
+    size_t len = (size_t)snprintf(sql, sizeof sql, "INSERT OR FAIL INTO %s VALUES ",
+                                  db->has_arcs ? "arc (file_id, context_id, fromno, tono)"
+                                               : "line_bits (file_id, context_id, numbits)");
+
+    for (unsigned i = 0; i < n; i++)
+        len += (size_t)snprintf(sql + len, sizeof sql - len, "%s%s", i ? "," : "",
+                                db->has_arcs ? "(?,?,?,?)" : "(?,?,?)");
+    return db_prepare(db, sql, stmt);
+}
+
+int merge_db_create(struct merge_db *db, const char *tmp, const char *path, bool has_arcs,
                     struct merge_error *error)
 {
     int code, status;
     char version[64];
 
-    *db = (struct merge_db){.path = path, .error = error};
+    *db = (struct merge_db){.path = path, .error = error, .has_arcs = has_arcs};
+    db->bytes = malloc(MERGE_BATCH_BYTES);
+    if (!db->bytes)
+        return merge_no_memory(error);
     code = sqlite3_open_v2(tmp, &db->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK)
         return db_fail(db, code);
@@ -169,18 +188,11 @@ int merge_db_create(struct merge_db *db, const char *tmp, const char *path,
         (status = db_prepare(db, "INSERT INTO file (id, path) VALUES (?, ?)", &db->file)) ||
         (status =
              db_prepare(db, "INSERT INTO context (id, context) VALUES (?, ?)", &db->context)) ||
-        (status = db_prepare(db,
-                             "INSERT INTO line_bits (file_id, context_id, numbits)"
-                             " VALUES (?, ?, ?)",
-                             &db->line_bits)) ||
-        (status = db_prepare(db,
-                             "INSERT INTO arc (file_id, context_id, fromno, tono)"
-                             " VALUES (?, ?, ?, ?)",
-                             &db->arc)) ||
         (status =
-             db_prepare(db, "INSERT INTO tracer (file_id, tracer) VALUES (?, ?)", &db->tracer)))
+             db_prepare(db, "INSERT INTO tracer (file_id, tracer) VALUES (?, ?)", &db->tracer)) ||
+        (status = prepare_rows(db, 1, &db->one)))
         return status;
-    return 0;
+    return prepare_rows(db, MERGE_BATCH, &db->many);
 }
 
 int merge_db_meta(struct merge_db *db, const char *key, const char *value)
@@ -199,27 +211,80 @@ int merge_db_name(struct merge_db *db, sqlite3_stmt *stmt, int64_t id, const cha
     return db_insert(db, stmt);
 }
 
+/* Binds a row from parameter `at` on; returns the next parameter. */
+static int bind_row(const struct merge_db *db, sqlite3_stmt *stmt, int at,
+                    const struct merge_row *row)
+{
+    sqlite3_bind_int64(stmt, at++, row->file);
+    sqlite3_bind_int64(stmt, at++, row->context);
+    if (db->has_arcs) {
+        sqlite3_bind_int64(stmt, at++, row->from);
+        sqlite3_bind_int64(stmt, at++, row->to);
+    } else {
+        sqlite3_bind_blob(stmt, at++, row->bits, (int)row->len, SQLITE_STATIC);
+    }
+    return at;
+}
+
+/* Inserts the rows that wait. */
+static int flush_rows(struct merge_db *db)
+{
+    int status = 0, at = 1;
+
+    if (db->rows_n == MERGE_BATCH) {
+        for (unsigned i = 0; i < MERGE_BATCH; i++)
+            at = bind_row(db, db->many, at, &db->rows[i]);
+        status = db_insert(db, db->many);
+    } else {
+        for (unsigned i = 0; !status && i < db->rows_n; i++) {
+            bind_row(db, db->one, 1, &db->rows[i]);
+            status = db_insert(db, db->one);
+        }
+    }
+    db->rows_n = 0;
+    db->bytes_n = 0;
+    return status;
+}
+
 int merge_db_line_bits(struct merge_db *db, int64_t file, int64_t context, const void *bits,
                        size_t len)
 {
-    sqlite3_bind_int64(db->line_bits, 1, file);
-    sqlite3_bind_int64(db->line_bits, 2, context);
-    sqlite3_bind_blob(db->line_bits, 3, bits, (int)len, SQLITE_STATIC);
-    return db_insert(db, db->line_bits);
+    struct merge_row row = {.file = file, .context = context, .len = len};
+    int status;
+
+    if (db->rows_n == MERGE_BATCH || len > MERGE_BATCH_BYTES - db->bytes_n) {
+        status = flush_rows(db);
+        if (status)
+            return status;
+    }
+    if (len > MERGE_BATCH_BYTES) {
+        row.bits = bits;
+        bind_row(db, db->one, 1, &row);
+        return db_insert(db, db->one);
+    }
+    row.bits = db->bytes + db->bytes_n;
+    if (len)
+        memcpy(db->bytes + db->bytes_n, bits, len);
+    db->bytes_n += len;
+    db->rows[db->rows_n++] = row;
+    return 0;
 }
 
 int merge_db_arc(struct merge_db *db, int64_t file, int64_t context, int64_t from, int64_t to)
 {
-    sqlite3_bind_int64(db->arc, 1, file);
-    sqlite3_bind_int64(db->arc, 2, context);
-    sqlite3_bind_int64(db->arc, 3, from);
-    sqlite3_bind_int64(db->arc, 4, to);
-    return db_insert(db, db->arc);
+    int status = db->rows_n == MERGE_BATCH ? flush_rows(db) : 0;
+
+    if (!status)
+        db->rows[db->rows_n++] =
+            (struct merge_row){.file = file, .context = context, .from = from, .to = to};
+    return status;
 }
 
 int merge_db_finish(struct merge_db *db)
 {
-    return db_exec(db, "COMMIT");
+    int status = flush_rows(db);
+
+    return status ? status : db_exec(db, "COMMIT");
 }
 
 void merge_db_close(struct merge_db *db)
@@ -227,10 +292,11 @@ void merge_db_close(struct merge_db *db)
     sqlite3_finalize(db->meta);
     sqlite3_finalize(db->file);
     sqlite3_finalize(db->context);
-    sqlite3_finalize(db->line_bits);
-    sqlite3_finalize(db->arc);
     sqlite3_finalize(db->tracer);
+    sqlite3_finalize(db->one);
+    sqlite3_finalize(db->many);
     sqlite3_close(db->db);
+    free(db->bytes);
     *db = (struct merge_db){0};
 }
 

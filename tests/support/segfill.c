@@ -12,11 +12,10 @@
 
 #include "segment.h"
 
-#define FILL __attribute__((visibility("default"), unused))
 #ifdef SEGFILL_STATIC
-#define FILL_API static FILL
+#define FILL_API static __attribute__((unused))
 #else
-#define FILL_API FILL
+#define FILL_API __attribute__((visibility("default")))
 FILL_API seg_t *segfill_create(const char *folder, uint32_t flags, const void *rules,
                                size_t rules_len, uint64_t size, int *fd);
 FILL_API int segfill_line(seg_t *seg, const char *context, const char *path, uint32_t line);
@@ -84,9 +83,8 @@ FILL_API int segfill_code(seg_t *seg, const char *path, const int32_t *words, si
     int status = content ? seg_file(seg, path, strlen(path), &file) : SEG_ERR_NOMEM;
 
     for (size_t i = 0; !status && i + 3 <= n;) {
-        struct seg_arc arc = {.from = words[i],
-                              .kind = (uint16_t)words[i + 1],
-                              .trail = (uint16_t)words[i + 2]};
+        struct seg_arc arc = {
+            .from = words[i], .kind = (uint16_t)words[i + 1], .trail = (uint16_t)words[i + 2]};
 
         memcpy(content + len, &arc, sizeof arc);
         memcpy(content + len + sizeof arc, words + i + 3, arc.trail * sizeof *words);
