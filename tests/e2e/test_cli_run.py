@@ -442,6 +442,49 @@ def test_start_up_of_coverage_measures_nothing_twice(prog: Project) -> None:
     assert len(prog.data_files()) == 1
 
 
+def test_the_variables_and_steps_of_a_parallel_recipe(prog: Project) -> None:
+    """COVERAGE_FILE and COVERAGE_PROCESS_START exported, `combine DIR`, reports."""
+    prog.write(
+        "src/.coveragerc",
+        """
+        [run]
+        parallel = true
+        concurrency = multiprocessing
+        source = src
+        """,
+    )
+    prog.write("src/used.py", "def f():\n    return 1\n")
+    prog.write("src/unused.py", "x = 1\n")
+    prog.write(
+        "src/main.py",
+        """
+        import multiprocessing, used
+        if __name__ == "__main__":
+            process = multiprocessing.get_context("spawn").Process(target=used.f)
+            process.start()
+            process.join()
+        """,
+    )
+    folder = prog.folder / "out"
+    folder.mkdir()
+    env = {
+        "COVERAGE_FILE": str(folder / ".coverage"),
+        "COVERAGE_PROCESS_START": str(prog.folder / "src/.coveragerc"),
+    }
+    rcfile = "--rcfile=src/.coveragerc"
+    done = prog.shmcov("run", rcfile, "--source=src", "src/main.py", env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(list(folder.iterdir())) == 1
+    assert prog.shmcov("combine", rcfile, folder, env=env).returncode == 0
+    assert [path.name for path in folder.iterdir()] == [".coverage"]
+    assert prog.shmcov("report", rcfile, "-m", env=env).returncode == 0
+    xml = folder / "coverage.xml"
+    assert prog.shmcov("xml", rcfile, "-o", xml, env=env).returncode == 0
+    assert prog.missing("src/used.py", folder / ".coverage") == []
+    assert prog.missing("src/unused.py", folder / ".coverage") == [1]
+    assert prog.data_files() == []
+
+
 def test_reports_are_handed_over(prog: Project) -> None:
     prog.shmcov("run", "prog.py")
     assert prog.shmcov("report", "-m").stdout == prog.coverage("report", "-m").stdout

@@ -117,7 +117,9 @@ def test_a_child_measures_and_imports_nothing_else(project: Project) -> None:
     )
     bare = set(re.findall(r"'([^']+)'", project.python("prog.py").stdout))
     ours = set(re.findall(r"'([^']+)'", project.shmcov("run", "prog.py").stdout))
-    assert ours - bare == {"_shmcov"}
+    assert "_shmcov" in ours
+    # Where another run goes on, the bare process has it too.
+    assert ours - bare <= {"_shmcov"}
 
 
 # -- however a child ends --
