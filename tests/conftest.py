@@ -1,136 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the end-to-end tests share: running shmcov and coverage.py as a user does, in a folder."""
+"""The fixtures that end-to-end tests share."""
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import signal
-import subprocess
-import sys
-import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-TIMEOUT = 60.0
-
-
-def clean_environment() -> dict[str, str]:
-    """The environment without what would change a run."""
-    skip = ("COVERAGE_", "SHMCOV_", "PYTHON", "PYTEST_")
-    kept = {name: text for name, text in os.environ.items() if not name.startswith(skip)}
-    return {**kept, "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-class Project:
-    """A folder with a program in it, and the tools that run there."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.env = clean_environment()
-        self.started: list[subprocess.Popen[str]] = []
-
-    def write(self, name: str, text: str) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text).lstrip("\n"))
-        return path
-
-    # -- running --
-
-    def python(self, *args: str | Path, **kwargs: Any) -> subprocess.CompletedProcess[str]:
-        """Runs this interpreter. `env` adds to the environment."""
-        env = {**self.env, **kwargs.pop("env", {})}
-        return subprocess.run(
-            [sys.executable, *map(str, args)],
-            **{"cwd": self.folder, "timeout": TIMEOUT, **kwargs},
-            env=env,
-            text=True,
-            capture_output=True,
-            check=False,
-        )
-
-    def shmcov(self, *args: str | Path, **kwargs: Any) -> subprocess.CompletedProcess[str]:
-        return self.python("-m", "shmcov", *args, **kwargs)
-
-    def coverage(self, *args: str | Path, **kwargs: Any) -> subprocess.CompletedProcess[str]:
-        env = {"COVERAGE_CORE": "ctrace", **kwargs.pop("env", {})}
-        return self.python("-m", "coverage", *args, env=env, **kwargs)
-
-    def start(self, *args: str | Path, **kwargs: Any) -> subprocess.Popen[str]:
-        """Starts `shmcov ARGS` and leaves it running; it is ended with the test."""
-        env = {**self.env, **kwargs.pop("env", {})}
-        popen = subprocess.Popen(
-            [sys.executable, "-m", "shmcov", *map(str, args)],
-            **{
-                "cwd": self.folder,
-                "stdin": subprocess.DEVNULL,
-                "stdout": subprocess.PIPE,
-                "stderr": subprocess.PIPE,
-                "start_new_session": True,
-                **kwargs,
-            },
-            env=env,
-            text=True,
-        )
-        self.started.append(popen)
-        return popen
-
-    def end(self) -> None:
-        for popen in self.started:
-            if popen.poll() is None:
-                try:
-                    os.killpg(popen.pid, signal.SIGKILL)
-                except (ProcessLookupError, PermissionError):
-                    popen.kill()
-                popen.wait()
-
-    # -- what came of it --
-
-    def report(self, data_file: str | Path = ".coverage") -> dict[str, Any]:
-        """`coverage json` of a data file, by file."""
-        out = self.folder / "report.json"
-        done = self.python(
-            "-m", "coverage", "json", "-q", "--data-file", data_file, "-o", out, "--show-contexts"
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        files = json.loads(out.read_text())["files"]
-        out.unlink()
-        return dict(files)
-
-    def lines(self, name: str, data_file: str | Path = ".coverage") -> list[int]:
-        """The executed lines of one file."""
-        return list(self.report(data_file)[name]["executed_lines"])
-
-    def missing(self, name: str, data_file: str | Path = ".coverage") -> list[int]:
-        return list(self.report(data_file)[name]["missing_lines"])
-
-    def data_files(self) -> list[str]:
-        names = {path.name for path in self.folder.glob(".coverage*")}
-        return sorted(names - {".coveragerc"})
-
-    def wait_for(self, name: str, seconds: float = 20) -> str:
-        """The text of a file that a program writes when it has come so far."""
-        path = self.folder / name
-        wait_until(lambda: path.exists() and path.read_text().endswith("\n"), seconds)
-        return path.read_text().strip()
-
-
-def wait_until(true: Callable[[], object], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def normalized(text: str) -> str:
-    """Output in which the names of the tools do not differ."""
-    return re.sub(r"\b(shmcov|coverage)(?= help)", "TOOL", text)
+from project_support import Project
 
 
 @pytest.fixture

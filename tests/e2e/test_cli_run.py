@@ -10,7 +10,7 @@ import sys
 import zipfile
 
 import pytest
-from conftest import Project, normalized
+from project_support import Project, normalized
 
 PROGRAM = """
     import sys

@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from conftest import Project, wait_until
+from project_support import Project, wait_until
 
 PROGRAM = """
     import os, time

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Project, wait_until
+from project_support import Project, wait_until
 
 CHILD = """
     def work():

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Project, wait_until
+from project_support import Project, wait_until
 
 # Counts the signals that arrive, and ends when there is nothing more to come.
 COUNTER = """
