@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Segments made through the writer's side, merged, and read back with SQLite; and the same with a
+ * process that is killed at each kill point. What coverage.py makes of the files is for pytest.
+ */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "kill_point.h"
+
+#define SEGFILL_STATIC
+#include "../support/segfill.c"
+
+static char folder[64], target[128];
+
+static void make_folder(void)
+{
+    char segments[128];
+
+    strcpy(folder, "/tmp/shmcov-merge-XXXXXX");
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(target, sizeof target, "%s/.coverage", folder);
+    snprintf(segments, sizeof segments, "%s/segments", folder);
+    cr_assert_eq(mkdir(segments, 0700), 0);
+}
+
+static void remove_folder(void)
+{
+    char command[128];
+
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(merge, .init = make_folder, .fini = remove_folder);
+
+/* A mapped segment is never freed. */
+static seg_t *made[64];
+static size_t made_n;
+
+static seg_t *make_segment(uint32_t flags, int *fd)
+{
+    char segments[128];
+    seg_t *seg;
+
+    snprintf(segments, sizeof segments, "%s/segments", folder);
+    seg = segfill_create(segments, flags, NULL, 0, UINT64_C(16) << 20, fd);
+    cr_assert_not_null(seg);
+    made[made_n++ % (sizeof made / sizeof *made)] = seg;
+    return seg;
+}
+
+static int write_file(int fd, const char *append, struct merge_counts *counts)
+{
+    struct merge_options options = {.target = target, .append = append, .version = "7.0"};
+    struct merge_error error;
+    struct merge *merge;
+    int status;
+
+    cr_assert_eq(merge_open(fd, &merge), 0);
+    status = merge_write(merge, &options, counts, &error);
+    merge_close(merge);
+    return status;
+}
+
+/* All rows of a query as one text. */
+static const char *query(const char *sql)
+{
+    static char text[4096];
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    size_t len = 0;
+
+    text[0] = 0;
+    cr_assert_eq(sqlite3_open_v2(target, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        for (int i = 0; i < sqlite3_column_count(stmt); i++)
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i ? " " : "",
+                                    (const char *)sqlite3_column_text(stmt, i));
+        len += (size_t)snprintf(text + len, sizeof text - len, ";");
+    }
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return text;
+}
+
+#define LINE_ROWS                                                                                 \
+    "select path, context, replace(hex(numbits), '000000', '-') from line_bits l join file f on " \
+    "f.id = file_id join "                                                                        \
+    "context c on c.id = context_id order by 1, 2"
+#define ARC_ROWS                                                                        \
+    "select path, context, fromno, tono from arc l join file f on f.id = file_id join " \
+    "context c on c.id = context_id order by l.rowid"
+
+Test(merge, lines)
+{
+    static const uint32_t borders[] = {1, 31, 32, 63, 64, 127, 128, 511, 512};
+    struct merge_counts counts;
+    int fd;
+    seg_t *seg = make_segment(0, &fd);
+
+    for (size_t i = 0; i < sizeof borders / sizeof *borders; i++) {
+        cr_assert_eq(segfill_line(seg, NULL, "/a", borders[i]), 0);
+        cr_assert_eq(segfill_line(seg, "t", "/b", borders[i]), 0);
+    }
+    cr_assert_eq(segfill_line(seg, "t", "/a", 9), 0);
+    cr_assert_eq(segfill_line(seg, "t", "/a", 8), 0);
+    cr_assert_eq(write_file(fd, NULL, &counts), 0);
+    cr_expect_str_eq(query(LINE_ROWS), "/a  020000800100008001--8001---------------008001;"
+                                       "/a t 0003;"
+                                       "/b t 020000800100008001--8001---------------008001;");
+    cr_expect_eq(counts.lines, 11 + 9);
+    cr_expect_eq(counts.line_rows, 3);
+    cr_expect_eq(counts.contexts, 2);
+}
+
+Test(merge, rows_too_long_to_wait)
+{
+    struct merge_counts counts;
+    int fd;
+    seg_t *seg = make_segment(0, &fd);
+
+    cr_assert_eq(segfill_line(seg, NULL, "/a", 1), 0);
+    cr_assert_eq(segfill_line(seg, NULL, "/b", MERGE_BATCH_BYTES * 8 - 1), 0);
+    cr_assert_eq(segfill_line(seg, NULL, "/c", MERGE_BATCH_BYTES * 8 + 5), 0);
+    cr_assert_eq(segfill_line(seg, NULL, "/d", 1), 0);
+    cr_assert_eq(write_file(fd, NULL, &counts), 0);
+    cr_expect_str_eq(query("select path, length(numbits), hex(substr(numbits, -1)) from line_bits "
+                           "join file on id = file_id order by line_bits.rowid"),
+                     "/a 1 02;/b 65536 80;/c 65537 20;/d 1 02;");
+}
+
+Test(merge, more_rows_than_a_batch)
+{
+    struct merge_counts counts;
+    int fd;
+    seg_t *seg = make_segment(0, &fd);
+
+    for (int i = 0; i < 3 * MERGE_BATCH + 1; i++) {
+        char path[16];
+
+        snprintf(path, sizeof path, "/%d", i);
+        cr_assert_eq(segfill_line(seg, NULL, path, 1), 0);
+    }
+    cr_assert_eq(write_file(fd, NULL, &counts), 0);
+    cr_expect_eq(counts.line_rows, 3 * MERGE_BATCH + 1);
+    cr_expect_str_eq(query("select count(*) from line_bits where numbits = x'02'"), "193;");
+}
+
+Test(merge, branches)
+{
+    static const int32_t code[] = {
+        1, SEG_ARC_TRAIL, 2, 1, 3, 1, SEG_ARC_TRAIL, 1, 4, 3, SEG_ARC_TRAIL, 1, -1,
+        3, SEG_ARC_LINES, 1, 4};
+    struct merge_counts counts;
+    int fd;
+    seg_t *seg = make_segment(SEG_FLAG_BRANCH, &fd);
+    int first;
+
+    cr_assert_eq(segfill_line(seg, NULL, "/a", 1), 0);
+    cr_assert_eq(segfill_line(seg, NULL, "/a", 3), 0);
+    first = segfill_code(seg, "/a", code, sizeof code / sizeof *code);
+    cr_assert_geq(first, 0);
+    for (uint32_t bit = 0; bit < 3; bit++)
+        cr_assert_eq(segfill_arc(seg, NULL, "/a", (uint32_t)first + bit), 0);
+    cr_assert_eq(segfill_line(seg, "t", "/a", 4), 0);
+    cr_assert_eq(segfill_line(seg, "t", "/a", 3), 0);
+    cr_assert_eq(segfill_arc(seg, "t", "/a", (uint32_t)first + 1), 0);
+    cr_assert_eq(write_file(fd, NULL, &counts), 0);
+    cr_expect_str_eq(query(ARC_ROWS), "/a  1 1;/a  1 3;/a  3 -1;/a  3 3;"
+                                      "/a t 1 4;/a t 3 3;/a t 3 4;/a t 4 4;");
+    cr_expect_str_eq(query("select count(*) from line_bits"), "0;");
+    cr_expect_eq(counts.arc_rows, 8);
+}
+
+Test(merge, the_segment_of_a_killed_writer)
+{
+    struct merge_counts counts;
+    int fd;
+    seg_t *seg = make_segment(0, &fd);
+    pid_t child = fork();
+
+    if (child == 0) {
+        segfill_line(seg, NULL, "/a", 5);
+        segfill_line(seg, "t", "/a", 6);
+        raise(SIGKILL);
+    }
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    cr_assert_eq(write_file(fd, NULL, &counts), 0);
+    cr_expect_str_eq(query(LINE_ROWS), "/a  20;/a t 40;");
+}
+
+static void check_killed(const char *point, const char *append)
+{
+    struct merge_counts counts;
+    int fd, status;
+    seg_t *seg = make_segment(0, &fd);
+    bool renamed = strcmp(point, "merge.renamed:1") == 0;
+    const char *after, *before = "/old  80;";
+    pid_t child;
+
+    /* The old file. */
+    cr_assert_eq(segfill_line(seg, NULL, "/old", 7), 0);
+    unlink(target);
+    cr_assert_eq(write_file(fd, NULL, &counts), 0);
+    close(fd);
+    seg = make_segment(0, &fd);
+    cr_assert_eq(segfill_line(seg, NULL, "/new", 1), 0);
+    cr_assert_eq(segfill_line(seg, "t", "/new", 2), 0);
+    after = append ? "/new  02;/new t 04;/old  80;" : "/new  02;/new t 04;";
+
+    child = fork();
+    if (child == 0) {
+        setenv("SEG_KILL_AT", point, 1);
+        write_file(fd, append, &counts);
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%s was not passed", point);
+    cr_expect_str_eq(query(LINE_ROWS), renamed ? after : before, "killed at %s", point);
+
+    /* The same again, to the end. */
+    cr_assert_eq(write_file(fd, append, &counts), 0);
+    cr_expect_str_eq(query(LINE_ROWS), after, "after a merge that was killed at %s", point);
+    close(fd);
+}
+
+Test(merge, killed)
+{
+    static const char *const points[] = {"merge.row:1", "merge.row:2", "merge.built:1",
+                                         "merge.synced:1", "merge.renamed:1"};
+
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        check_killed(points[i], NULL);
+        check_killed(points[i], target);
+    }
+}
+
+Test(merge, hits_sorted)
+{
+    enum { N = 5000 };
+    struct merge_hit *hits = malloc(N * sizeof *hits);
+    uint64_t state = 9;
+
+    for (size_t i = 0; i < N; i++) {
+        state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        hits[i] = (struct merge_hit){.key = i % 7 ? state >> (state % 50) : 5, .file = (uint32_t)i};
+    }
+    cr_assert(merge_sort_hits(&hits, N));
+    for (size_t i = 1; i < N; i++) {
+        cr_assert_leq(hits[i - 1].key, hits[i].key);
+        if (hits[i - 1].key == hits[i].key)
+            cr_assert_lt(hits[i - 1].file, hits[i].file, "the order of equal keys stays");
+    }
+    cr_assert(merge_sort_hits(&hits, N));
+    cr_assert(merge_sort_hits(&hits, 0));
+    free(hits);
+}
