@@ -713,7 +713,15 @@ static int add_definitions(struct reading *r)
 }
 
 /* `while True:` is no branch to the interpreter, but a line with two ways out to coverage.py if it has
- * an `else`. Its NOP is all that its line has. */
+ * an `else`. Its NOP is all that its line has; where a line has branches they tell its ways. */
+static bool has_branch(const struct reading *r, int32_t line)
+{
+    for (uint32_t k = 0; k < r->n_known; k++)
+        if (r->known[k].from == line)
+            return true;
+    return false;
+}
+
 static int add_nothings(struct reading *r)
 {
     int32_t before = 0;
@@ -725,7 +733,8 @@ static int add_nothings(struct reading *r)
         if (r->units[i].kind == NOT_A_START)
             continue;
         if (r->units[i].kind == DO_NOTHING && line && line != before && next < r->n &&
-            r->units[next].line != line && add_lines_arc(r, line, next_line(r, i)))
+            r->units[next].line != line && !has_branch(r, line) &&
+            add_lines_arc(r, line, next_line(r, i)))
             return -1;
         before = line;
     }

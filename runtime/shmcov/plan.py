@@ -229,6 +229,11 @@ def _rules(inorout: Any, unknown: Iterable[str]) -> Iterator[tuple[Rule, str]]:
     for path in sorted(set(_inside(inorout, "cover_paths"))):
         yield Rule.NEVER_DIR, canonical_filename(path)
     yield Rule.NEVER_DIR, canonical_filename(str(Path(__file__).parent))
+    # They run before `coverage run` would begin to measure.
+    for name in ("sitecustomize", "usercustomize"):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file:
+            yield Rule.NEVER_DIR, canonical_filename(file)
     for name in _inside(inorout, "source_pkgs"):
         yield Rule.SOURCE_PKG, name
     for name in dict.fromkeys(unknown):

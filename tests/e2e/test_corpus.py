@@ -40,6 +40,10 @@ KNOWN_DIFFERENCES: dict[str, Difference] = {
         "that it registered with atexit; shmcov measures until the process ends",
         ALL_VERSIONS,
     ),
+    "exit_fork_child.py": Difference(
+        "a forked child that calls os._exit loses all it ran under coverage.py",
+        ALL_VERSIONS,
+    ),
     "thread_low_level.py": Difference(
         "ctrace follows only the threads that `threading` starts; shmcov follows all",
         ALL_VERSIONS,
