@@ -148,9 +148,13 @@ static PyObject *copy_info(PyObject *object, PyObject *Py_UNUSED(args))
     size_t len;
     const char *context = merge_static_context(self->merge, &len);
     PyObject *dict = PyDict_New();
+    uint64_t damaged;
 
     if (!dict)
         return NULL;
+    lock_copy(self);
+    damaged = copy->damaged;
+    unlock_copy(self);
     if (put(dict, "flags", number(header->flags)) ||
         put(dict, "version", number(header->version)) ||
         put(dict, "fingerprint", number(header->fingerprint)) ||
@@ -162,7 +166,7 @@ static PyObject *copy_info(PyObject *object, PyObject *Py_UNUSED(args))
         put(dict, "size", number(header->size)) ||
         put(dict, "used", number(seg_load_relaxed(&header->bump))) ||
         put(dict, "allocated", number(copy->allocated)) ||
-        put(dict, "damaged", number(copy->damaged)) || put(dict, "lost", lost_dict(header)) ||
+        put(dict, "damaged", number(damaged)) || put(dict, "lost", lost_dict(header)) ||
         put(dict, "context", context_string(context, len)) ||
         put(dict, "rules", rules_list(self->merge)))
         Py_CLEAR(dict);

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -623,3 +624,60 @@ def test_write_needs_a_version(folder: Path, target: Path) -> None:
         copy.write(str(target))  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         _merge.check_target(str(target))  # type: ignore[call-arg]
+
+
+# -- the module --
+
+
+def test_one_sqlite_in_the_process() -> None:
+    """Two would not see each other's locks."""
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    assert len({line.split()[-1] for line in maps if "libsqlite3" in line}) <= 1
+    extension = Path(_merge.__file__).read_bytes()
+    assert b"libsqlite3.so" in extension
+    assert b"SQLite format 3" not in extension
+
+
+def test_several_threads_use_one_copy(folder: Path, target: Path) -> None:
+    segment = Segment(folder, branch=True)
+    for number in range(50):
+        path = f"/src/{number}.py"
+        segment.lines(path, range(1, 40))
+        segment.branch(path, (1, TRAIL, [2, 3]))
+    copy = _merge.Copy(segment.fd)
+    errors: list[Exception] = []
+
+    def use(number: int) -> None:
+        try:
+            for path in copy.multiline_wanted():
+                copy.set_multiline(path, {1: 1, 2: 1} if number % 2 else {})
+                assert copy.lines(path) == 39
+            copy.write(f"{target}{number}", coverage_version=VERSION)
+            copy.packages(), copy.processes(), copy.info()
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=use, args=[number]) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    for number in range(6):
+        for path in copy.files():
+            found = set(read(Path(f"{target}{number}")).arcs(path) or [])
+            assert len(found & {(1, 2), (1, 3)}) == 1
+
+
+def test_in_a_subinterpreter() -> None:
+    code = "from shmcov import _merge; _merge.Copy; _merge.DataError"
+    interpreters: Any = pytest.importorskip(
+        "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
+    )
+    interpreter = interpreters.create()
+    try:
+        path = f"import sys; sys.path[:] = {sys.path!r}; "
+        failed = interpreters.run_string(interpreter, path + code)
+        assert failed is None
+    finally:
+        interpreters.destroy(interpreter)
