@@ -19,7 +19,12 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include "internal.h"
 #include "platform.h"
@@ -102,6 +107,15 @@ static inline struct seg_entry *intern_file(seg_t *seg, const char *path)
         }                                                                                      \
     } while (0)
 
+/* A child that hangs, or whose test has failed, must not keep everybody waiting. */
+static inline void enter_child(void)
+{
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+    alarm(120);
+}
+
 /* Runs fn in a child; its wait status. */
 static inline int run_child(void (*fn)(void *), void *arg)
 {
@@ -109,7 +123,7 @@ static inline int run_child(void (*fn)(void *), void *arg)
     pid_t pid = fork();
 
     if (pid == 0) {
-        alarm(120);
+        enter_child();
         fn(arg);
         _exit(0);
     }
@@ -134,7 +148,7 @@ static inline void run_children(int n, void (*fn)(void *, int), void *arg)
     for (int i = 0; i < n; i++) {
         pids[i] = fork();
         if (pids[i] == 0) {
-            alarm(120);
+            enter_child();
             fn(arg, i);
             _exit(0);
         }
