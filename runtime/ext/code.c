@@ -339,6 +339,7 @@ struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *com
     rc->entry_line = shape.entry_line;
     rc->entry_arc = shape.entry_arc;
     rc->inner_target = shape.inner_target;
+    rc->generator = code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR);
     rc->unproved = shape.unproved;
     rc->runs = shape.runs;
     rc->n_runs = shape.n_runs;

@@ -26,6 +26,7 @@ struct rt_code {
     int32_t entry_line; /* set by entering; 0: none */
     uint32_t entry_arc; /* taken by entering; RT_NO_ARC: none */
     bool inner_target;  /* as in struct rt_shape */
+    bool generator;     /* its frames can be resumed */
     bool unproved;
     struct rt_run *runs;
     uint32_t n_runs;

@@ -36,7 +36,7 @@
  * again costs about as much as this many events. */
 #define FIRES_PER_LINE 32
 
-enum event { LINE, INSTRUCTION, BRANCH, SIDES, TEST, EVENTS };
+enum event { LINE, INSTRUCTION, BRANCH, SIDES, RESUMED, TEST, EVENTS };
 
 /* Code that is not measured but may begin a context. */
 static struct rt_code unmeasured_test = {.test = true};
@@ -96,6 +96,8 @@ static unsigned long lasting_events(const struct monitoring *m, const struct rt_
         events |= RT_BRANCH_SIDES ? m->event[SIDES] : m->event[BRANCH];
     if (rc->n_proofs > 2 * rc->n_branches) /* one that only an instruction tells */
         events |= m->event[INSTRUCTION];
+    if (rc->generator && rt_process.branches)
+        events |= m->event[RESUMED];
     return events;
 }
 
@@ -288,9 +290,23 @@ static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n
     struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
 
     (void)n;
-    if (rc && rc->test)
+    if (!rc)
+        Py_RETURN_NONE;
+    if (rc->test)
         rt_test_begin(state);
-    Py_RETURN_NONE;
+    if (!rc->file || !rt_process.branches)
+        Py_RETURN_NONE;
+    /* The arc that leaves the line of the yield belongs to the context of who resumes. */
+    rt_code_line(rc, rt_shape_line(rc->runs, rc->n_runs, (uint32_t)PyLong_AsLong(args[1]) / 2));
+    if (rc->test)
+        Py_RETURN_NONE;
+    return told(state, args[0], rc);
+}
+
+static PyObject *on_throw(PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+    Py_XDECREF(on_resume(module, args, n));
+    Py_RETURN_NONE; /* cannot be disabled before 3.15 */
 }
 
 static PyObject *on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -388,7 +404,7 @@ static struct callback {
     {"LINE", CALLBACK("shmcov_line", on_line)},
     {"INSTRUCTION", CALLBACK("shmcov_instruction", on_instruction)},
     {"PY_RESUME", CALLBACK("shmcov_resume", on_resume)},
-    {"PY_THROW", CALLBACK("shmcov_throw", on_resume)},
+    {"PY_THROW", CALLBACK("shmcov_throw", on_throw)},
     {"PY_RETURN", CALLBACK("shmcov_return", on_leave)},
     {"PY_YIELD", CALLBACK("shmcov_yield", on_leave)},
     {"PY_UNWIND", CALLBACK("shmcov_unwind", on_leave)},
@@ -473,6 +489,7 @@ static int event_set(PyObject *monitoring, const char *const *names, unsigned lo
 
 static int read_events(PyObject *monitoring, struct monitoring *m, unsigned long *global)
 {
+    static const char *const resumed[] = {"PY_RESUME", NULL};
     static const char *const line[] = {"LINE", NULL}, *const instruction[] = {"INSTRUCTION", NULL};
     static const char *const test[] = {"PY_RESUME", "PY_RETURN", "PY_YIELD", NULL};
     /* PY_THROW and PY_UNWIND are no local events before 3.15. */
@@ -487,6 +504,7 @@ static int read_events(PyObject *monitoring, struct monitoring *m, unsigned long
     if (event_set(monitoring, line, &m->event[LINE]) ||
         event_set(monitoring, instruction, &m->event[INSTRUCTION]) ||
         event_set(monitoring, branch, &m->event[RT_BRANCH_SIDES ? SIDES : BRANCH]) ||
+        event_set(monitoring, resumed, &m->event[RESUMED]) ||
         event_set(monitoring, test, &m->event[TEST]))
         return -1;
     return event_set(monitoring, rt_test_contexts ? always : start_only, global);

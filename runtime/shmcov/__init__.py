@@ -6,4 +6,19 @@ segment into a data file. Importing it costs nothing; coverage.py is imported by
 Measured processes import none of it, only the extension module `_shmcov`.
 """
 
+from __future__ import annotations
+
 __version__ = "0.1.0"
+
+
+def switch_context(name: str) -> bool:
+    """Counts what the calling thread runs from now on in the dynamic context `name`.
+
+    An empty name is no context. False where the process is not measured, which is no error: a
+    program may always call this. Contexts belong to threads: docs/contexts.md.
+    """
+    try:
+        import _shmcov
+    except ImportError:
+        return False
+    return bool(_shmcov.switch_context(name))

@@ -61,6 +61,13 @@ def main_with_run(argv: list[str]) -> int:
         help="Leave out processes that have lost the environment variable SHMCOV_SEGMENT, and are "
         "otherwise found by their parent. [env: SHMCOV_NO_ADOPT]",
     )
+    group.add_option(
+        "--shm-contexts",
+        action="store_true",
+        help="Something in the program switches contexts: shmcov.switch_context, or pytest with "
+        "--shmcov-context. Works without, but then the first switch of a process makes all tools of "
+        "sys.monitoring hear of everything again. [env: SHMCOV_CONTEXTS]",
+    )
     parser.add_option_group(group)
     setattr(cmdline, "CoverageScript", Script)  # noqa: B010
     return exit_status(cmdline.main(argv))
@@ -129,6 +136,8 @@ def _own_options(options: optparse.Values) -> dict[str, object]:
         own["size"] = _bytes(size)
     if options.shm_no_adopt or os.environ.get("SHMCOV_NO_ADOPT"):
         own["adopt"] = False
+    if options.shm_contexts or os.environ.get("SHMCOV_CONTEXTS"):
+        own["contexts"] = True
     if options.save_signal:
         own["save_signal"] = getattr(signal, f"SIG{options.save_signal}")
     return own

@@ -37,6 +37,7 @@ class Options:
 
     wait: float = 2.0
     adopt: bool = True
+    contexts: bool = False
     folder: str | None = None
     size: int = 0
     save_signal: int | None = None
@@ -78,6 +79,7 @@ def run(cov: coverage.Coverage, program: Program, target: Target, options: Optio
     mask = signals.block(ours | {signal.SIGCHLD})
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     flags = the_plan.flags | (0 if options.adopt else _shmcov.FLAG_NO_ADOPT)
+    flags |= _shmcov.FLAG_CONTEXTS if options.contexts else 0
     path, fd = _create(flags, the_plan.rules, options)
     supervisor = Supervisor(cov, target, options, Path(path), fd, ours)
     if options.save_signal is not None:

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A dynamic context for each test and phase, named as pytest-cov names them.
+
+Switched on by `--shmcov-context=test` or the setting `shmcov_context = test`. Each process of the run
+switches its own, so it works in the workers of pytest-xdist with nothing else to say.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+import shmcov
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    text = "With 'test', shmcov records which lines each test runs: contexts 'NODEID|PHASE'."
+    parser.getgroup("shmcov").addoption(
+        "--shmcov-context", choices=("test", "none"), default=None, help=text
+    )
+    parser.addini("shmcov_context", text, default="none")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    chosen = config.getoption("--shmcov-context") or config.getini("shmcov_context")
+    if chosen == "test":
+        config.pluginmanager.register(Contexts(), "shmcov-contexts")
+    elif chosen != "none":
+        raise pytest.UsageError(f"shmcov_context is 'test' or 'none', not {chosen!r}")
+
+
+class Contexts:
+    """Switches before anybody else's set-up runs."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        shmcov.switch_context(f"{item.nodeid}|setup")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        shmcov.switch_context(f"{item.nodeid}|run")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        shmcov.switch_context(f"{item.nodeid}|teardown")
