@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a segment to a data file that coverage.py reads. The supervisor's side; see docs/merge.md."""
+"""From a segment to a data file that coverage.py reads: see docs/merge.md."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike

@@ -40,7 +40,7 @@ def nothing_left(tmp_path: Path) -> Iterator[None]:
     assert not list(tmp_path.rglob(".shmcov-*")), "a temporary file was left"
 
 
-def write(segment: Segment, target: Path, **options: Any) -> dict[str, int]:
+def write(segment: Segment, target: Path, **options: Any) -> _merge.Counts:
     return _merge.Copy(segment.fd).write(str(target), coverage_version=VERSION, **options)
 
 
@@ -65,9 +65,7 @@ def content(target: Path) -> dict[str, Any]:
         "lines": sorted(
             rows(target, "select path, context, numbits " + joined.format("line_bits"))
         ),
-        "arcs": sorted(
-            rows(target, "select path, context, fromno, tono " + joined.format("arc"))
-        ),
+        "arcs": sorted(rows(target, "select path, context, fromno, tono " + joined.format("arc"))),
         "meta": sorted(rows(target, "select key, value from meta")),
         "tracer": sorted(
             rows(target, "select path, tracer from tracer t join file f on f.id = t.file_id")
@@ -611,8 +609,9 @@ def test_copy_does_not_change_with_the_segment(folder: Path, target: Path) -> No
 
 
 def test_not_a_segment(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"nothing" * 100000)
-    with open(tmp_path / "x", "rb") as file, pytest.raises(_merge.SegmentError, match="segment"):
+    path = tmp_path / "x"
+    path.write_bytes(b"nothing" * 100000)
+    with path.open("rb") as file, pytest.raises(_merge.SegmentError, match="segment"):
         _merge.Copy(file.fileno())
     with pytest.raises(_merge.SegmentError, match="Bad file descriptor"):
         _merge.Copy(12345)

@@ -36,19 +36,19 @@ def library() -> ctypes.CDLL:
     lib = ctypes.CDLL(path)
     shutil.rmtree(folder)
     text, handle = ctypes.c_char_p, ctypes.c_void_p
+    size, number = ctypes.c_size_t, ctypes.c_uint64
     for name, result, arguments in [
         (
             "create",
             handle,
-            [text, ctypes.c_uint32, text, ctypes.c_size_t, ctypes.c_uint64]
-            + [ctypes.POINTER(ctypes.c_int)],
+            [text, ctypes.c_uint32, text, size, number, ctypes.POINTER(ctypes.c_int)],
         ),
         ("line", ctypes.c_int, [handle, text, text, ctypes.c_uint32]),
-        ("code", ctypes.c_int, [handle, text, ctypes.POINTER(ctypes.c_int32), ctypes.c_size_t]),
+        ("code", ctypes.c_int, [handle, text, ctypes.POINTER(ctypes.c_int32), size]),
         ("arc", ctypes.c_int, [handle, text, text, ctypes.c_uint32]),
         ("package", ctypes.c_int, [handle, text, text]),
         ("process", ctypes.c_int, [handle, ctypes.c_int]),
-        ("lose", None, [handle, ctypes.c_int, ctypes.c_uint64]),
+        ("lose", None, [handle, ctypes.c_int, number]),
     ]:
         function = getattr(lib, f"segfill_{name}")
         function.restype, function.argtypes = result, arguments
@@ -85,9 +85,7 @@ class Segment:
 
     def lines(self, path: str, lines: Iterable[int], context: str | None = None) -> None:
         for line in lines:
-            self._checked(
-                library().segfill_line(self.handle, _text(context), _text(path), line)
-            )
+            self._checked(library().segfill_line(self.handle, _text(context), _text(path), line))
 
     def code(self, path: str, arcs: Sequence[Arc]) -> int:
         """Declares the arcs of a code object; returns the bit of the first."""
