@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -87,6 +88,21 @@ class Project:
                 except (ProcessLookupError, PermissionError):
                     popen.kill()
                 popen.wait()
+        self._discard_segments()
+
+    def _discard_segments(self) -> None:
+        """Segments of runs that the test killed, or that failed with it."""
+        from shmcov import segments
+
+        pids = {popen.pid for popen in self.started}
+        for path in segments.found() if pids else []:
+            with (
+                contextlib.suppress(OSError, segments.SegmentNotUsable),
+                segments.opened(path) as fd,
+            ):
+                pid = segments.read(path, fd, any_size=True).info()["supervisor"][0]
+                if pid in pids:
+                    segments.remove(path)
 
     # -- what came of it --
 

@@ -79,11 +79,11 @@ def read(path: Path, fd: int, *, any_size: bool = False) -> _merge.Copy:
 
 
 def remove(path: Path) -> None:
-    """Removes a segment, and its folder if it was the last one."""
+    """Removes a segment, and folders that are empty: where one is, every process looks into it."""
     path.unlink(missing_ok=True)
-    if path.parent in folders():
+    for folder in folders():
         with contextlib.suppress(OSError):
-            path.parent.rmdir()
+            folder.rmdir()
 
 
 @dataclass(frozen=True)
