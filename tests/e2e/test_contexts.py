@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which test ran which line: the same contexts on the same lines as under ctrace."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from project_support import Project
+
+LIBRARY = """
+    def add(a, b):
+        return a + b
+
+    def branchy(x):
+        if x:
+            r = 1
+        else:
+            r = 2
+        return r
+
+    def one(x): return x
+
+    def two(
+        x): return x
+
+    class C:
+        value = property(lambda self: 3)
+
+        @staticmethod
+        def static(): return 1
+
+    def gen(n):
+        for i in range(n):
+            yield i
+        yield n
+
+    def fails():
+        raise ValueError("on purpose")
+
+    def comprehension(n):
+        return [x for x in range(n) if x % 2]
+
+    async def pause(n):
+        import asyncio
+        await asyncio.sleep(0)
+        async for i in agen(n):
+            add(i, i)
+        return n
+
+    async def agen(n):
+        for i in range(n):
+            yield i
+"""
+
+UNITTESTS = """
+    import asyncio
+    import unittest
+    import lib
+
+    class Base(unittest.TestCase):
+        def setUp(self):
+            lib.one(0)
+        def test_inherited(self):
+            self.assertEqual(lib.add(1, 2), 3)
+
+    class Derived(Base):
+        def test_one(self):
+            lib.branchy(1); lib.one(1); lib.two(2)
+        def test_two(self):
+            lib.branchy(0)
+            self.assertEqual(list(lib.gen(3)), [0, 1, 2, 3])
+        def test_unwinds(self):
+            lib.fails()
+        def test_expected(self):
+            with self.assertRaises(ValueError):
+                lib.fails()
+        def test_skipped(self):
+            self.skipTest("no reason")
+        def test_a_loop(self):
+            for i in range(2000):
+                lib.branchy(i % 2)
+            lib.comprehension(1000)
+        def test_after_the_loop(self):
+            lib.branchy(1)
+            lib.comprehension(3)
+        def test_nested(self):
+            test_function()
+            lib.C().value
+        def runTest(self):
+            lib.C.static()
+
+    class Async(unittest.IsolatedAsyncioTestCase):
+        async def test_async(self):
+            await lib.pause(3)
+        async def test_task(self):
+            await asyncio.gather(lib.pause(1), lib.pause(2))
+
+    def test_function():
+        lib.add(0, 0)
+
+    def test_generator():
+        yield lib.add(1, 1)
+        yield lib.one(1)
+
+    if __name__ == "__main__":
+        test_function()
+        list(test_generator())
+        suite = unittest.defaultTestLoader.loadTestsFromModule(__import__("__main__"))
+        suite.addTest(Derived())
+        unittest.TextTestRunner(stream=open("unittest.log", "w")).run(suite)
+"""
+
+PYTESTS = """
+    import pytest
+    import lib
+
+    @pytest.fixture
+    def fixture():
+        lib.one(3)
+        yield 4
+        list(lib.gen(1))
+
+    @pytest.fixture(scope="module", autouse=True)
+    def module():
+        lib.add(1, 1)
+        yield
+        lib.one(2)
+
+    def test_a(fixture):
+        lib.add(1, fixture)
+
+    def test_b():
+        for i in range(3000):
+            lib.branchy(i % 2)
+
+    def test_c():
+        lib.branchy(1)
+        with pytest.raises(ValueError):
+            lib.fails()
+
+    @pytest.mark.parametrize("x", [0, 1])
+    def test_d(x):
+        list(lib.gen(x))
+        lib.branchy(x)
+
+    class TestInClass:
+        def setup_method(self):
+            self.it = iter(lib.gen(2))
+        def test_e(self):
+            next(self.it)
+            list(self.it)
+"""
+
+
+def differences(expected: dict[str, Any], actual: dict[str, Any]) -> list[str]:
+    found = []
+    for name in sorted(expected.keys() | actual.keys()):
+        if name not in expected or name not in actual:
+            found.append(f"{name} is only in one report")
+            continue
+        theirs, ours = expected[name]["contexts"], actual[name]["contexts"]
+        for line in sorted(theirs.keys() | ours.keys(), key=int):
+            missed = set(theirs.get(line, ())) - set(ours.get(line, ()))
+            extra = set(ours.get(line, ())) - set(theirs.get(line, ()))
+            if missed or extra:
+                found.append(f"{name}:{line} misses {sorted(missed)}, has {sorted(extra)} besides")
+        for key in ("executed_lines", "missing_lines", "executed_branches", "missing_branches"):
+            if expected[name].get(key) != actual[name].get(key):
+                found.append(f"{name} {key}: {expected[name].get(key)}, {actual[name].get(key)}")
+    return found
+
+
+def configure(project: Project, *, branch: bool, more: str = "") -> None:
+    project.write("lib.py", LIBRARY)
+    project.write(".coveragerc", f"[run]\nbranch = {branch}\nsource = .\n{more}")
+
+
+@pytest.mark.parametrize("branch", [False, True], ids=["lines", "branch"])
+@pytest.mark.parametrize("static", ["", "context = stat\n"], ids=["", "static"])
+def test_test_functions(project: Project, branch: bool, static: str) -> None:
+    configure(project, branch=branch, more=f"dynamic_context = test_function\n{static}")
+    project.write("tests.py", UNITTESTS)
+    ours = project.shmcov("run", "tests.py")
+    assert ours.returncode == 0, ours.stderr
+    actual = project.report()
+    theirs = project.coverage("run", "--data-file", "theirs", "tests.py")
+    assert theirs.returncode == 0, theirs.stderr
+    assert not differences(project.report("theirs"), actual)
+    names = {name for names in actual["lib.py"]["contexts"].values() for name in names}
+    prefix = "stat|" if static else ""
+    assert f"{prefix}__main__.Derived.test_after_the_loop" in names
+
+
+@pytest.mark.parametrize("branch", [False, True], ids=["lines", "branch"])
+@pytest.mark.parametrize("announced", [False, True], ids=["late", "announced"])
+def test_pytest_in_xdist_workers(project: Project, branch: bool, announced: bool) -> None:
+    configure(project, branch=branch)
+    project.write("test_it.py", PYTESTS)
+    plain = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
+    options = ("--shm-contexts",) if announced else ()
+    ours = project.shmcov(
+        "run", *options, *plain, "-n", "2", "--dist", "loadfile", "--shmcov-context=test"
+    )
+    assert ours.returncode == 0, ours.stdout + ours.stderr
+    actual = project.report()
+    theirs = project.python(
+        *plain,
+        "--cov=.",
+        "--cov-context=test",
+        "--cov-report=",
+        env={"COVERAGE_CORE": "ctrace", "COVERAGE_FILE": "theirs"},
+    )
+    assert theirs.returncode == 0, theirs.stdout + theirs.stderr
+    assert not differences(project.report("theirs"), actual)
+
+
+def test_threads_have_contexts_of_their_own(project: Project) -> None:
+    configure(project, branch=True)
+    project.write(
+        "prog.py",
+        """
+        import threading
+        import lib
+        import shmcov
+
+        ready, go = threading.Barrier(2), threading.Event()
+
+        def first():
+            shmcov.switch_context("first")
+            ready.wait()
+            for i in range(5000):
+                lib.branchy(1)
+            go.set()
+
+        def second():
+            shmcov.switch_context("second")
+            ready.wait()
+            lib.branchy(0)
+            go.wait()
+            lib.branchy(0)
+            lib.branchy(1)
+            lib.add(1, 1)
+
+        threads = [threading.Thread(target=f) for f in (first, second)]
+        for t in threads: t.start()
+        for t in threads: t.join()
+        lib.one(1)
+        """,
+    )
+    done = project.shmcov("run", "--shm-contexts", "prog.py")
+    assert done.returncode == 0, done.stderr
+    contexts = project.report()["lib.py"]["contexts"]
+    assert set(contexts["2"]) == {"second"}  # add
+    assert set(contexts["6"]) == {"first", "second"}  # branchy, taken
+    assert set(contexts["8"]) == {"second"}  # branchy, not taken
+    assert set(contexts["11"]) == {""}  # one: its def, and a call on the main thread
+    assert set(contexts["12"] if "12" in contexts else {""}) == {""}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")
+def test_other_tools_keep_what_they_disabled(project: Project) -> None:
+    configure(project, branch=False)
+    project.write(
+        "prog.py",
+        """
+        import sys
+        import lib
+        import shmcov
+
+        monitoring = sys.monitoring
+        monitoring.use_tool_id(2, "other")
+        seen = []
+
+        def on_line(code, line):
+            if code is lib.branchy.__code__:
+                seen.append(line)
+            return monitoring.DISABLE
+
+        monitoring.register_callback(2, monitoring.events.LINE, on_line)
+        monitoring.set_local_events(2, lib.branchy.__code__, monitoring.events.LINE)
+        for n in range(5):
+            shmcov.switch_context(f"number {n}")
+            for _ in range(1000):
+                lib.branchy(1)
+        print(len(seen), len(set(seen)))
+        """,
+    )
+    done = project.shmcov("run", "--shm-contexts", "prog.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["3", "3"]
+    assert set(project.report()["lib.py"]["contexts"]["6"]) == {f"number {n}" for n in range(5)}
+
+
+def test_a_kill_leaves_the_contexts_of_what_ran(project: Project) -> None:
+    configure(project, branch=False, more="dynamic_context = test_function\n")
+    project.write(
+        "prog.py",
+        """
+        import os, signal
+        import lib
+
+        def test_1(): lib.add(1, 1)
+        def test_2(): lib.one(2)
+        def test_3():
+            lib.branchy(0)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        test_1(); test_2(); test_3()
+        """,
+    )
+    done = project.shmcov("run", "prog.py")
+    assert done.returncode == -9
+    contexts = project.report()["lib.py"]["contexts"]
+    assert contexts["2"] == ["__main__.test_1"]
+    assert set(contexts["11"]) == {"", "__main__.test_2"}
+    assert contexts["8"] == ["__main__.test_3"]
+
+
+def test_reports_select_by_context(project: Project) -> None:
+    configure(project, branch=False, more="dynamic_context = test_function\n")
+    project.write("prog.py", "import lib\ndef test_x(): lib.add(1, 1)\ntest_x()\n")
+    assert project.shmcov("run", "prog.py").returncode == 0
+    only = project.shmcov("report", "--contexts=.*test_x", "--format=markdown")
+    assert only.returncode == 0 and "lib.py" in only.stdout
+    html = project.shmcov("html", "--show-contexts", "-q", "-d", "html")
+    assert html.returncode == 0, html.stderr
+    assert any("test_x" in page.read_text() for page in (project.folder / "html").glob("lib*"))
+
+
+def test_switching_where_nobody_measures(project: Project) -> None:
+    done = project.python("-c", "import shmcov; print(shmcov.switch_context('x'))")
+    assert done.stdout == "False\n", done.stderr
