@@ -46,6 +46,25 @@ static int start_tracer(PyObject *module, struct rt_state *state)
     return tracer->start(module, state);
 }
 
+/* Keeps coverage.py's own start-up file, which runs after ours, from measuring this process a second
+ * time into a file of its own. Its variables reach us when the program itself sets them. */
+static void keep_coverage_out(void)
+{
+    static const char *const names[] = {"COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"};
+    PyObject *os, *environ;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!getenv(names[i]))
+            continue;
+        os = PyImport_ImportModule("os"); /* site has it */
+        environ = os ? PyObject_GetAttrString(os, "environ") : NULL;
+        if (!environ || PyMapping_DelItemString(environ, names[i])) /* calls unsetenv */
+            PyErr_Clear();
+        Py_XDECREF(environ);
+        Py_XDECREF(os);
+    }
+}
+
 static PyObject *attach(PyObject *module, PyObject *noargs)
 {
     struct rt_state *state = state_of(module);
@@ -67,6 +86,7 @@ static PyObject *attach(PyObject *module, PyObject *noargs)
         complain("the tracer could not start", tracer->name);
         Py_RETURN_FALSE;
     }
+    keep_coverage_out();
     Py_RETURN_TRUE;
 }
 
