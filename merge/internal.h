@@ -202,8 +202,9 @@ struct merge_place {
 int merge_place_find(struct merge_place *place, const char *target, struct merge_error *error);
 int merge_place_create(struct merge_place *place, struct merge_error *error);
 
-/* Replaces the target by the temporary file. `held`: the caller holds the old file's lock. */
-int merge_place_commit(struct merge_place *place, bool held, struct merge_error *error);
+/* Replaces the target by the temporary file, under the lock of the old file, which the process may
+ * hold already. */
+int merge_place_commit(struct merge_place *place, struct merge_error *error);
 
 /* Removes the temporary file, if it is still there, and unlocks. */
 void merge_place_close(struct merge_place *place);

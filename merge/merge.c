@@ -33,8 +33,6 @@ int merge_write(struct merge *m, const struct merge_options *options, struct mer
                 struct merge_error *error)
 {
     struct merge_pass pass = {.m = m, .options = options, .counts = counts, .error = error};
-    struct stat old;
-    bool held;
     int status;
 
     *counts = (struct merge_counts){0};
@@ -44,8 +42,6 @@ int merge_write(struct merge *m, const struct merge_options *options, struct mer
         status = merge_old_open(&pass.old, options->append, m->has_arcs, true, error);
     if (!status && pass.old.db) /* it may be another file after the wait for its lock */
         status = merge_place_find(&pass.place, options->target, error);
-    held = pass.old.db && stat(options->append, &old) == 0 && old.st_ino == pass.place.old.st_ino &&
-           old.st_dev == pass.place.old.st_dev;
     if (!status)
         status = merge_place_create(&pass.place, error);
     if (!status)
@@ -55,7 +51,7 @@ int merge_write(struct merge *m, const struct merge_options *options, struct mer
     pass.old_rows = NULL;
     SEG_KILL_POINT("merge.built");
     if (!status)
-        status = merge_place_commit(&pass.place, held, error);
+        status = merge_place_commit(&pass.place, error);
     free_pass(&pass);
     return status;
 }

@@ -165,8 +165,8 @@ static PyObject *copy_info(PyObject *object, PyObject *Py_UNUSED(args))
                           (unsigned long long)header->supervisor_ns)) ||
         put(dict, "size", number(header->size)) ||
         put(dict, "used", number(seg_load_relaxed(&header->bump))) ||
-        put(dict, "allocated", number(copy->allocated)) ||
-        put(dict, "damaged", number(damaged)) || put(dict, "lost", lost_dict(header)) ||
+        put(dict, "allocated", number(copy->allocated)) || put(dict, "damaged", number(damaged)) ||
+        put(dict, "lost", lost_dict(header)) ||
         put(dict, "context", context_string(context, len)) ||
         put(dict, "rules", rules_list(self->merge)))
         Py_CLEAR(dict);

@@ -179,7 +179,8 @@ int merge_place_create(struct merge_place *place, struct merge_error *error)
 }
 
 /* Waits for whoever uses the old file. One that we may not write has no lock that we could take;
- * it is replaced without, as coverage.py deletes it without. */
+ * it is replaced without, as coverage.py deletes it without. Locks are the process's: with --append
+ * SQLite has taken this one before, and then there is nobody to wait for. */
 static int lock_old(struct merge_place *place, struct merge_error *error)
 {
     struct flock lock = {.l_type = F_WRLCK,
@@ -257,9 +258,7 @@ out:
 static int copy_into_place(struct merge_place *place, struct merge_error *error)
 {
     if (place->locked < 0)
-        place->locked = open(place->real, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (place->locked < 0)
-        return system_fail(place, error, "it is a mount point and cannot be opened", errno);
+        return system_fail(place, error, "it is a mount point and cannot be written", EACCES);
     if (copy_bytes(place->fd, place->locked)) {
         int number = errno;
         int status = merge_fail(error, MERGE_ERR_DATA,
@@ -285,13 +284,13 @@ static void sync_folder(const struct merge_place *place)
     close(fd);
 }
 
-int merge_place_commit(struct merge_place *place, bool held, struct merge_error *error)
+int merge_place_commit(struct merge_place *place, struct merge_error *error)
 {
     int status;
 
     if (give_mode(place) || fsync(place->fd))
         return system_fail(place, error, "the temporary file cannot be synced", errno);
-    status = held ? 0 : lock_old(place, error);
+    status = lock_old(place, error);
     if (!status)
         status = remove_leftovers(place, error);
     if (status)

@@ -380,7 +380,8 @@ static int old_has_hot_journal(struct merge_old *old)
                       old->path);
 }
 
-/* A stale write-ahead log would be taken for the new file's: put its content into the old file. */
+/* A write-ahead log would be taken for the new file's, or be put into it where the target is
+ * written in place: its content goes into the old file now. */
 static int old_lock(struct merge_old *old)
 {
     int code = sqlite3_exec(old->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);

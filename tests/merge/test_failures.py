@@ -261,6 +261,24 @@ def test_target_is_a_mount_point(
 
 
 @needs_root
+def test_mount_point_with_a_write_ahead_log(
+    copy: _merge.Copy, target: Path, tmp_path: Path, mounts: Callable[..., None]
+) -> None:
+    outside = tmp_path / "outside"
+    write_ahead_log(outside)
+    target.touch()
+    mounts("--bind", outside, target)
+    Path(f"{outside}-wal").rename(
+        f"{target}-wal"
+    )  # SQLite looks for it beside the name it is given
+    write(copy, target, append=True)
+    expected = {A: [1, 2, 3], B: [4], "/src/old.py": [7], "/src/in the log.py": []}
+    assert lines_of(target) == expected
+    with closing(sqlite3.connect(target)) as db:
+        assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
+
+
+@needs_root
 def test_mount_point_without_room(
     folder: Path, target: Path, tmp_path: Path, mounts: Callable[..., None]
 ) -> None:
@@ -475,6 +493,20 @@ def test_mode_of_a_new_file(copy: _merge.Copy, target: Path, mask: int) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE(target.stat().st_mode) == 0o666 & ~mask
+
+
+@needs_root
+def test_umask_that_takes_our_own_rights(copy: _merge.Copy, open_tmp: Path) -> None:
+    target = open_tmp / "data" / ".coverage"
+    target.parent.mkdir()
+    os.chown(target.parent, NOBODY, NOBODY)
+
+    def masked() -> None:
+        os.umask(0o222)
+        write(copy, target)
+
+    as_nobody(masked)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o444
 
 
 @pytest.mark.parametrize("append", [False, True])
