@@ -17,22 +17,23 @@
 #include "layout.h"
 
 enum kind {
-    NOT_A_START = 0,    /* not the start of an instruction */
-    DO_PLAIN,         /* goes on with the next one */
-    DO_NOTHING,       /* NOP: a statement of its own, such as `pass` or `while True` */
-    DO_BRANCH,        /* falls through or jumps */
-    DO_JUMP,          /* always jumps */
-    DO_SEND,       /* SEND: goes on at its target when what it waits for is over */
-    DO_ANEXT,         /* head of an `async for` */
-    DO_END_ANEXT,     /* end of an `async for` */
-    DO_RETURN,         /* return */
-    DO_RAISE,         /* raise: to a handler or out of the code */
-    DO_RERAISE,  /* the end of a handler: says nothing about a branch */
-    DO_SKIP,       /* cannot start a line: END_FOR, END_SEND, … */
+    NOT_A_START = 0, /* not the start of an instruction */
+    DO_PLAIN,        /* goes on with the next one */
+    DO_NOTHING,      /* NOP: a statement of its own, such as `pass` or `while True` */
+    DO_BRANCH,       /* falls through or jumps */
+    DO_JUMP,         /* always jumps */
+    DO_SEND,         /* SEND: goes on at its target when what it waits for is over */
+    DO_ANEXT,        /* head of an `async for` */
+    DO_END_ANEXT,    /* end of an `async for` */
+    DO_RETURN,       /* return */
+    DO_RAISE,        /* raise: to a handler or out of the code */
+    DO_RERAISE,      /* the end of a handler: says nothing about a branch */
+    DO_SKIP,         /* cannot start a line: END_FOR, END_SEND, … */
 };
 
 struct unit {
-    uint32_t target; /* of DO_BRANCH, DO_JUMP, DO_SEND; of DO_END_ANEXT: where its `async for` yields a value */
+    uint32_t target; /* of DO_BRANCH, DO_JUMP, DO_SEND; of DO_END_ANEXT: where its `async for`
+                        yields a value */
     int32_t line;    /* 0: none */
     uint8_t kind;
     uint8_t units;   /* of the instruction, caches included */
@@ -54,7 +55,7 @@ struct reading {
         uint32_t dest;
         int32_t from;
         uint32_t arc, next;
-    } *known;
+    } * known;
     uint32_t n_known, cap_known;
     uint32_t *known_at; /* [unit] head of the chain, RT_NO_ARC at the end */
     size_t cap_arcs, cap_branches, cap_proofs;
@@ -177,7 +178,8 @@ size_t rt_shape_heads(struct rt_bytes lines, int first_line, int *heads, size_t 
     return n;
 }
 
-/* Calls for each entry of the exception table: [start, end) is handled at `target`, all in units. */
+/* Calls for each entry of the exception table: [start, end) is handled at `target`, all in units.
+ */
 static bool next_handler(const struct rt_bytes *table, size_t *at, uint32_t *start, uint32_t *end,
                          uint32_t *target)
 {
@@ -494,8 +496,8 @@ static int put_trail_word(struct reading *r, size_t head, int32_t word)
     return put_words(r, &word, 1);
 }
 
-/* Writes the trail from `unit` on. A raise right on the branch's own line is followed to its handler
- * or out of the code: a one-line `if …: raise` has no other trace. */
+/* Writes the trail from `unit` on. A raise right on the branch's own line is followed to its
+ * handler or out of the code: a one-line `if …: raise` has no other trace. */
 static int put_trail(struct reading *r, size_t head, int32_t from, uint32_t unit)
 {
     int32_t last = 0;
@@ -577,8 +579,7 @@ static int add_branch(struct reading *r, struct rt_branch branch)
 
     if (branch.near_arc == RT_NO_ARC && branch.far_arc == RT_NO_ARC)
         return 0;
-    if (grow((void **)&out->branches, &r->cap_branches, out->n_branches + 1,
-             sizeof *out->branches))
+    if (grow((void **)&out->branches, &r->cap_branches, out->n_branches + 1, sizeof *out->branches))
         return -1;
     out->branches[out->n_branches++] = branch;
     return 0;
@@ -586,20 +587,25 @@ static int add_branch(struct reading *r, struct rt_branch branch)
 
 #if RT_BRANCH_SIDES
 
-/* A way is told with the unit of the branch as its source; but if INSTRUCTION is on too, with that of the
- * NOT_TAKEN, END_FOR, POP_ITER or END_ASYNC_FOR that tells it. Those stand for the branch as well. */
+/* A way is told with the unit of the branch as its source; but if INSTRUCTION is on too, with that
+ * of the NOT_TAKEN, END_FOR, POP_ITER or END_ASYNC_FOR that tells it. Those stand for the branch as
+ * well. */
 static int add_tellers(struct reading *r, const struct rt_branch *branch, uint32_t far)
 {
     const uint8_t *code = r->in->code.data;
 
     if (branch->next < r->n && code[2 * branch->next] == NOT_TAKEN &&
-        add_branch(r, (struct rt_branch){.unit = branch->next, .next = after(r, branch->next),
-                                         .near_arc = branch->near_arc, .far_arc = RT_NO_ARC}))
+        add_branch(r, (struct rt_branch){.unit = branch->next,
+                                         .next = after(r, branch->next),
+                                         .near_arc = branch->near_arc,
+                                         .far_arc = RT_NO_ARC}))
         return -1;
     for (; far < r->n && (r->units[far].kind == DO_SKIP || r->units[far].kind == DO_END_ANEXT);
          far = after(r, far))
-        if (add_branch(r, (struct rt_branch){.unit = far, .next = after(r, far),
-                                             .near_arc = RT_NO_ARC, .far_arc = branch->far_arc}))
+        if (add_branch(r, (struct rt_branch){.unit = far,
+                                             .next = after(r, far),
+                                             .near_arc = RT_NO_ARC,
+                                             .far_arc = branch->far_arc}))
             return -1;
     return 0;
 }
@@ -696,8 +702,9 @@ static int add_lines_arc(struct reading *r, int32_t from, int32_t to)
     return 0;
 }
 
-/* A `def` or `class` that fills one line has two ways out of that line: to the next statement, which
- * no event tells but the lines themselves, and out of its own body (entry_arc of the nested code). */
+/* A `def` or `class` that fills one line has two ways out of that line: to the next statement,
+ * which no event tells but the lines themselves, and out of its own body (entry_arc of the nested
+ * code). */
 static int add_definitions(struct reading *r)
 {
     for (size_t k = 0; k < r->in->n_nested; k++) {
@@ -712,8 +719,8 @@ static int add_definitions(struct reading *r)
     return 0;
 }
 
-/* `while True:` is no branch to the interpreter, but a line with two ways out to coverage.py if it has
- * an `else`. Its NOP is all that its line has; where a line has branches they tell its ways. */
+/* `while True:` is no branch to the interpreter, but a line with two ways out to coverage.py if it
+ * has an `else`. Its NOP is all that its line has; where a line has branches they tell its ways. */
 static bool has_branch(const struct reading *r, int32_t line)
 {
     for (uint32_t k = 0; k < r->n_known; k++)
@@ -741,8 +748,8 @@ static int add_nothings(struct reading *r)
     return 0;
 }
 
-/* The body of a `def` or `class` that begins on the line of its head has a way out of that line, which
- * the definition's next statement shares. */
+/* The body of a `def` or `class` that begins on the line of its head has a way out of that line,
+ * which the definition's next statement shares. */
 static int add_entry(struct reading *r)
 {
     struct rt_shape *out = r->out;
@@ -798,10 +805,8 @@ static int collect_arcs(struct reading *r)
             return -1;
         if (unit->kind != DO_BRANCH || !unit->line)
             continue;
-        if (add_way(r, unit->line, place(r, branch.next), &branch.near_arc,
-                    &branch.near_proved) ||
-            add_way(r, unit->line, place(r, unit->target), &branch.far_arc,
-                    &branch.far_proved) ||
+        if (add_way(r, unit->line, place(r, branch.next), &branch.near_arc, &branch.near_proved) ||
+            add_way(r, unit->line, place(r, unit->target), &branch.far_arc, &branch.far_proved) ||
             add_branch(r, branch) || add_tellers(r, &branch, unit->target))
             return -1;
     }

@@ -44,7 +44,7 @@ struct rt_run { /* the units from `unit` to the next run's belong to `line` (0: 
 
 struct rt_branch { /* a conditional jump, and what each way of it takes */
     uint32_t unit;
-    uint32_t next;              /* unit of the near way: what a BRANCH event calls its destination */
+    uint32_t next; /* unit of the near way: what a BRANCH event calls its destination */
     uint32_t near_arc, far_arc; /* falls through, jumps; RT_NO_ARC */
     bool near_proved, far_proved;
 };
@@ -56,23 +56,23 @@ struct rt_proof { /* `unit` ran: `arc` was taken */
 
 struct rt_shape {
     uint32_t n_units;
-    uint32_t first_unit;      /* first after the prologue */
-    int32_t entry_line;       /* line that the entry itself starts, 0 if a LINE event tells it */
-    struct rt_run *runs;      /* by unit; covers first_unit to the end */
+    uint32_t first_unit; /* first after the prologue */
+    int32_t entry_line;  /* line that the entry itself starts, 0 if a LINE event tells it */
+    struct rt_run *runs; /* by unit; covers first_unit to the end */
     uint32_t n_runs;
-    int32_t *lines;           /* distinct, rising: what can run */
+    int32_t *lines; /* distinct, rising: what can run */
     uint32_t n_lines;
-    bool inner_target;        /* a jump stays inside a line: LINE could never be disabled there */
+    bool inner_target; /* a jump stays inside a line: LINE could never be disabled there */
     /* Only where branches were asked for: */
     uint32_t n_arcs;
-    uint8_t *arcs;            /* struct seg_arc and trails, n_arcs of them */
+    uint8_t *arcs; /* struct seg_arc and trails, n_arcs of them */
     size_t arcs_len;
     struct rt_branch *branches; /* by unit */
     uint32_t n_branches;
-    struct rt_proof *proofs;  /* by unit */
+    struct rt_proof *proofs; /* by unit */
     uint32_t n_proofs;
-    uint32_t entry_arc;       /* taken by entering (one-line def, class), or RT_NO_ARC */
-    bool unproved;            /* an arc of a branch has no proof */
+    uint32_t entry_arc; /* taken by entering (one-line def, class), or RT_NO_ARC */
+    bool unproved;      /* an arc of a branch has no proof */
 };
 
 /* 0, or -1 without memory. *out needs rt_shape_free in both cases. Malformed tables give a shape
@@ -80,8 +80,8 @@ struct rt_shape {
 int rt_shape_make(const struct rt_code_bytes *in, bool branches, struct rt_shape *out);
 void rt_shape_free(struct rt_shape *shape);
 
-/* The lines of a code object's prologue by its line table alone: the first line and, where decorators
- * stand before it, the line of the `def`. At most `max`; how many. */
+/* The lines of a code object's prologue by its line table alone: the first line and, where
+ * decorators stand before it, the line of the `def`. At most `max`; how many. */
 size_t rt_shape_heads(struct rt_bytes lines, int first_line, int *heads, size_t max);
 
 /* Line of the run that holds `unit`, 0 if none. */

@@ -171,7 +171,8 @@ static void set_pair(const struct rt_code *rc, uint32_t bit)
         bits = rt_context_bits(context, rc->file->entry->id, SEG_ARCS, bit);
         if (bits)
             seg_bit_set(bits, bit & (SEG_RECORD_BITS - 1));
-    } else if (!seg_chunk(rt_process.seg, rc->file->entry, SEG_ARCS, bit >> SEG_CHUNK_SHIFT, &bits)) {
+    } else if (!seg_chunk(rt_process.seg, rc->file->entry, SEG_ARCS, bit >> SEG_CHUNK_SHIFT,
+                          &bits)) {
         seg_bit_set(bits, bit & (SEG_CHUNK_BITS - 1));
     }
 }
@@ -242,8 +243,8 @@ static int find_arcs(struct rt_code *rc, const struct rt_shape *shape)
     free(content);
     if (status)
         return status;
-    return find_chunks(&rc->arcs, file, SEG_ARCS, rc->first_arc,
-                       rc->first_arc + shape->n_arcs - 1, NULL, 0);
+    return find_chunks(&rc->arcs, file, SEG_ARCS, rc->first_arc, rc->first_arc + shape->n_arcs - 1,
+                       NULL, 0);
 }
 
 static bool all_set(const struct rt_code *rc, const struct rt_shape *shape)
@@ -362,7 +363,7 @@ failed:
 
 void rt_code_free(struct rt_code *rc)
 {
-    if (!rc || !rc->file) /* NULL, or code that is not measured: shared, static */
+    if (!rc || rc->shared)
         return;
     free(rc->lines.bits);
     free(rc->arcs.bits);

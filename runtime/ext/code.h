@@ -2,8 +2,8 @@
 /*
  * What one code object sets: where its lines and arcs are in the segment.
  *
- * Immutable after rt_code_make but for `pairs` and what is the tracer's own, so any number of threads
- * may set bits through it.
+ * Immutable after rt_code_make but for `pairs` and what is the tracer's own, so any number of
+ * threads may set bits through it.
  */
 #ifndef RT_CODE_H
 #define RT_CODE_H
@@ -18,7 +18,8 @@ struct rt_chunks {
 };
 
 struct rt_code {
-    struct rt_file *file;
+    struct rt_file *file; /* NULL: not measured, known for another reason */
+    bool shared;          /* static, stands for many code objects: never freed */
     struct rt_chunks lines;
     struct rt_chunks arcs;
     uint32_t first_arc; /* bit of arc 0 in the file's SEG_ARCS */
@@ -37,10 +38,10 @@ struct rt_code {
     struct rt_pairs *pairs; /* arcs seen at run time (rt_code_pair), or NULL */
     /* The tracer's own. Plain words, guarded by the GIL or by races that only cost time. */
     bool armed;
-    bool proofs_hold;    /* INSTRUCTION events are not lost to another tool's LINE */
-    bool test;           /* a call may begin a context (rt_test_named) */
-    bool quiet;          /* its events are being disabled in this context */
-    uint32_t fired;      /* events that came in stay `generation` of a context */
+    bool proofs_hold; /* INSTRUCTION events are not lost to another tool's LINE */
+    bool test;        /* a call may begin a context (rt_test_named) */
+    bool quiet;       /* its events are being disabled in this context */
+    uint32_t fired;   /* events that came in stay `generation` of a context */
     uint32_t generation;
 };
 
@@ -49,7 +50,8 @@ struct rt_code {
 struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *complete);
 void rt_code_free(struct rt_code *rc);
 
-/* Line n of the file ran, in the context that the thread is in. True if that was news to the run. */
+/* Line n of the file ran, in the context that the thread is in. True if that was news to the run.
+ */
 bool rt_code_line(const struct rt_code *rc, int32_t line);
 
 /* Arc n of this code object was taken. */
@@ -62,8 +64,8 @@ void rt_code_unit(const struct rt_code *rc, uint32_t unit);
 /* The code was entered. */
 void rt_code_enter(const struct rt_code *rc);
 
-/* The line `to` (or the exit -first line) ran right after the line `from`: an arc that is only known
- * because it was seen. Needs the GIL. */
+/* The line `to` (or the exit -first line) ran right after the line `from`: an arc that is only
+ * known because it was seen. Needs the GIL. */
 void rt_code_pair(struct rt_code *rc, int32_t from, int32_t to);
 
 /* The branch at `unit`, or NULL. */

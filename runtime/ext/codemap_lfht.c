@@ -6,11 +6,11 @@
  * Guarantees
  *   - rt_codemap_get runs on any number of threads beside rt_codemap_put and beside the death of
  *     other code objects: it is a read-side critical section (urcu-bp: no registration of threads).
- *   - An entry is taken out by the code watcher when its code object is destroyed, and freed after a
- *     grace period. Nobody waits for one inside a deallocation: entries are collected, and the next
+ *   - An entry is taken out by the code watcher when its code object is destroyed, and freed after
+ * a grace period. Nobody waits for one inside a deallocation: entries are collected, and the next
  *     rt_codemap_put of a full batch waits for all of them at once.
- *   - No thread is started: no CDS_LFHT_AUTO_RESIZE, no call_rcu. The table has buckets for the code
- *     of a large program from the start; beyond it chains get longer, nothing else.
+ *   - No thread is started: no CDS_LFHT_AUTO_RESIZE, no call_rcu. The table has buckets for the
+ * code of a large program from the start; beyond it chains get longer, nothing else.
  *   - A fork finds the table whole: urcu's handlers run around it.
  */
 #include "codemap.h"

@@ -2,9 +2,10 @@
 /*
  * The dynamic context that a thread is in, and the bits of what runs in it.
  *
- * A context belongs to the thread that switched to it; a new thread begins in none (id 0, the static
- * context). Everything here is the calling thread's own, so nothing is locked: a thread has one
- * table from (file, space, record number) to the record's bits, valid for one stay in one context.
+ * A context belongs to the thread that switched to it; a new thread begins in none (id 0, the
+ * static context). Everything here is the calling thread's own, so nothing is locked: a thread has
+ * one table from (file, space, record number) to the record's bits, valid for one stay in one
+ * context.
  */
 #ifndef RT_CONTEXT_H
 #define RT_CONTEXT_H
@@ -20,7 +21,8 @@ struct rt_context {
     struct rt_context_table *table;
 };
 
-/* Whether this process records contexts at all. Set at attach or by the first switch, never unset. */
+/* Whether this process records contexts at all. Set at attach or by the first switch, never unset.
+ */
 extern bool rt_contexts;
 
 /* The calling thread's. Never NULL but without memory. */
@@ -32,6 +34,7 @@ int rt_context_switch(struct rt_context *context, const char *name, size_t len);
 
 /* The record (SEG_RECORD_BITS bits) that holds bit n of a file in this dynamic context.
  * NULL: no room, counted. */
-seg_u8 *rt_context_bits(struct rt_context *context, uint32_t file, enum seg_space space, uint32_t n);
+seg_u8 *rt_context_bits(struct rt_context *context, uint32_t file, enum seg_space space,
+                        uint32_t n);
 
 #endif

@@ -42,7 +42,8 @@ static PyObject *encoded(PyObject *value)
     return bytes;
 }
 
-/* The module's name: __spec__.name for a __main__ that was found by name (python -m). New, or NULL. */
+/* The module's name: __spec__.name for a __main__ that was found by name (python -m). New, or NULL.
+ */
 static PyObject *module_name(PyObject *globals)
 {
     PyObject *name = PyDict_GetItemString(globals, "__name__"), *spec, *real, *bytes;
@@ -122,8 +123,8 @@ static struct seg_entry *decide(const char *name, const char *dunder_file, const
             return decision.entry ? seg_entry_at(rt_process.seg, decision.entry) : NULL;
         }
     }
-    if (rt_rules_decide(rt_process.rules, name, dunder_file, module, sys_path_entry, NULL, canonical,
-                        sizeof canonical)) {
+    if (rt_rules_decide(rt_process.rules, name, dunder_file, module, sys_path_entry, NULL,
+                        canonical, sizeof canonical)) {
         if (seg_file(rt_process.seg, canonical, strlen(canonical), &file))
             return NULL; /* counted */
         decision.file = file->id;

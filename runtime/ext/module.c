@@ -34,7 +34,8 @@ static void complain(const char *what, const char *why)
     const char *debug = getenv("SHMCOV_DEBUG");
 
     if (debug && *debug)
-        PySys_FormatStderr("shmcov: process %d is not measured: %s: %s\n", (int)getpid(), what, why);
+        PySys_FormatStderr("shmcov: process %d is not measured: %s: %s\n", (int)getpid(), what,
+                           why);
 }
 
 static int start_tracer(PyObject *module, struct rt_state *state)
@@ -46,8 +47,8 @@ static int start_tracer(PyObject *module, struct rt_state *state)
     return tracer->start(module, state);
 }
 
-/* Keeps coverage.py's own start-up file, which runs after ours, from measuring this process a second
- * time into a file of its own. Its variables reach us when the program itself sets them. */
+/* Keeps coverage.py's own start-up file, which runs after ours, from measuring this process a
+ * second time into a file of its own. Its variables reach us when the program itself sets them. */
 static void keep_coverage_out(void)
 {
     static const char *const names[] = {"COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"};
@@ -180,7 +181,8 @@ static int put_rules(PyObject *rules, uint8_t **buf, size_t *len)
         bytes = PyUnicode_EncodeFSDefault(text);
         if (!bytes)
             goto done;
-        failed = put_rule(buf, len, kind, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
+        failed =
+            put_rule(buf, len, kind, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
         Py_DECREF(bytes);
         if (failed)
             goto done;
@@ -235,11 +237,13 @@ static PyMethodDef methods[] = {
      "attached() -> str | None\n\nThe path of the segment that this interpreter records into."},
     {"switch_context", switch_context, METH_O,
      "switch_context(name) -> bool\n\n"
-     "What the calling thread runs from now on counts in the dynamic context `name`; in none if the\n"
+     "What the calling thread runs from now on counts in the dynamic context `name`; in none if "
+     "the\n"
      "name is empty. False where the process is not measured."},
     {"create", create, METH_VARARGS,
      "create(flags, rules, folder=None, size=0) -> (path, fd)\n\n"
-     "Creates a segment. rules: a sequence of (kind, text), kinds as in shm/layout.h. folder: None\n"
+     "Creates a segment. rules: a sequence of (kind, text), kinds as in shm/layout.h. folder: "
+     "None\n"
      "for one that has room. size: bytes, 0 for what is free. The descriptor reads the segment\n"
      "whatever happens to its path. Raises OSError."},
     {NULL, NULL, 0, NULL},

@@ -10,10 +10,10 @@
 #include "compat.h"
 
 struct rt_state {
-    PyObject *decisions;     /* dict: co_filename -> address of struct rt_file, or None */
-    Py_ssize_t extra;        /* the code map's own: index of co_extra, or id of a code watcher */
+    PyObject *decisions; /* dict: co_filename -> address of struct rt_file, or None */
+    Py_ssize_t extra;    /* the code map's own: index of co_extra, or id of a code watcher */
     const struct rt_tracer *tracer;
-    void *tracer_state;      /* the tracer's own */
+    void *tracer_state; /* the tracer's own */
 };
 
 /* A way to be told what runs. Chosen once, in module.c; nothing above asks which one it is. */
@@ -27,8 +27,8 @@ struct rt_tracer {
     void (*switched)(struct rt_state *state);
 };
 
-/* Puts the calling thread into the dynamic context `name`, or into none (NULL), and tells the tracer.
- * 0 or a seg_status (counted). No exception is touched. In module.c. */
+/* Puts the calling thread into the dynamic context `name`, or into none (NULL), and tells the
+ * tracer. 0 or a seg_status (counted). No exception is touched. In module.c. */
 int rt_switch(struct rt_state *state, const char *name, size_t len);
 
 extern const struct rt_tracer rt_tracer_monitoring; /* 3.12 and later */

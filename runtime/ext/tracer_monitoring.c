@@ -15,10 +15,10 @@
  *   BRANCH_LEFT, BRANCH_RIGHT   code with branches, 3.14 and later
  *   BRANCH       3.12 and 3.13: code with an arc that no instruction proves
  *
- * With contexts an event has to come again in every context. Events then stay on until a code object
- * has fired so often in one context that disabling pays (FIRES_PER_LINE); it goes quiet, and the next
- * switch of context arms it again. So a switch costs only what has been hot since the last one
- * (docs/contexts.md).
+ * With contexts an event has to come again in every context. Events then stay on until a code
+ * object has fired so often in one context that disabling pays (FIRES_PER_LINE); it goes quiet, and
+ * the next switch of context arms it again. So a switch costs only what has been hot since the last
+ * one (docs/contexts.md).
  */
 #include "code.h"
 #include "codemap.h"
@@ -32,14 +32,14 @@
 /* Beyond this many units, first execution under LINE (quadratic) costs more than INSTRUCTION. */
 #define LINE_MAX_UNITS 1000
 
-/* A code object's events in one context, by line of it, before they are disabled. Disabling and arming
- * again costs about as much as this many events. */
+/* A code object's events in one context, by line of it, before they are disabled. Disabling and
+ * arming again costs about as much as this many events. */
 #define FIRES_PER_LINE 32
 
 enum event { LINE, INSTRUCTION, BRANCH, SIDES, RESUMED, TEST, EVENTS };
 
 /* Code that is not measured but may begin a context. */
-static struct rt_code unmeasured_test = {.test = true};
+static struct rt_code unmeasured_test = {.shared = true, .test = true};
 
 struct monitoring {
     PyObject *disable;          /* sys.monitoring.DISABLE */
@@ -269,8 +269,8 @@ static PyObject *told(struct rt_state *state, PyObject *code, struct rt_code *rc
         rc->generation = context->generation;
         rc->fired = 0;
     }
-    if (!rc->quiet && (++rc->fired < FIRES_PER_LINE * (rc->n_runs + 1) ||
-                       !go_quiet(state, code, rc)))
+    if (!rc->quiet &&
+        (++rc->fired < FIRES_PER_LINE * (rc->n_runs + 1) || !go_quiet(state, code, rc)))
         Py_RETURN_NONE;
     return disable(state);
 }
@@ -393,8 +393,10 @@ static PyObject *on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n
 
 #endif
 
-#define CALLBACK(name, function)                                                          \
-    {name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL, NULL}
+#define CALLBACK(name, function)                                           \
+    {                                                                      \
+        name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL, NULL \
+    }
 
 static struct callback {
     const char *event;
@@ -464,7 +466,8 @@ static int register_callbacks(PyObject *monitoring, PyObject *module, struct mon
             Py_DECREF(function);
             return -1;
         }
-        result = PyObject_CallMethod(monitoring, "register_callback", "OkO", m->tool, bit, function);
+        result =
+            PyObject_CallMethod(monitoring, "register_callback", "OkO", m->tool, bit, function);
         Py_DECREF(function);
         if (!result)
             return -1;

@@ -36,12 +36,12 @@ struct settrace {
 };
 
 struct tracer {
-    PyObject_HEAD
-    struct settrace *own;
+    PyObject_HEAD struct settrace *own;
 };
 
 /* Code that is not measured: it has no file. The second: but it may begin a context. */
-static struct rt_code rejected, rejected_test = {.test = true};
+static struct rt_code rejected = {.shared = true};
+static struct rt_code rejected_test = {.shared = true, .test = true};
 
 static struct settrace *own(const struct rt_state *state)
 {
@@ -215,8 +215,8 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
         if (what == PyTrace_LINE)
             on_line(s, rc, frame);
         else if (rt_process.branches && what == PyTrace_CALL)
-            enter_frame(s, frame, begins(frame, code) ? -code->co_firstlineno
-                                                      : PyFrame_GetLineNumber(frame));
+            enter_frame(s, frame,
+                        begins(frame, code) ? -code->co_firstlineno : PyFrame_GetLineNumber(frame));
         else if (rt_process.branches)
             on_return(s, rc, frame, code);
     }
