@@ -631,6 +631,8 @@ static int add_way(struct reading *r, int32_t from, uint32_t dest, uint32_t *arc
     if (*arc == RT_NO_ARC)
         return 0;
     *proved = r->units[dest].reached == BY_BRANCH;
+    if (RT_BRANCH_SIDES)
+        return 0; /* each way has its own event */
     if (!*proved)
         r->out->unproved = true;
     else if (r->out->n_arcs != before)
@@ -667,6 +669,7 @@ static int add_async_for(struct reading *r, uint32_t end)
 #if RT_BRANCH_SIDES
     return add_branch(r, branch) || add_tellers(r, &branch, end) ? -1 : 0;
 #else
+    r->out->only_instruction = true;
     if (branch.near_arc != RT_NO_ARC && add_proof(r, branch.next, branch.near_arc))
         return -1;
     return branch.far_arc == RT_NO_ARC ? 0 : add_proof(r, end, branch.far_arc);
@@ -767,6 +770,7 @@ static int add_entry(struct reading *r)
         return 0;
     }
     /* it is left only when its end is reached */
+    out->only_instruction = true;
     for (uint32_t i = out->first_unit; i < r->n; i++)
         if (r->units[i].kind == DO_RETURN && add_proof(r, i, out->n_arcs))
             return -1;

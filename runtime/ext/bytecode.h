@@ -71,8 +71,9 @@ struct rt_shape {
     uint32_t n_branches;
     struct rt_proof *proofs; /* by unit */
     uint32_t n_proofs;
-    uint32_t entry_arc; /* taken by entering (one-line def, class), or RT_NO_ARC */
-    bool unproved;      /* an arc of a branch has no proof */
+    uint32_t entry_arc;    /* taken by entering (one-line def, class), or RT_NO_ARC */
+    bool unproved;         /* an arc of a branch has no proof */
+    bool only_instruction; /* an arc is told by its proof alone, by no branch event */
 };
 
 /* 0, or -1 without memory. *out needs rt_shape_free in both cases. Malformed tables give a shape

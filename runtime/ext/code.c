@@ -342,6 +342,7 @@ struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *com
     rc->inner_target = shape.inner_target;
     rc->generator = code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR);
     rc->unproved = shape.unproved;
+    rc->only_instruction = shape.only_instruction;
     rc->runs = shape.runs;
     rc->n_runs = shape.n_runs;
     rc->branches = shape.branches;

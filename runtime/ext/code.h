@@ -29,6 +29,7 @@ struct rt_code {
     bool inner_target;  /* as in struct rt_shape */
     bool generator;     /* its frames can be resumed */
     bool unproved;
+    bool only_instruction;
     struct rt_run *runs;
     uint32_t n_runs;
     struct rt_branch *branches;
@@ -41,8 +42,8 @@ struct rt_code {
     bool proofs_hold; /* INSTRUCTION events are not lost to another tool's LINE */
     bool test;        /* a call may begin a context (rt_test_named) */
     bool quiet;       /* its events are being disabled in this context */
-    uint32_t fired;   /* events that came in stay `generation` of a context */
-    uint32_t generation;
+    uint32_t fired;   /* events that came in this stay of a context */
+    uint64_t stay;
 };
 
 /* Reads the code object and finds its bits. NULL: out of memory or out of room, counted as lost.

@@ -48,9 +48,10 @@ struct monitoring {
     PyObject *get_tool;         /* the function */
     unsigned long event[EVENTS];
     /* Contexts only: */
-    PyObject *quiet;           /* list of the code objects that went quiet since the last switch */
-    uint32_t quiet_generation; /* the stay in which they did */
-    bool mixed;                /* two threads are in two contexts: nothing goes quiet */
+    uint32_t switches;   /* so far, of all threads */
+    PyObject *quiet;     /* list of the code objects that went quiet since the last switch */
+    uint64_t quiet_stay; /* the stay in which they did */
+    bool mixed;          /* two threads are in two contexts: nothing goes quiet */
 };
 
 static struct rt_state *state_of(PyObject *module)
@@ -71,19 +72,15 @@ static PyObject *disable(const struct rt_state *state)
 /* What tells the lines and arcs of a code object when each event is disabled at its first hit. */
 static unsigned long once_events(const struct monitoring *m, const struct rt_code *rc)
 {
-    unsigned long events;
-    bool instruction = rc->inner_target || (!RT_LINE_LINEAR && rc->units > LINE_MAX_UNITS);
+    unsigned long events = 0;
+    bool instruction = rc->inner_target || rc->only_instruction ||
+                       (!RT_LINE_LINEAR && rc->units > LINE_MAX_UNITS) ||
+                       (!RT_BRANCH_SIDES && rc->n_branches);
 
-#if RT_BRANCH_SIDES
-    if (rc->n_branches)
+    if (RT_BRANCH_SIDES && rc->n_branches)
         events = m->event[SIDES];
-    else
-        events = 0;
-    instruction = instruction || rc->n_proofs > rc->n_branches * 2;
-#else
-    instruction = instruction || rc->n_proofs || rc->n_branches;
-    events = rc->unproved ? m->event[BRANCH] : 0;
-#endif
+    if (!RT_BRANCH_SIDES && rc->unproved)
+        events = m->event[BRANCH];
     return events | m->event[instruction ? INSTRUCTION : LINE];
 }
 
@@ -94,7 +91,7 @@ static unsigned long lasting_events(const struct monitoring *m, const struct rt_
 
     if (rc->n_branches)
         events |= RT_BRANCH_SIDES ? m->event[SIDES] : m->event[BRANCH];
-    if (rc->n_proofs > 2 * rc->n_branches) /* one that only an instruction tells */
+    if (rc->only_instruction)
         events |= m->event[INSTRUCTION];
     if (rc->generator && rt_process.branches)
         events |= m->event[RESUMED];
@@ -232,6 +229,13 @@ static void rearm(struct rt_state *state)
     Py_XDECREF(quiet);
 }
 
+/* A name for the time between two switches in which what has been told need not be told again: a
+ * thread's stay in a dynamic context, or for all threads in none the time since the last switch. */
+static uint64_t stay_of(const struct monitoring *m, const struct rt_context *context)
+{
+    return context->id ? (uint64_t)1 << 32 | context->generation : m->switches;
+}
+
 /* Code has fired so often in this context that it is to be disabled for the rest of it. */
 static bool go_quiet(struct rt_state *state, PyObject *code, struct rt_code *rc)
 {
@@ -242,7 +246,7 @@ static bool go_quiet(struct rt_state *state, PyObject *code, struct rt_code *rc)
         return false;
     }
     rc->quiet = true;
-    m->quiet_generation = rc->generation;
+    m->quiet_stay = rc->stay;
     if (once_events(m, rc) != lasting_events(m, rc) && arm_code(state, code, rc, false))
         PyErr_Clear();
     return true;
@@ -253,20 +257,22 @@ static PyObject *told(struct rt_state *state, PyObject *code, struct rt_code *rc
 {
     struct monitoring *m = own(state);
     struct rt_context *context;
+    uint64_t stay;
 
     if (!rt_contexts || !rc)
         return disable(state);
     context = rt_context_current();
     if (!context || m->mixed)
         Py_RETURN_NONE;
-    if (PyList_GET_SIZE(m->quiet) && context->generation != m->quiet_generation) {
+    stay = stay_of(m, context);
+    if (PyList_GET_SIZE(m->quiet) && stay != m->quiet_stay) {
         /* another thread is in another context, and misses what is disabled */
         m->mixed = true;
         rearm(state);
         Py_RETURN_NONE;
     }
-    if (rc->generation != context->generation) {
-        rc->generation = context->generation;
+    if (rc->stay != stay) {
+        rc->stay = stay;
         rc->fired = 0;
     }
     if (!rc->quiet &&
@@ -279,6 +285,7 @@ static void switched(struct rt_state *state)
 {
     struct monitoring *m = own(state);
 
+    m->switches++;
     m->mixed = false;
     if (PyList_GET_SIZE(m->quiet))
         rearm(state);
