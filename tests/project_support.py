@@ -13,6 +13,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,9 @@ class Project:
         return self.python("-m", "shmcov", *args, **kwargs)
 
     def coverage(self, *args: str | Path, **kwargs: Any) -> subprocess.CompletedProcess[str]:
-        env = {"COVERAGE_CORE": "ctrace", **kwargs.pop("env", {})}
+        # Where coverage.py has no compiled tracer (free-threaded builds), it takes what it has.
+        core = {"COVERAGE_CORE": "ctrace"} if find_spec("coverage.tracer") else {}
+        env = {**core, **kwargs.pop("env", {})}
         return self.python("-m", "coverage", *args, env=env, **kwargs)
 
     def start(self, *args: str | Path, **kwargs: Any) -> subprocess.Popen[str]:

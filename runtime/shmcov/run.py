@@ -65,8 +65,8 @@ def main_with_run(argv: list[str]) -> int:
         "--shm-contexts",
         action="store_true",
         help="Something in the program switches contexts: shmcov.switch_context, or pytest with "
-        "--shmcov-context. Works without, but then the first switch of a process makes all tools of "
-        "sys.monitoring hear of everything again. [env: SHMCOV_CONTEXTS]",
+        "--shmcov-context. Works without, but then the first switch of a process makes all tools "
+        "of sys.monitoring hear of everything again. [env: SHMCOV_CONTEXTS]",
     )
     parser.add_option_group(group)
     setattr(cmdline, "CoverageScript", Script)  # noqa: B010
