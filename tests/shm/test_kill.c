@@ -178,6 +178,12 @@ Test(kill, after_a_slot_was_published)
     kill_early_and_late("slot.published");
 }
 
+Test(kill, after_an_extent_was_filled)
+{
+    kill_at("extent.filled", 1);
+    kill_at("extent.filled", 2);
+}
+
 Test(kill, after_an_extent_was_published)
 {
     kill_at("extent.published", 1);
@@ -191,6 +197,7 @@ Test(kill, after_a_record_was_claimed)
 
 Test(kill, after_a_process_was_published)
 {
+    kill_at("process.filled", 1);
     kill_at("process.published", 1);
 }
 
@@ -244,6 +251,77 @@ Test(kill, the_creator)
     cr_assert_eq(system(command), 0);
 }
 
+/* -- somebody else does the same in between -- */
+
+static struct {
+    const char *point;
+    seg_t *other;
+    bool inside;
+    unsigned times;
+    uint32_t step;
+} rival;
+
+static void be_faster(const char *name)
+{
+    struct seg_process *row;
+
+    if (rival.inside || strcmp(name, rival.point) != 0)
+        return;
+    rival.inside = true;
+    rival.times++;
+    seg_after_fork(rival.other); /* so that each of its records makes an extent */
+    cr_assert_eq(run_step(rival.other, rival.step), SEG_OK);
+    cr_assert_eq(seg_process_enter(rival.other, 0, false, &row), SEG_OK);
+    rival.inside = false;
+}
+
+static int count_record(void *arg, const struct seg_hit *hit)
+{
+    (void)hit;
+    ++*(uint64_t *)arg;
+    return 0;
+}
+
+Test(kill, the_one_who_comes_second_takes_what_is_there)
+{
+    static const char *const points[] = {"arena.claimed",    "table.filled",    "extent.filled",
+                                         "process.filled",   "table.published", "slot.published",
+                                         "extent.published", "record.claimed",  "code.numbered"};
+
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        struct place place = make_segment(32 * MIB);
+        struct seg_process *row;
+        uint64_t records = 0, rows = 0, offset = 0, steps = 0;
+        struct seg_copy copy;
+
+        rival.point = points[i];
+        rival.other = attach(place.path);
+        rival.times = 0;
+        seg_kill_hook = be_faster;
+        for (rival.step = 0; rival.step < STEPS; rival.step++) {
+            seg_after_fork(place.seg);
+            cr_assert_eq(run_step(place.seg, rival.step), SEG_OK);
+            cr_assert_eq(seg_process_enter(place.seg, 0, false, &row), SEG_OK);
+        }
+        seg_kill_hook = NULL;
+
+        check_done(place.fd, STEPS);
+        copy = read_copy(place.fd);
+        cr_assert_eq(count_copy(&copy, SEG_KIND_FILE), STEPS / 3, "%s", points[i]);
+        cr_assert_eq(count_copy(&copy, SEG_KIND_CONTEXT), STEPS);
+        cr_assert_eq(count_copy(&copy, SEG_KIND_CODE), STEPS);
+        seg_copy_records(&copy, count_record, &records);
+        cr_assert_eq(records, STEPS + rival.times, "%s: a record is lost", points[i]);
+        while (seg_copy_process(&copy, &offset, &steps) != NULL)
+            rows++;
+        cr_assert_eq(rows, STEPS + rival.times, "%s: a row is lost", points[i]);
+        cr_assert_geq(rival.times, STEPS / 3, "%s was not reached", points[i]);
+        seg_copy_free(&copy);
+        seg_discard(rival.other);
+        drop_segment(&place);
+    }
+}
+
 /* -- stopped for ever in the middle of it, while others work -- */
 
 static void stop_at_point(const char *name)
@@ -261,9 +339,9 @@ static void stop_on_the_way(void *arg, int number)
 
 Test(kill, nobody_waits_for_one_that_stands_still)
 {
-    static const char *const points[] = {"arena.backed",   "arena.claimed",    "table.filled",
-                                         "table.published", "code.numbered",    "slot.published",
-                                         "record.claimed",  "extent.published", "process.published"};
+    static const char *const points[] = {
+        "arena.backed",   "arena.claimed",  "table.filled",     "table.published",  "code.numbered",
+        "slot.published", "record.claimed", "extent.published", "process.published"};
 
     for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
         struct place place = make_segment(64 * MIB);
