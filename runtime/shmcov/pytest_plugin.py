@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A dynamic context for each test and phase, named as pytest-cov names them.
 
-Switched on by `--shmcov-context=test` or the setting `shmcov_context = test`. Each process of the run
-switches its own, so it works in the workers of pytest-xdist with nothing else to say.
+Switched on by `--shmcov-context=test` or the setting `shmcov_context = test`. Each process of the
+run switches its own, so it works in the workers of pytest-xdist with nothing else to say.
 """
 
 from __future__ import annotations
