@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recipe that people pass around for Django's `manage.py test --parallel`.
+
+With `shmcov` in the place of `coverage` it works as it stands, and so does what is left of it when
+everything that shmcov makes needless is taken out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from corpus_compare import differences
+from project_support import Project
+
+LIBRARY = Path(__file__).resolve().parents[1] / "demo" / "library"
+
+RECIPE_RC = """
+[run]
+parallel = True
+concurrency = multiprocessing
+source = src
+dynamic_context = test_function
+branch = {branch}
+
+# Only spawned processes go past it: a run in one process does not.
+[report]
+exclude_also = if __name__ == .__main__.:
+"""
+
+RECIPE = """
+mkdir -p out
+export COVERAGE_FILE=$PWD/out/.coverage
+export COVERAGE_PROCESS_START=$PWD/.coveragerc
+coverage run --source=src src/manage.py test --parallel 2 --keepdb --no-input \\
+    && coverage combine out \\
+    && coverage report -m \\
+    && coverage xml -o out/coverage.xml
+"""
+
+# The same without what is there for the sake of several processes.
+SHORT_RC = """
+[run]
+source = src
+dynamic_context = test_function
+branch = {branch}
+
+# Only spawned processes go past it: a run in one process does not.
+[report]
+exclude_also = if __name__ == .__main__.:
+"""
+
+SHORT = """
+coverage run src/manage.py test --parallel 2 --keepdb --no-input \\
+    && coverage report -m \\
+    && coverage xml -o out/coverage.xml
+"""
+
+SERIAL = SHORT.replace("--parallel 2", "--parallel 1")
+
+MANAGE = """
+import multiprocessing
+import os
+import sys
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_settings")
+
+if __name__ == "__main__":
+    from django.core.management import execute_from_command_line
+
+    multiprocessing.set_start_method(os.environ["START_METHOD"])
+    execute_from_command_line(sys.argv)
+"""
+
+SETTINGS = """
+SECRET_KEY = "x"
+INSTALLED_APPS = ["library"]
+ROOT_URLCONF = "library.urls"
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+"""
+
+
+@pytest.fixture
+def site(project: Project) -> Project:
+    pytest.importorskip("django")
+    shutil.copytree(LIBRARY, project.folder / "src" / "library")
+    (project.folder / "tests").mkdir()
+    (project.folder / "tests" / "__init__.py").touch()
+    (project.folder / "src" / "library" / "tests.py").rename(project.folder / "tests/test_site.py")
+    project.write("src/manage.py", MANAGE)
+    project.write("src/site_settings.py", SETTINGS)
+    project.write("src/never_ran.py", "import os\n\nif os.name:\n    print(os.name)\n")
+    (project.folder / "out").mkdir()
+    return project
+
+
+def run(site: Project, script: str, tool: str, start: str) -> subprocess.CompletedProcess[str]:
+    """Run a script with `tool` wherever it says `coverage`."""
+    script = re.sub(r"(^|&& )coverage ", rf"\1{tool} ", script, flags=re.MULTILINE)
+    folder = str(Path(sys.executable).parent)
+    return subprocess.run(
+        ["sh", "-eu", "-c", script],
+        cwd=site.folder,
+        env={
+            **site.env,
+            "START_METHOD": start,
+            "COVERAGE_CORE": "ctrace",
+            "PATH": folder + os.pathsep + site.env["PATH"],
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def report(done: subprocess.CompletedProcess[str]) -> str:
+    """The table that a script printed, which must have gone well."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Ran [1-9]\d* tests", done.stderr), done.stderr
+    return done.stdout[done.stdout.index("Name ") :]
+
+
+def without_time(xml: Path) -> str:
+    return re.sub(r' timestamp="\d+"', "", xml.read_text())
+
+
+def in_order(value: Any) -> Any:
+    """A report with the contexts of each line sorted: reports have them in any order."""
+    if isinstance(value, dict):
+        return {
+            key: {line: sorted(names) for line, names in inner.items()}
+            if key == "contexts"
+            else in_order(inner)
+            for key, inner in value.items()
+        }
+    return value
+
+
+def assert_same_contexts(site: Project, actual: Path) -> None:
+    expected = in_order(site.report("serial.coverage"))
+    found = in_order(site.report(actual))
+    assert "tests.test_site.LendingTests.test_names" in str(expected)
+    assert sorted(found) == sorted(expected)
+    for name in expected:
+        text = differences(name, expected[name], found[name], site.folder)
+        assert not text, text
+
+
+@pytest.mark.parametrize("branch", [False, True])
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_reports_what_a_serial_run_reports(site: Project, start: str, branch: bool) -> None:
+    site.write(".coveragerc", SHORT_RC.format(branch=branch))
+    serial = report(run(site, SERIAL, "coverage", start))
+    assert "never_ran.py" in serial
+    assert "100%" in serial
+    serial_xml = without_time(site.folder / "out/coverage.xml")
+    (site.folder / ".coverage").rename(site.folder / "serial.coverage")
+
+    site.write(".coveragerc", RECIPE_RC.format(branch=branch))
+    assert report(run(site, RECIPE, "shmcov", start)) == serial
+    assert without_time(site.folder / "out/coverage.xml") == serial_xml
+    assert [path.name for path in (site.folder / "out").glob(".*")] == [".coverage"]
+    assert site.data_files() == []
+    assert_same_contexts(site, site.folder / "out/.coverage")
+
+    site.write(".coveragerc", SHORT_RC.format(branch=branch))
+    assert report(run(site, SHORT, "shmcov", start)) == serial
+    assert without_time(site.folder / "out/coverage.xml") == serial_xml
+    assert site.data_files() == [".coverage"]
+    assert_same_contexts(site, site.folder / ".coverage")
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_the_short_form_is_not_enough_for_coverage(site: Project, start: str) -> None:
+    """What is taken out is what coverage.py needs: the comparison above means something."""
+    site.write(".coveragerc", SHORT_RC.format(branch=False))
+    serial = report(run(site, SERIAL, "coverage", start))
+    done = run(site, SHORT, "coverage", start)
+    # Forked processes write one file at once, which may end in an error of SQLite.
+    assert done.returncode or report(done) != serial
