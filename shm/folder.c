@@ -108,6 +108,7 @@ static int try_own_folder(const char *folder, const struct seg_plan *plan, bool 
 
     for (int tries = 0; tries < 8; tries++) {
         status = seg_folder_make(folder);
+        SEG_KILL_POINT("folder.made");
         if (status == SEG_OK)
             status = try_folder(folder, plan, choosy, out, fd);
         if (status != SEG_ERR_SYSTEM || errno != ENOENT)

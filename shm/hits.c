@@ -99,6 +99,7 @@ static int new_extent(seg_t *seg, uint64_t now)
     head = seg_load_relaxed(list); /* relaxed: only its number is stored */
     do {
         extent->next = head;
+        SEG_KILL_POINT("extent.filled");
         /* Pairs with nothing in a writer; a reader copies the list's head before the arena. */
     } while (!seg_cas_release(list, &head, off));
     SEG_KILL_POINT("extent.published");

@@ -38,6 +38,7 @@ int seg_process_enter(seg_t *seg, uint32_t interpreter, bool forked, struct seg_
     head = seg_load_relaxed(list); /* relaxed: only its number is stored */
     do {
         row->next = head;
+        SEG_KILL_POINT("process.filled");
         /* Pairs with the acquire in seg_process_match. */
     } while (!seg_cas_release(list, &head, off));
     SEG_KILL_POINT("process.published");

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,6 +187,22 @@ static inline void run_threads(int n, void (*fn)(void *, int), void *arg)
     }
     for (int i = 0; i < n; i++)
         pthread_join(threads[i], NULL);
+}
+
+/* Where n workers wait for each other again and again, so that what follows happens at once. They
+ * spin, because a wake-up takes longer than what is tested. Lies in shared memory. */
+struct gate {
+    seg_u64 arrived;
+};
+
+static inline void pass_gate(struct gate *gate, uint64_t n)
+{
+    uint64_t all = (seg_add_relaxed(&gate->arrived, 1) / n + 1) * n;
+
+    for (unsigned spins = 1; seg_load_acquire(&gate->arrived) < all; spins++) {
+        if (spins % 256 == 0)
+            sched_yield();
+    }
 }
 
 /* Memory that children share with the test. */

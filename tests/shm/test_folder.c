@@ -297,6 +297,30 @@ Test(folder, remove_takes_the_folder_along_when_it_is_empty)
     }
 }
 
+static int times_made;
+
+static void remove_what_was_made(const char *name)
+{
+    char folder[256];
+
+    if (strcmp(name, "folder.made") == 0 && times_made++ < 3) {
+        seg_folder_name(0, folder, sizeof folder);
+        rmdir(folder);
+    }
+}
+
+Test(folder, one_that_goes_away_is_made_again)
+{
+    const char *place;
+    uint64_t size;
+
+    make_places();
+    seg_kill_hook = remove_what_was_made;
+    cr_assert_eq(create(0, &size, &place), SEG_OK);
+    cr_assert_str_eq(place, "first");
+    cr_assert_eq(times_made, 4);
+}
+
 static void come_and_go(void *arg, int number)
 {
     const char *place;

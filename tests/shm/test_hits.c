@@ -5,7 +5,7 @@
  */
 #include "support.h"
 
-#define WORKERS 4
+#define WORKERS 2
 
 /* -- chunks -- */
 
@@ -96,11 +96,12 @@ Test(hits, a_line_beyond_the_last_is_an_error)
     drop_segment(&place);
 }
 
-#define SHARED_CHUNKS 2000
+#define SHARED_CHUNKS 20000
 
 struct contest {
     const char *path;
     seg_t *seg;
+    struct gate gate;
     seg_u64 offsets[WORKERS][SHARED_CHUNKS];
 };
 
@@ -114,6 +115,7 @@ static void share_chunks(struct contest *contest, seg_t *seg, int number)
     for (uint32_t i = 0; i < SHARED_CHUNKS; i++) {
         seg_u8 *bits;
 
+        pass_gate(&contest->gate, WORKERS);
         if (seg_chunk(seg, file, SEG_LINES, i, &bits) != SEG_OK)
             abort();
         seg_bit_set(bits, (uint32_t)number);
@@ -153,30 +155,24 @@ static void check_shared(struct contest *contest, struct place *place)
 
 Test(hits, threads_share_chunks)
 {
+    struct place place = make_segment(32 * MIB);
     struct contest *contest = shared_memory(sizeof *contest);
 
-    for (int round = 0; round < 10; round++) {
-        struct place place = make_segment(8 * MIB);
-
-        contest->seg = place.seg;
-        run_threads(WORKERS, share_in_thread, contest);
-        check_shared(contest, &place);
-        drop_segment(&place);
-    }
+    contest->seg = place.seg;
+    run_threads(WORKERS, share_in_thread, contest);
+    check_shared(contest, &place);
+    drop_segment(&place);
 }
 
 Test(hits, processes_share_chunks)
 {
+    struct place place = make_segment(32 * MIB);
     struct contest *contest = shared_memory(sizeof *contest);
 
-    for (int round = 0; round < 10; round++) {
-        struct place place = make_segment(8 * MIB);
-
-        contest->path = place.path;
-        run_children(WORKERS, share_in_process, contest);
-        check_shared(contest, &place);
-        drop_segment(&place);
-    }
+    contest->path = place.path;
+    run_children(WORKERS, share_in_process, contest);
+    check_shared(contest, &place);
+    drop_segment(&place);
 }
 
 /* -- records -- */
@@ -272,11 +268,14 @@ static int count_record(void *arg, const struct seg_hit *hit)
     return 0;
 }
 
-static void take_records(seg_t *seg, uint32_t context, uint32_t n)
+/* Takes n records; where there is a gate, so that others take theirs at the same time. */
+static void take_together(seg_t *seg, uint32_t context, uint32_t n, struct gate *gate)
 {
     for (uint32_t i = 0; i < n; i++) {
         seg_u8 *bits;
 
+        if (gate != NULL && i % 8 == 0)
+            pass_gate(gate, WORKERS);
         if (seg_record(seg, context, SEG_LINES, 1, i, &bits) != SEG_OK ||
             seg_load_relaxed((seg_u64 *)bits) != 0)
             abort();
@@ -284,6 +283,11 @@ static void take_records(seg_t *seg, uint32_t context, uint32_t n)
         if (!seg_bit_set(bits, i % SEG_RECORD_BITS))
             abort();
     }
+}
+
+static void take_records(seg_t *seg, uint32_t context, uint32_t n)
+{
+    take_together(seg, context, n, NULL);
 }
 
 /* -- who fills which extent -- */
@@ -330,7 +334,7 @@ static void records_in_thread(void *arg, int number)
 {
     struct contest *contest = arg;
 
-    take_records(contest->seg, (uint32_t)number + 1, EACH);
+    take_together(contest->seg, (uint32_t)number + 1, EACH, &contest->gate);
 }
 
 static void records_in_process(void *arg, int number)
@@ -339,7 +343,10 @@ static void records_in_process(void *arg, int number)
     seg_t *seg;
 
     CHILD_CHECK(seg_attach(contest->path, &seg) == SEG_OK);
-    take_records(seg, (uint32_t)number + 1, EACH);
+    for (uint32_t i = 0; i < EACH; i += 8) {
+        seg_after_fork(seg); /* a new extent each time */
+        take_together(seg, (uint32_t)number + 1, 8, &contest->gate);
+    }
 }
 
 static void check_records(struct place *place)
@@ -355,7 +362,7 @@ static void check_records(struct place *place)
 
 Test(hits, threads_get_records_of_their_own)
 {
-    struct place place = make_segment(8 * MIB);
+    struct place place = make_segment(32 * MIB);
     struct contest *contest = shared_memory(sizeof *contest);
 
     contest->seg = place.seg;
@@ -366,7 +373,7 @@ Test(hits, threads_get_records_of_their_own)
 
 Test(hits, processes_get_records_of_their_own)
 {
-    struct place place = make_segment(8 * MIB);
+    struct place place = make_segment(32 * MIB);
     struct contest *contest = shared_memory(sizeof *contest);
 
     contest->path = place.path;
@@ -378,12 +385,11 @@ Test(hits, processes_get_records_of_their_own)
 /* The children inherit the extent that this process fills, and nobody tells them. */
 Test(hits, forks_that_went_unnoticed_get_records_of_their_own)
 {
-    struct place place = make_segment(8 * MIB);
+    struct place place = make_segment(32 * MIB);
     struct contest *contest = shared_memory(sizeof *contest);
 
     contest->seg = place.seg;
-    take_records(place.seg, 1, EACH);
-    run_children(WORKERS - 1, records_in_thread, contest);
+    run_children(WORKERS, records_in_thread, contest);
     check_records(&place);
     drop_segment(&place);
 }

@@ -239,6 +239,52 @@ Test(process, the_nearest_ancestor_decides)
     drop_run(&outer);
 }
 
+static void copy_row(struct place *place, pid_t pid)
+{
+    struct seg_platform_process info;
+    struct seg_process *row;
+
+    CHILD_CHECK(seg_platform_process((uint32_t)pid, &info) == 0);
+    CHILD_CHECK(seg_process_enter(place->seg, 0, false, &row) == SEG_OK);
+    row->pid = (uint32_t)pid;
+    row->start = info.start;
+}
+
+static void enter_and_let_ask(void *arg)
+{
+    struct place *places = arg;
+    struct seg_platform_process parent;
+
+    CHILD_CHECK(seg_platform_process((uint32_t)getppid(), &parent) == 0);
+    copy_row(&places[0], getpid());
+    copy_row(&places[0], (pid_t)parent.parent);
+    copy_row(&places[1], getppid());
+    CHILD_CHECK(strcmp(adopted_by_descendant(1), places[0].path) == 0);
+}
+
+static void middle_child(void *arg)
+{
+    struct place *places = arg;
+
+    run_child_well(enter_and_let_ask, places);
+}
+
+/* One run knows the parent and, newer, its grandparent; the other the one between them. Which of
+ * them is looked at first is up to the file system, so they are made in both orders. */
+Test(process, the_nearest_ancestor_decides_within_a_run)
+{
+    struct place places[2];
+
+    for (int round = 0; round < 8; round++) {
+        places[round % 2] = make_run(0);
+        places[1 - round % 2] = make_run(0);
+        run_child_well(middle_child, places);
+        drop_run(&places[1]);
+        drop_run(&places[0]);
+        root[0] = '\0';
+    }
+}
+
 Test(process, what_lies_beside_does_no_harm)
 {
     struct place place = make_run(0);

@@ -92,12 +92,14 @@ Test(segment, a_large_plan_fits)
 static void create_under_umask(void *arg)
 {
     struct seg_plan plan = {.folder = arg, .size = MIB};
+    struct stat st;
     char *path;
     seg_t *seg, *other;
     int fd;
 
     umask(0777);
     CHILD_CHECK(seg_create(&plan, &seg, &path, &fd) == SEG_OK);
+    CHILD_CHECK(stat(path, &st) == 0 && (st.st_mode & 07777) == 0600);
     CHILD_CHECK(seg_attach(path, &other) == SEG_OK);
     unlink(path);
 }
