@@ -34,6 +34,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from project_support import REFERENCE_CORE
+
 TESTS = Path(__file__).resolve().parent
 CORPUS = TESTS / "corpus"
 DRIVER = TESTS / "corpus_driver.py"
@@ -294,7 +296,7 @@ def run_reference(
     )
     done = subprocess.run(
         program.command("-m", "coverage", "run", f"--rcfile={rcfile}", "--parallel-mode"),
-        env=clean_environment(COVERAGE_CORE="ctrace", COVERAGE_FILE=str(folder / ".coverage")),
+        env=clean_environment(**REFERENCE_CORE, COVERAGE_FILE=str(folder / ".coverage")),
         cwd=cwd,
         timeout=PROGRAM_TIMEOUT,
         stdin=subprocess.DEVNULL,

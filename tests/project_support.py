@@ -19,6 +19,9 @@ from typing import Any
 
 TIMEOUT = 60.0
 
+REFERENCE_CORE = {"COVERAGE_CORE": "ctrace" if find_spec("coverage.tracer") else "pytrace"}
+"""What shmcov is compared with; a free-threaded Python has no compiled tracer of coverage.py."""
+
 
 def clean_environment() -> dict[str, str]:
     """The environment without what would change a run."""
@@ -59,9 +62,7 @@ class Project:
         return self.python("-m", "shmcov", *args, **kwargs)
 
     def coverage(self, *args: str | Path, **kwargs: Any) -> subprocess.CompletedProcess[str]:
-        # Where coverage.py has no compiled tracer (free-threaded builds), it takes what it has.
-        core = {"COVERAGE_CORE": "ctrace"} if find_spec("coverage.tracer") else {}
-        env = {**core, **kwargs.pop("env", {})}
+        env = {**REFERENCE_CORE, **kwargs.pop("env", {})}
         return self.python("-m", "coverage", *args, env=env, **kwargs)
 
     def start(self, *args: str | Path, **kwargs: Any) -> subprocess.Popen[str]:

@@ -29,6 +29,7 @@ struct frame {
 struct settrace {
     PyObject *tracer;           /* what sys.gettrace() returns */
     PyObject *start_new_thread; /* the original */
+    PyObject *f_trace;          /* the attribute's name */
     struct rt_state *state;
     /* Running frames of measured code, where arcs are recorded. Open addressing, a power of two. */
     struct frame *frames;
@@ -212,6 +213,9 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
     if (rc && rc->test && what == PyTrace_CALL)
         rt_test_begin(s->state);
     if (rc && rc->file) {
+        /* If the program gives us back to sys.settrace(), Python asks the frame whom to call. */
+        if (what == PyTrace_CALL && PyObject_SetAttr((PyObject *)frame, s->f_trace, self))
+            PyErr_Clear();
         if (what == PyTrace_LINE)
             on_line(s, rc, frame);
         else if (rt_process.branches && what == PyTrace_CALL)
@@ -354,7 +358,8 @@ static int start(PyObject *module, struct rt_state *state)
         return -1;
     s->tracer = ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 0);
     Py_DECREF(type);
-    if (!s->tracer)
+    s->f_trace = PyUnicode_InternFromString("f_trace");
+    if (!s->tracer || !s->f_trace)
         return -1;
     ((struct tracer *)s->tracer)->own = s;
     if (wrap_threads(s))
@@ -372,6 +377,7 @@ static void clear(struct rt_state *state)
         return;
     Py_CLEAR(s->tracer);
     Py_CLEAR(s->start_new_thread);
+    Py_CLEAR(s->f_trace);
 }
 
 static int traverse(struct rt_state *state, visitproc visit, void *arg)
@@ -381,6 +387,7 @@ static int traverse(struct rt_state *state, visitproc visit, void *arg)
     if (s) {
         Py_VISIT(s->tracer);
         Py_VISIT(s->start_new_thread);
+        Py_VISIT(s->f_trace);
     }
     return 0;
 }

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from project_support import Project
+from project_support import REFERENCE_CORE, Project
 
 LIBRARY = """
     def add(a, b):
@@ -210,7 +210,7 @@ def test_pytest_in_xdist_workers(project: Project, branch: bool, announced: bool
         "--cov=.",
         "--cov-context=test",
         "--cov-report=",
-        env={"COVERAGE_CORE": "ctrace", "COVERAGE_FILE": "theirs"},
+        env={**REFERENCE_CORE, "COVERAGE_FILE": "theirs"},
     )
     assert theirs.returncode == 0, theirs.stdout + theirs.stderr
     assert not differences(project.report("theirs"), actual)
