@@ -710,16 +710,28 @@ static int add_lines_arc(struct reading *r, int32_t from, int32_t to)
  * code). */
 static int add_definitions(struct reading *r)
 {
-    for (size_t k = 0; k < r->in->n_nested; k++) {
-        uint32_t last = UINT32_MAX;
+    size_t n = r->in->n_nested;
+    int32_t *heads = malloc((n + 1) * sizeof *heads), *at;
+    uint32_t *last = calloc(n + 1, sizeof *last);
+    int status = -1;
 
-        for (uint32_t i = r->out->first_unit; i < r->n; i++)
-            if (r->units[i].kind != NOT_A_START && r->units[i].line == r->in->nested[k])
-                last = i;
-        if (last != UINT32_MAX && add_lines_arc(r, r->in->nested[k], next_line(r, last)))
-            return -1;
-    }
-    return 0;
+    if (!heads || !last)
+        goto done;
+    memcpy(heads, r->in->nested, n * sizeof *heads);
+    if (n)
+        qsort(heads, n, sizeof *heads, compare_lines);
+    for (uint32_t i = r->out->first_unit; n && i < r->n; i++)
+        if (r->units[i].kind != NOT_A_START && r->units[i].line &&
+            (at = bsearch(&r->units[i].line, heads, n, sizeof *heads, compare_lines)))
+            last[at - heads] = i;
+    for (size_t k = 0; k < n; k++)
+        if (last[k] && add_lines_arc(r, heads[k], next_line(r, last[k])))
+            goto done;
+    status = 0;
+done:
+    free(heads);
+    free(last);
+    return status;
 }
 
 /* `while True:` is no branch to the interpreter, but a line with two ways out to coverage.py if it

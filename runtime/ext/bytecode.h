@@ -31,7 +31,7 @@ struct rt_code_bytes {
     int first_line; /* co_firstlineno */
     bool generator; /* generator, coroutine or async generator */
     /* Lines on which the code objects among the constants begin: a `def`, `class` or lambda. */
-    const int *nested;
+    const int32_t *nested;
     size_t n_nested;
 };
 
