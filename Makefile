@@ -43,7 +43,7 @@ bench: $(VENV)/installed
 	$(VENV)/bin/python -m pip install -q '.[bench]'
 	cmake --preset release
 	cmake --build --preset release
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bench/run
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python bench/run.py
 
 lint: lint-python lint-c
 

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What starting a process costs: with shmcov's start-up file, measured, with coverage.py's.
+
+Each kind has an environment of its own that holds nothing else, so that no start-up file of another
+tool takes time in it.
+"""
+
+import importlib.util
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness import PROGRAMS, VERSION, Failed, Row, Settings, environment, execute, say
+
+TITLE = "Starting a process"
+TEXT = (
+    "How much longer `python -c pass` takes than bare Python, milliseconds. Not measured: shmcov "
+    "is installed, and no run of this user is alive, or another one is. *An empty .pth* is what "
+    "Python itself takes for any start-up file."
+)
+MEASURED = "in a measured run"
+ALONE = "not measured, no run alive"
+BESIDE = "not measured, another run alive"
+KINDS = ("bare", "an empty .pth", "shmcov", "ctrace")
+START = "`python -c pass` takes"
+
+
+def bar(python: tuple[int, int], mode: str, program: str) -> float | None:
+    return 2.0 if "measured" in program else None
+
+
+def rows(settings: Settings) -> Iterator[Row]:
+    venvs = {kind: make_venv(settings.folder / kind.split()[0], kind) for kind in KINDS}
+    (settings.folder / "rc").write_text("[run]\nparallel = true\nsource = elsewhere\n")
+    job = {
+        "rounds": settings.rounds,
+        "kinds": list(venvs.items()),
+        "rcfile": str(settings.folder / "rc"),
+        "folder": f"/dev/shm/shmcov-{os.geteuid()}",
+    }
+    driver = str(PROGRAMS.parent / "starts.py")
+    for measured in (True, False):
+        out = settings.folder / "starts.json"
+        under = [
+            "-m",
+            "shmcov",
+            "run",
+            f"--data-file={settings.folder / 'data'}",
+            "--source=nowhere",
+        ]
+        command = [sys.executable, *(under if measured else []), driver, json.dumps(job), str(out)]
+        execute(command, environment(), settings.folder, settings.folder / "log")
+        yield from told(json.loads(out.read_text()), measured)
+
+
+def told(samples: dict[str, list[dict[str, float]]], measured: bool) -> Iterator[Row]:
+    bare = samples["bare"]
+    base = statistics.median(one["wall"] for one in bare)
+    if measured:
+        yield Row(START, "", "bare", base, "ms")
+        groups = {MEASURED: range(len(bare))}
+    else:
+        beside = [i for i in range(len(bare)) if samples["shmcov"][i]["run_alive"]]
+        groups = {ALONE: sorted(set(range(len(bare))) - set(beside)), BESIDE: beside}  # type: ignore[dict-item]
+    for label, chosen in groups.items():
+        if len(chosen) < 5:
+            continue
+        for tool in KINDS[1:]:
+            if tool != "shmcov" and not measured:
+                continue
+            wall, cpu = (
+                statistics.median(samples[tool][i][key] - bare[i][key] for i in chosen)
+                for key in ("wall", "cpu")
+            )
+            say(f"  {label} {tool}: {wall:+.2f} ms, CPU {cpu:+.2f} ms (bare {base:.1f})")
+            yield Row(f"{label}, CPU time", "", tool, cpu, "ms", {"starts": len(chosen)})
+            yield Row(f"{label}, wall time", "", tool, wall, "ms", {"starts": len(chosen)})
+
+
+def make_venv(path: Path, kind: str) -> str:
+    """An environment without pip, with what one tool installs."""
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", path], capture_output=True, text=True
+    )
+    if made.returncode:
+        raise Failed(made.stdout + made.stderr)
+    site = path / "lib" / f"python{VERSION[0]}.{VERSION[1]}{sys.abiflags}" / "site-packages"
+    ours = Path(sysconfig.get_path("purelib"))
+    if kind == "an empty .pth":
+        (site / "empty.pth").touch()
+    if kind == "shmcov":
+        extension = importlib.util.find_spec("_shmcov")
+        assert extension and extension.origin, "shmcov is not installed here"
+        shutil.copy(extension.origin, site)
+        start = [file for file in ours.glob("*shmcov*.pth") if "attach" in file.read_text()]
+        shutil.copy(start[0], site)
+    if kind == "ctrace":
+        shutil.copytree(ours / "coverage", site / "coverage")
+        for file in ours.glob("a1_coverage.pth"):
+            shutil.copy(file, site)
+    subprocess.run([sys.executable, "-m", "compileall", "-q", site], check=True)
+    return str(path / "bin" / "python")

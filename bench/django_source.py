@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Django's own test suite, from the sdist of the version that is installed here."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+from importlib import metadata
+from pathlib import Path
+
+from harness import CACHE, Cost, Failed, Tool, environment, execute
+
+APPS = ["queries", "forms_tests", "utils_tests", "model_forms", "aggregation", "template_tests"]
+
+
+def unpacked() -> Path:
+    """The folder of the sdist. pip fetches it once."""
+    name = f"django-{metadata.version('django')}"
+    place = CACHE / name
+    if not place.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        sdist = CACHE / f"{name}.tar.gz"
+        if not sdist.exists():
+            pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary=:all:"]
+            where = ["--no-build-isolation", f"--dest={CACHE}", name.replace("-", "==")]
+            fetched = subprocess.run([*pip, *where], capture_output=True, text=True)
+            if not sdist.exists():
+                raise Failed(fetched.stdout + fetched.stderr)
+        with tarfile.open(sdist) as archive:
+            archive.extractall(CACHE / "tmp", filter="data")
+        # Fails for root, who may read every file, and a failure cannot be pickled for the parent.
+        tests = CACHE / "tmp" / name / "tests" / "template_tests" / "test_loaders.py"
+        tests.write_text(tests.read_text().replace("def test_permissions_error", "def left_out"))
+        (CACHE / "tmp" / name).rename(place)
+    return place
+
+
+def rcfile(folder: Path, *, contexts: bool) -> Path:
+    """One configuration for all tools: what a project would have."""
+    path = folder / f"rc{int(contexts)}"
+    text = f"[run]\nsource = {unpacked() / 'django'}\n"
+    text += "dynamic_context = test_function\n" if contexts else "parallel = True\n"
+    text += "" if contexts else "concurrency = multiprocessing\n"
+    path.write_text(text)
+    return path
+
+
+def run_tests(tool: Tool, mode: str, folder: Path, workers: int, *, contexts: bool) -> Cost:
+    place = unpacked()
+    options = tool.options(mode, str(place / "django"), folder, rcfile(folder, contexts=contexts))
+    if tool.module == "coverage" and not contexts:
+        # In a configuration that asks for it, coverage.py names the files itself.
+        options = [option for option in options if not option.startswith("--data-file")]
+    command = [sys.executable, *options, "runtests.py", f"--parallel={workers}", *APPS]
+    more = {"PYTHONPATH": str(place), **tool.environment()}
+    if not contexts:
+        more["COVERAGE_FILE"] = str(folder / f"data.{tool.name}")
+    try:
+        cost = execute(command, environment(more), place / "tests", folder / "log")
+        if not re.search(r"^Ran \d{4} tests", (folder / "log").read_text(), re.MULTILINE):
+            raise Failed((folder / "log").read_text()[-3000:])
+        return cost
+    finally:
+        for file in folder.glob("data.*"):
+            file.unlink()

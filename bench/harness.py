@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the benchmarks in cases/ share: the tools, running a program under one, interleaved rounds.
+
+A case yields rows; run.py writes them to results/, one file for each case and version of Python,
+and report.py makes RESULTS.md out of those.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+HERE = Path(__file__).parent
+PROGRAMS = HERE / "programs"
+CACHE = Path(os.environ.get("BENCH_CACHE", HERE.parent / "build" / "bench"))
+CPU_BOUND = ("sudoku", "fannkuch", "orbits", "shapes", "words", "streams", "machine")
+
+VERSION = sys.version_info[:2]
+PYTHON = sysconfig.get_python_version() + (
+    "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+)
+
+LINES, BRANCHES = "lines", "branches"
+MODES = (LINES, BRANCHES)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One way to run a program. What it is called here is its column in the results."""
+
+    name: str
+    module: str = ""
+    core: str = ""
+
+    def works(self, mode: str) -> bool:
+        if self.module and importlib.util.find_spec(self.module) is None:
+            return False
+        if self.core == "sysmon":
+            return ((3, 14) if mode == BRANCHES else (3, 12)) <= VERSION
+        if self.module == "slipcover":
+            return VERSION < (3, 15)
+        return True
+
+    def options(self, mode: str, source: str, folder: Path, rcfile: Path | None) -> list[str]:
+        if not self.module:
+            return []
+        options = ["-m", self.module]
+        if self.module == "slipcover":
+            options += ["--json", f"--out={folder / 'slipcover.json'}", f"--source={source}"]
+        else:
+            options += ["run", f"--data-file={folder / f'data.{self.name}'}"]
+            options += [f"--rcfile={rcfile}"] if rcfile else [f"--source={source}"]
+        return options + (["--branch"] if mode == BRANCHES else [])
+
+    def environment(self) -> dict[str, str]:
+        return {"COVERAGE_CORE": self.core} if self.core else {}
+
+
+BARE = Tool("bare")
+SHMCOV = Tool("shmcov", "shmcov")
+CTRACE = Tool("ctrace", "coverage", "ctrace")
+SYSMON = Tool("sysmon", "coverage", "sysmon")
+SLIPCOVER = Tool("slipcover", "slipcover")
+TOOLS = (BARE, SHMCOV, SYSMON, SLIPCOVER, CTRACE)
+
+
+# The tools that --tools names; all if it names none.
+CHOSEN: tuple[str, ...] = ()
+
+
+def tools(mode: str, without: Sequence[Tool] = ()) -> list[Tool]:
+    return [
+        tool
+        for tool in TOOLS
+        if tool.works(mode) and tool not in without and (not CHOSEN or tool.name in CHOSEN)
+    ]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure: of a tool, in a mode, for a program. `detail` is kept, and not shown."""
+
+    program: str
+    mode: str
+    tool: str
+    value: float
+    unit: str = "x"
+    detail: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settings:
+    rounds: int
+    seconds: float
+    only: tuple[str, ...]
+    folder: Path
+
+    def wants(self, program: str) -> bool:
+        return not self.only or program in self.only
+
+
+class Failed(Exception):
+    """A program did not run under a tool."""
+
+
+def environment(more: Mapping[str, str] = {}) -> dict[str, str]:
+    """Ours without whatever would start a tool, and with hashes that are the same in each run."""
+    mine = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("COVERAGE", "SHMCOV", "PYTHON", "BENCH"))
+    }
+    return {**mine, "PYTHONHASHSEED": "0", **more}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a process and of all the descendants that were waited for."""
+
+    cpu: float
+    wall: float
+
+
+def execute(command: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path) -> Cost:
+    """Runs a command to its end. Its output goes to a log, which is shown if it fails."""
+    with log.open("wb") as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        text = log.read_text(errors="replace")[-3000:]
+        raise Failed(f"{' '.join(command)}\nexit status {process.returncode}\n{text}")
+    return Cost(usage.ru_utime + usage.ru_stime, wall)
+
+
+def run_program(
+    tool: Tool, mode: str, folder: Path, program: str, *args: str, rcfile: Path | None = None
+) -> dict[str, float]:
+    """Runs a program that ends in clock.run() under a tool; what the clock said."""
+    path = PROGRAMS / f"{program}.py" if "/" not in program else Path(program)
+    times = folder / "times"
+    times.unlink(missing_ok=True)
+    options = tool.options(mode, str(path.parent), folder, rcfile)
+    whole = execute(
+        [sys.executable, *options, str(path), *args],
+        environment({"BENCH_TIMES": str(times), **tool.environment()}),
+        folder,
+        folder / "log",
+    )
+    said: dict[str, float] = json.loads(times.read_text().splitlines()[-1])
+    return {**said, "whole_cpu": whole.cpu, "whole_wall": whole.wall}
+
+
+def units_for(program: str, seconds: float, folder: Path) -> int:
+    """How many units of work take this many seconds of bare Python."""
+    few = 5
+    run_program(BARE, LINES, folder, program, str(few))
+    took = min(run_program(BARE, LINES, folder, program, str(few))["cpu"] for _ in range(3))
+    return max(1, round(few * seconds / took))
+
+
+def interleave(rounds: int, variants: Sequence[T], measure: Callable[[T], R]) -> dict[T, list[R]]:
+    """Measures each variant once in each round, beginning with another one each time."""
+    results: dict[T, list[R]] = {variant: [] for variant in variants}
+    for number in range(rounds):
+        shift = number % len(variants)
+        for variant in [*variants[shift:], *variants[:shift]]:
+            results[variant].append(measure(variant))
+    return results
+
+
+def ratio(values: Sequence[float], bare: Sequence[float]) -> tuple[float, dict[str, object]]:
+    """The median of the rounds' ratios, and how far they lie apart."""
+    ratios = sorted(one / other for one, other in zip(values, bare, strict=True))
+    quarter = len(ratios) // 4
+    spread = (round(ratios[quarter], 4), round(ratios[-1 - quarter], 4))
+    return statistics.median(ratios), {"rounds": len(ratios), "middle_half": spread}
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="shmcov-bench-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)

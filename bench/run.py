@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs benchmarks with the Python that runs this, and writes RESULTS.md.
+
+    python bench/run.py                   all of them
+    python bench/run.py steady cpu        these
+    python bench/run.py --report          only makes RESULTS.md of what bench/results/ holds
+
+shmcov must be installed in this Python; coverage.py and SlipCover are measured beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib
+import json
+import os
+import platform
+import sys
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+
+import harness
+import report
+from harness import HERE, PYTHON, Failed, Settings, folder, say
+
+CASES = ("attach", "steady", "cpu", "second", "longcode", "contexts", "django", "merge")
+# Rounds that a case needs by default, and seconds of bare Python that a run of a program takes.
+ROUNDS = {"attach": 60, "cpu": 9, "second": 9, "longcode": 9, "contexts": 7, "django": 3}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CASES))
+    parser.add_argument("--rounds", type=int, help="measure each variant so often")
+    parser.add_argument("--seconds", type=float, default=0.5, help="of bare Python, each run")
+    parser.add_argument("--only", action="append", default=[], metavar="PROGRAM")
+    parser.add_argument("--tools", default="", help="such as bare,shmcov; by default all")
+    parser.add_argument("--report", action="store_true", help="measure nothing")
+    options = parser.parse_args()
+    if options.tools:
+        harness.CHOSEN = tuple(options.tools.split(","))
+    names = options.names or CASES
+    if unknown := set(names) - set(CASES):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    failed = 0
+    if not options.report:
+        for name in names:
+            failed += not run(name, options)
+    report.write(CASES)
+    return int(failed > 0)
+
+
+def run(name: str, options: argparse.Namespace) -> bool:
+    case = importlib.import_module(f"cases.{name}")
+    say(f"{name} ({case.TITLE}), Python {platform.python_version()}")
+    with folder() as path:
+        rounds = options.rounds or ROUNDS.get(name, 1)
+        settings = Settings(rounds, options.seconds, tuple(options.only), path)
+        try:
+            # One by one: what has been measured is kept when a later program fails.
+            for row in case.rows(settings):
+                save(name, asdict(row))
+        except Failed as error:
+            say(f"{name}: {error}")
+            return False
+    return True
+
+
+def save(name: str, row: dict[str, object]) -> None:
+    """A new figure takes the place of the one measured earlier, and leaves the others."""
+    path = HERE / "results" / f"{name}-{PYTHON}.json"
+    path.parent.mkdir(exist_ok=True)
+    row["value"] = round(float(str(row["value"])), 5)
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    places = [i for i, old in enumerate(rows) if which(old) == which(row)]
+    rows[slice(places[0], places[0] + 1) if places else slice(len(rows), None)] = [row]
+    shown = {
+        "case": name,
+        "date": datetime.date.today().isoformat(),
+        "python": platform.python_version(),
+        "machine": machine(),
+        "versions": versions(),
+        "rows": rows,
+    }
+    path.write_text(json.dumps(shown, indent=1) + "\n")
+
+
+def which(row: dict[str, object]) -> tuple[object, ...]:
+    return row["program"], row["mode"], row["tool"]
+
+
+def machine() -> str:
+    model = platform.machine()
+    with Path("/proc/cpuinfo").open() as file:
+        for line in file:
+            if line.startswith("model name"):
+                model = line.split(":")[1].strip()
+                break
+    cpus = len(os.sched_getaffinity(0))
+    return f"{model}, {cpus} processors, {platform.system()} {platform.release().split('-')[0]}"
+
+
+def versions() -> dict[str, str]:
+    found = {}
+    for name in ("shmcov", "coverage", "slipcover", "django"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
