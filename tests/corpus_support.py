@@ -228,7 +228,9 @@ class Reference:
 
     def __init__(self, cache: Path, mode: str) -> None:
         self._branch = mode == "branch"
-        label = f"{sys.version.split()[0]}{sys.abiflags}-coverage-{version('coverage')}-{REFERENCE_CORE['COVERAGE_CORE']}-{mode}"
+        core = REFERENCE_CORE["COVERAGE_CORE"]
+        python = f"{sys.version.split()[0]}{sys.abiflags}"
+        label = f"{python}-coverage-{version('coverage')}-{core}-{mode}"
         self._cache = cache / label
         self._cache.mkdir(parents=True, exist_ok=True)
 

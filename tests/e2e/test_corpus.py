@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from project_support import REFERENCE_CORE
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -49,6 +50,10 @@ KNOWN_DIFFERENCES: dict[str, Difference] = {
         ALL_VERSIONS,
     ),
 }
+if REFERENCE_CORE["COVERAGE_CORE"] == "pytrace":
+    KNOWN_DIFFERENCES["function_recursion_error.py"] = Difference(
+        "a tracer in Python meets the recursion limit before the program does", ALL_VERSIONS
+    )
 
 
 def known_difference(name: str, mode: str) -> Difference | None:
