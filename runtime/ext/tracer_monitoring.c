@@ -7,7 +7,7 @@
  * which everything is set already, by whatever process, is never armed. After that the code runs
  * as if nobody watched.
  *
- * Armed with what (docs/tracers.md has the measurements):
+ * Armed with what (docs/tracers.md says why):
  *   LINE         short code
  *   INSTRUCTION  code in which a jump stays inside a line (LINE can never be disabled there), long
  *                code where LINE is quadratic, and code with branches on 3.12 and 3.13, whose
