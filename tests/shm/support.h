@@ -33,6 +33,15 @@
 
 #define MIB (UINT64_C(1) << 20)
 
+/* A sanitizer needs more memory and addresses than some tests allow. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#endif
+
 struct place {
     char folder[64];
     seg_t *seg;

@@ -253,7 +253,7 @@ Test(folder, a_small_memory_limit_kills_nobody)
     char *at = mkdtemp(group) != NULL ? group : mkdtemp(group2) != NULL ? group2 : NULL;
     int fd, status, disk;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SANITIZED
     at = NULL; /* a sanitizer alone needs more */
 #endif
     disk = open("/tmp", O_RDONLY | O_DIRECTORY);

@@ -200,7 +200,7 @@ static void under_a_limit(void *arg)
 
 Test(window, a_limit_on_addresses_is_an_error)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SANITIZED
     cr_skip_test("a sanitizer maps more than any limit");
 #endif
     struct place place = make_segment(SIZE);
