@@ -5,6 +5,8 @@
  */
 #include "module.h"
 
+#include "logical.h"
+
 static struct merge_module *state_of(PyObject *module)
 {
     return PyModule_GetState(module);
@@ -45,6 +47,44 @@ static PyObject *check_target(PyObject *module, PyObject *args, PyObject *kwargs
         merge_check_target(PyBytes_AS_STRING(target), has_arcs, append, &error);
     Py_END_ALLOW_THREADS Py_DECREF(target);
     return status ? merge_raise(state_of(module), status, &error) : Py_NewRef(Py_None);
+}
+
+PyDoc_STRVAR(
+    logical_lines_doc,
+    "logical_lines(source, /)\n--\n\n"
+    "Physical line to first line of its logical line, for logical lines of several lines.");
+
+static PyObject *logical_lines(PyObject *Py_UNUSED(module), PyObject *source)
+{
+    PyObject *map, *key, *value;
+    uint32_t *first;
+    size_t n, failed = 0;
+
+    if (!PyBytes_Check(source))
+        return PyErr_Format(PyExc_TypeError, "a source is bytes, not %.100s",
+                            Py_TYPE(source)->tp_name);
+    n = merge_count_lines(PyBytes_AS_STRING(source), (size_t)PyBytes_GET_SIZE(source)) + 2;
+    first = malloc(n * sizeof *first);
+    map = PyDict_New();
+    if (!first || !map) {
+        free(first);
+        Py_XDECREF(map);
+        return PyErr_NoMemory();
+    }
+    merge_logical_lines(PyBytes_AS_STRING(source), (size_t)PyBytes_GET_SIZE(source), first);
+    for (size_t line = 1; line < n && !failed; line++) {
+        if (!first[line])
+            continue;
+        key = PyLong_FromSize_t(line);
+        value = PyLong_FromUnsignedLong(first[line]);
+        failed = !key || !value || PyDict_SetItem(map, key, value);
+        Py_XDECREF(key);
+        Py_XDECREF(value);
+    }
+    free(first);
+    if (failed)
+        Py_CLEAR(map);
+    return map;
 }
 
 static int module_exec(PyObject *module)
@@ -88,6 +128,7 @@ static int module_clear(PyObject *module)
 static PyMethodDef module_methods[] = {
     {"check_target", (PyCFunction)(void (*)(void))check_target, METH_VARARGS | METH_KEYWORDS,
      check_target_doc},
+    {"logical_lines", logical_lines, METH_O, logical_lines_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -86,3 +86,10 @@ class Copy:
 
 def check_target(target: str | PathLike[str], *, has_arcs: bool, append: bool) -> None:
     """Raise DataError if write() will not be able to write target."""
+
+def logical_lines(source: bytes, /) -> dict[int, int]:
+    """Physical line to first line of its logical line, for logical lines of several lines.
+
+    The source is valid Python in an encoding that contains ASCII; of anything else the lines up to
+    what is wrong are right.
+    """
