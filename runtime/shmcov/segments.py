@@ -26,7 +26,7 @@ class SegmentNotUsable(Exception):
 
 def folders() -> list[Path]:
     """Where segments are made: shm/segment.h, seg_folder_name()."""
-    return [Path(f"{place}/shmcov-{os.geteuid()}") for place in ("/dev/shm", "/tmp")]
+    return [Path(f"{place}/shmcov-{os.geteuid()}") for place in ("/dev/shm", "/tmp", "/var/tmp")]
 
 
 def found() -> list[Path]:
@@ -34,7 +34,7 @@ def found() -> list[Path]:
     paths: list[tuple[float, Path]] = []
     for folder in folders():
         with contextlib.suppress(OSError):
-            for path in folder.iterdir():
+            for path in folder.glob("run-*"):  # the others are not finished
                 with contextlib.suppress(OSError):
                     status = path.lstat()
                     if stat.S_ISREG(status.st_mode):
