@@ -27,19 +27,29 @@ static bool test(const struct rt_chunks *chunks, uint32_t n)
 }
 
 /* Where bit n of a space is in the context of the calling thread, and its number there. */
-static seg_u8 *bits_of(const struct rt_code *rc, enum seg_space space, uint32_t n, uint32_t *bit)
+static seg_u8 *bits_of(struct rt_code *rc, enum seg_space space, uint32_t n, uint32_t *bit)
 {
     struct rt_context *context = rt_contexts ? rt_context_current() : NULL;
+    uint32_t number = n >> SEG_RECORD_SHIFT;
+    seg_u8 *bits;
 
-    if (context && context->id) {
-        *bit = n & (SEG_RECORD_BITS - 1);
-        return rt_context_bits(context, rc->file->entry->id, space, n);
+    if (!context || !context->id) {
+        *bit = n & (SEG_CHUNK_BITS - 1);
+        return chunk_of(space == SEG_LINES ? &rc->lines : &rc->arcs, n);
     }
-    *bit = n & (SEG_CHUNK_BITS - 1);
-    return chunk_of(space == SEG_LINES ? &rc->lines : &rc->arcs, n);
+    *bit = n & (SEG_RECORD_BITS - 1);
+    if (RT_FREE_THREADED) /* other threads share rc */
+        return rt_context_bits(context, rc->file->entry->id, space, n);
+    if (rc->recent[space].generation == context->generation && rc->recent[space].number == number)
+        return rc->recent[space].bits;
+    bits = rt_context_bits(context, rc->file->entry->id, space, n);
+    rc->recent[space].generation = context->generation;
+    rc->recent[space].number = number;
+    rc->recent[space].bits = bits;
+    return bits;
 }
 
-static bool set(const struct rt_code *rc, enum seg_space space, uint32_t n)
+static bool set(struct rt_code *rc, enum seg_space space, uint32_t n)
 {
     uint32_t bit;
     seg_u8 *bits = bits_of(rc, space, n, &bit);
@@ -47,17 +57,17 @@ static bool set(const struct rt_code *rc, enum seg_space space, uint32_t n)
     return bits && seg_bit_set(bits, bit);
 }
 
-bool rt_code_line(const struct rt_code *rc, int32_t line)
+bool rt_code_line(struct rt_code *rc, int32_t line)
 {
     return line > 0 && set(rc, SEG_LINES, (uint32_t)line);
 }
 
-bool rt_code_arc(const struct rt_code *rc, uint32_t arc)
+bool rt_code_arc(struct rt_code *rc, uint32_t arc)
 {
     return arc != RT_NO_ARC && set(rc, SEG_ARCS, rc->first_arc + arc);
 }
 
-bool rt_code_has_arc(const struct rt_code *rc, uint32_t arc)
+bool rt_code_has_arc(struct rt_code *rc, uint32_t arc)
 {
     uint32_t bit;
     seg_u8 *bits;
@@ -68,13 +78,13 @@ bool rt_code_has_arc(const struct rt_code *rc, uint32_t arc)
     return bits && seg_bit_test(bits, bit);
 }
 
-void rt_code_enter(const struct rt_code *rc)
+void rt_code_enter(struct rt_code *rc)
 {
     rt_code_line(rc, rc->entry_line);
     rt_code_arc(rc, rc->entry_arc);
 }
 
-void rt_code_unit(const struct rt_code *rc, uint32_t unit)
+void rt_code_unit(struct rt_code *rc, uint32_t unit)
 {
     uint32_t low = 0, high = rc->n_proofs;
 

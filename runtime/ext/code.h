@@ -36,6 +36,11 @@ struct rt_code {
     uint32_t n_branches;
     struct rt_proof *proofs;
     uint32_t n_proofs;
+    /* The record of the last line that was set in a dynamic context: mostly the next one's too. */
+    struct {
+        uint32_t generation, number;
+        seg_u8 *bits;
+    } recent[SEG_SPACES];
     struct rt_pairs *pairs; /* arcs seen at run time (rt_code_pair), or NULL */
     /* The tracer's own. Plain words, guarded by the GIL or by races that only cost time. */
     bool armed;
@@ -53,17 +58,17 @@ void rt_code_free(struct rt_code *rc);
 
 /* Line n of the file ran, in the context that the thread is in. True if that was news to the run.
  */
-bool rt_code_line(const struct rt_code *rc, int32_t line);
+bool rt_code_line(struct rt_code *rc, int32_t line);
 
 /* Arc n of this code object was taken. */
-bool rt_code_arc(const struct rt_code *rc, uint32_t arc);
-bool rt_code_has_arc(const struct rt_code *rc, uint32_t arc);
+bool rt_code_arc(struct rt_code *rc, uint32_t arc);
+bool rt_code_has_arc(struct rt_code *rc, uint32_t arc);
 
 /* The instruction at `unit` ran: its line, and the arcs that this proves. */
-void rt_code_unit(const struct rt_code *rc, uint32_t unit);
+void rt_code_unit(struct rt_code *rc, uint32_t unit);
 
 /* The code was entered. */
-void rt_code_enter(const struct rt_code *rc);
+void rt_code_enter(struct rt_code *rc);
 
 /* The line `to` (or the exit -first line) ran right after the line `from`: an arc that is only
  * known because it was seen. Needs the GIL. */

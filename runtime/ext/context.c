@@ -25,7 +25,13 @@ struct rt_context_table {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
+/* initial-exec: one load instead of a call on the hot path; glibc keeps room for a word like this
+ * in libraries that are loaded later. */
+#ifdef __GLIBC__
+static __thread struct rt_context *current __attribute__((tls_model("initial-exec")));
+#else
 static __thread struct rt_context *current;
+#endif
 static _Atomic uint32_t last_generation;
 
 static void end_of_thread(void *context)
