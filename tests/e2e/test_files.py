@@ -117,7 +117,7 @@ def without_chance(project: Project, name: str) -> str:
     name = name.replace(str(project.folder), "PROJECT")
     name = re.sub(r"/\.shmcov-[^/]+\.tmp$", "/RESULT", name)
     name = re.sub(rf"^.*/shmcov-{os.getuid()}/(new|run)-[^/]+$", r"SEGMENT-\1", name)
-    name = re.sub(r"(sem\.|pymp-|listener-)[\w-]+", r"\1*", name)
+    name = re.sub(r"(sem\.|pymp-|listener-|sock-)[\w-]+", r"\1*", name)
     name = re.sub(rf"^{re.escape(tempfile.gettempdir())}/\w{{8,12}}(?=$|/)", "TEMPORARY", name)
     return re.sub(r"\d+", "N", name)
 

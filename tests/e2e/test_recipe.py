@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from corpus_compare import differences
 from project_support import Project
 
 LIBRARY = Path(__file__).resolve().parents[1] / "demo" / "library"
@@ -133,26 +132,25 @@ def without_time(xml: Path) -> str:
     return re.sub(r' timestamp="\d+"', "", xml.read_text())
 
 
-def in_order(value: Any) -> Any:
-    """A report with the contexts of each line sorted: reports have them in any order."""
-    if isinstance(value, dict):
-        return {
-            key: {line: sorted(names) for line, names in inner.items()}
-            if key == "contexts"
-            else in_order(inner)
-            for key, inner in value.items()
+def contexts_in_order(files: dict[str, Any], spawned: bool) -> dict[str, Any]:
+    """The executed lines of each file with their contexts: reports have them in any order.
+
+    A spawned worker imports modules that a serial run imports before its tests when a test needs
+    them. So what ran outside of tests is only asked for that.
+    """
+    return {
+        name: {
+            line: [""] if spawned and "" in contexts else sorted(contexts)
+            for line, contexts in file_report["contexts"].items()
         }
-    return value
+        for name, file_report in files.items()
+    }
 
 
-def assert_same_contexts(site: Project, actual: Path) -> None:
-    expected = in_order(site.report("serial.coverage"))
-    found = in_order(site.report(actual))
+def assert_same_contexts(site: Project, actual: Path, start: str) -> None:
+    expected = contexts_in_order(site.report("serial.coverage"), start == "spawn")
     assert "tests.test_site.LendingTests.test_names" in str(expected)
-    assert sorted(found) == sorted(expected)
-    for name in expected:
-        text = differences(name, expected[name], found[name], site.folder)
-        assert not text, text
+    assert contexts_in_order(site.report(actual), start == "spawn") == expected
 
 
 @pytest.mark.parametrize("branch", [False, True])
@@ -170,13 +168,13 @@ def test_reports_what_a_serial_run_reports(site: Project, start: str, branch: bo
     assert without_time(site.folder / "out/coverage.xml") == serial_xml
     assert [path.name for path in (site.folder / "out").glob(".*")] == [".coverage"]
     assert site.data_files() == []
-    assert_same_contexts(site, site.folder / "out/.coverage")
+    assert_same_contexts(site, site.folder / "out/.coverage", start)
 
     site.write(".coveragerc", SHORT_RC.format(branch=branch))
     assert report(run(site, SHORT, "shmcov", start)) == serial
     assert without_time(site.folder / "out/coverage.xml") == serial_xml
     assert site.data_files() == [".coverage"]
-    assert_same_contexts(site, site.folder / ".coverage")
+    assert_same_contexts(site, site.folder / ".coverage", start)
 
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])
