@@ -83,6 +83,7 @@ def save(name: str, row: dict[str, object]) -> None:
         "date": datetime.date.today().isoformat(),
         "python": platform.python_version(),
         "machine": machine(),
+        "load": round(os.getloadavg()[1], 1),
         "versions": versions(),
         "rows": rows,
     }

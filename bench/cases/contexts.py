@@ -154,7 +154,5 @@ def django(settings: Settings) -> Iterator[Row]:
         if tool is BARE:
             continue
         value, detail = ratio([run.cpu for run in runs], bare)
-        say(
-            f"  Django with contexts {mode} {tool.name}: {value:.3f} {detail} (bare {bare[0]:.1f} s)"
-        )
+        say(f"  Django {mode} {tool.name}: {value:.3f} {detail} (bare {bare[0]:.1f} s)")
         yield Row(DJANGO, mode, tool.name, value, detail=detail)
