@@ -55,6 +55,7 @@ struct reading {
         uint32_t dest;
         int32_t from;
         uint32_t arc, next;
+        size_t head, len; /* of the arc in out->arcs */
     } * known;
     uint32_t n_known, cap_known;
     uint32_t *known_at; /* [unit] head of the chain, RT_NO_ARC at the end */
@@ -537,10 +538,25 @@ static int put_trail(struct reading *r, size_t head, int32_t from, uint32_t unit
     return 0;
 }
 
+/* An arc of the last branches that is the same as the one just written: a `case` tests several
+ * things, and each has its own way to the next case. One arc for all, so that all are told at once.
+ */
+static const struct known *same_trail(const struct reading *r, size_t head, size_t len)
+{
+    for (uint32_t k = r->n_known, tries = 16; k && tries; tries--) {
+        const struct known *other = &r->known[--k];
+
+        if (other->len == len && !memcmp(r->out->arcs + other->head, r->out->arcs + head, len))
+            return other;
+    }
+    return NULL;
+}
+
 /* The number of the arc from a line to a place: an old one, or a new one with its trail. */
 static int arc_to(struct reading *r, int32_t from, uint32_t dest, uint32_t *arc)
 {
-    size_t head, cap = r->cap_known;
+    size_t head, len, cap = r->cap_known;
+    const struct known *same;
     struct known *known;
 
     *arc = RT_NO_ARC;
@@ -556,9 +572,17 @@ static int arc_to(struct reading *r, int32_t from, uint32_t dest, uint32_t *arc)
     r->cap_known = (uint32_t)cap;
     if (put_arc_head(r, from, SEG_ARC_TRAIL, &head) || put_trail(r, head, from, dest))
         return -1;
-    *arc = r->out->n_arcs++;
+    len = r->out->arcs_len - head;
+    same = same_trail(r, head, len);
+    if (same) {
+        *arc = same->arc;
+        r->out->arcs_len = head;
+        head = same->head;
+    } else {
+        *arc = r->out->n_arcs++;
+    }
     known = &r->known[r->n_known];
-    *known = (struct known){dest, from, *arc, r->known_at[dest]};
+    *known = (struct known){dest, from, *arc, r->known_at[dest], head, len};
     r->known_at[dest] = r->n_known++;
     return 0;
 }
@@ -623,7 +647,7 @@ static int add_tellers(struct reading *r, const struct rt_branch *branch, uint32
 /* One way of a branch: its arc, and the proof of it if the place is reached by nothing else. */
 static int add_way(struct reading *r, int32_t from, uint32_t dest, uint32_t *arc, bool *proved)
 {
-    uint32_t before = r->out->n_arcs;
+    uint32_t before = r->n_known;
 
     *proved = true; /* as good as proved, if there is nothing to tell */
     if (arc_to(r, from, dest, arc))
@@ -635,7 +659,7 @@ static int add_way(struct reading *r, int32_t from, uint32_t dest, uint32_t *arc
         return 0; /* each way has its own event */
     if (!*proved)
         r->out->unproved = true;
-    else if (r->out->n_arcs != before)
+    else if (r->n_known != before)
         return add_proof(r, dest, *arc);
     return 0;
 }

@@ -16,13 +16,13 @@
  * for both ways of a jump. */
 #define RT_BRANCH_SIDES (PY_VERSION_HEX >= 0x030E0000)
 
-/* LINE and PY_UNWIND cost what they should: LINE is linear in the code's length. Before, the first
- * run of n lines takes time n * n. */
-#define RT_LINE_LINEAR (PY_VERSION_HEX >= 0x030E0000)
+/* Up to so many code units of a code object LINE is the better event for lines. It takes time
+ * quadratic in the length up to 3.13. On 3.12 INSTRUCTION has a price of its own: the pairs of
+ * instructions that this version joins when code is made are undone for ever. */
+#define RT_LINE_MAX_UNITS (PY_VERSION_HEX < 0x030D0000 ? 3000u : 1000u)
 
-/* An INSTRUCTION event that fired and was disabled leaves the code as fast as it was. On 3.12 it
- * stays 1-3 % slower until the event is taken off the code object. */
-#define RT_DISABLED_IS_FREE (PY_VERSION_HEX >= 0x030D0000)
+/* LINE takes time linear in the code's length. */
+#define RT_LINE_LINEAR (PY_VERSION_HEX >= 0x030E0000)
 
 /* The end of a loop skips a POP_TOP behind END_FOR too. */
 #define RT_END_FOR_POPS (PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030E0000)

@@ -29,9 +29,6 @@
 
 #if RT_MONITORING
 
-/* Beyond this many units, first execution under LINE (quadratic) costs more than INSTRUCTION. */
-#define LINE_MAX_UNITS 1000
-
 /* A code object's events in one context, by line of it, before they are disabled. Disabling and
  * arming again costs about as much as this many events. */
 #define FIRES_PER_LINE 32
@@ -74,7 +71,7 @@ static unsigned long once_events(const struct monitoring *m, const struct rt_cod
 {
     unsigned long events = 0;
     bool instruction = rc->inner_target || rc->only_instruction ||
-                       (!RT_LINE_LINEAR && rc->units > LINE_MAX_UNITS) ||
+                       (!RT_LINE_LINEAR && rc->units > RT_LINE_MAX_UNITS) ||
                        (!RT_BRANCH_SIDES && rc->n_branches);
 
     if (RT_BRANCH_SIDES && rc->n_branches)

@@ -84,6 +84,7 @@ void criterion_check(bool fatal, const char *file, int line, const char *conditi
 #define cr_expect_not(a, ...) CRITERION_CHECK(false, !(a), "!" #a, __VA_ARGS__)
 #define cr_expect_eq(a, b, ...) CRITERION_CHECK(false, (a) == (b), #a " == " #b, __VA_ARGS__)
 #define cr_expect_neq(a, b, ...) CRITERION_CHECK(false, (a) != (b), #a " != " #b, __VA_ARGS__)
+#define cr_expect_null(a, ...) CRITERION_CHECK(false, (a) == NULL, #a " is NULL", __VA_ARGS__)
 #define cr_expect_str_eq(a, b, ...) \
     CRITERION_CHECK(false, strcmp(a, b) == 0, #a " equals " #b, __VA_ARGS__)
 #define cr_fail(...) CRITERION_CHECK(false, false, "fail", __VA_ARGS__)
