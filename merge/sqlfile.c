@@ -85,6 +85,7 @@ int merge_fail(struct merge_error *error, int code, const char *format, ...)
     va_list args;
 
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): clang 14 overlooks the va_start */
     vsnprintf(error->text, sizeof error->text, format, args);
     va_end(args);
     return code;
