@@ -516,11 +516,11 @@ static int put_trail(struct reading *r, size_t head, int32_t from, uint32_t unit
         switch (at->kind) {
         case DO_BRANCH:
         case DO_ANEXT:
-        case DO_RERAISE:
             return 0;
         case DO_RETURN:
             return put_trail_word(r, head, -r->in->first_line);
         case DO_RAISE:
+        case DO_RERAISE:
             if (!own_line)
                 return 0;
             unit = handler_of(r, unit);
