@@ -109,8 +109,10 @@ class Process:
         return state not in "ZX" and start == self.start
 
     def command(self) -> str:
+        """What it runs, the program by its name alone."""
         with contextlib.suppress(OSError):
             args = Path(f"/proc/{self.pid}/cmdline").read_bytes().split(b"\0")
+            args[0] = args[0].rpartition(b"/")[2]
             return " ".join(os.fsdecode(arg) for arg in args if arg)
         return ""
 

@@ -48,5 +48,5 @@ def test_of_files() -> None:
 def test_what_is_no_source_has_no_map(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.py"
     path.write_bytes(content)
-    assert logical_lines.of_file(str(path)) in ({}, {1: 1, 2: 1})
+    assert all(1 <= first <= line <= 4 for line, first in logical_lines.of_file(str(path)).items())
     assert logical_lines.of_file(str(tmp_path / "nowhere.py")) == {}
