@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+PYTEST_ARGS ?= -m "not real"
 PACKAGES = gcc cmake ninja-build make pkg-config python3-dev python3-venv liburcu-dev \
 	libsqlite3-dev libcriterion-dev valgrind strace
 LINT_PACKAGES = clang clang-format clang-tidy
@@ -20,7 +21,7 @@ define apt_install
 	fi
 endef
 
-.PHONY: demo test test-c test-python test-matrix bench lint lint-python lint-c format clean packages lint-packages
+.PHONY: demo test test-c test-python test-real test-matrix bench lint lint-python lint-c format clean packages lint-packages
 
 demo: $(VENV)/installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" tests/demo/run.sh
@@ -34,6 +35,10 @@ test-c: packages
 
 test-python: $(VENV)/installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+# Published projects' own suites against coverage.py; asks the package index for them once.
+test-real:
+	$(MAKE) test-python PYTEST_ARGS="-m real"
 
 # The tests under every version of Python that this machine has or can get: see .ci/interpreters.
 test-matrix: packages

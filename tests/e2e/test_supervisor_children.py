@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from project_support import Project, wait_until
+from project_support import Project, timed, wait_until
 
 CHILD = """
     def work():
@@ -226,6 +226,7 @@ def test_a_child_that_ends_soon_is_waited_for(project: Project) -> None:
     assert project.lines("late.py") == [1, 2, 3]
 
 
+@timed
 def test_children_of_children_are_waited_for(project: Project) -> None:
     project.write("prog.py", OUTLIVING)
     project.write(
@@ -242,6 +243,7 @@ def test_children_of_children_are_waited_for(project: Project) -> None:
     assert project.lines("later.py") == [1, 2, 3]
 
 
+@timed
 def test_a_child_that_has_only_just_been_started_is_waited_for(project: Project) -> None:
     project.write("prog.py", OUTLIVING.replace("time.sleep(0.3)", ""))
     project.write("late.py", "import time\ntime.sleep(0.3)\nx = 1\n")

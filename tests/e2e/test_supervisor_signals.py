@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from project_support import Project, wait_until
+from project_support import Project, timed, wait_until
 
 # Counts the signals that arrive, and ends when there is nothing more to come.
 COUNTER = """
@@ -67,6 +67,7 @@ DELIVERIES = """
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1"])
+@timed
 def test_a_signal_to_the_group_reaches_the_program_once(project: Project, name: str) -> None:
     project.write("prog.py", DELIVERIES)
     run = project.start("run", "prog.py")
@@ -79,6 +80,7 @@ def test_a_signal_to_the_group_reaches_the_program_once(project: Project, name: 
     assert run.returncode == 0
 
 
+@timed
 def test_group_and_alone_in_turn(project: Project) -> None:
     project.write(
         "prog.py",
