@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project_support import Project
+from project_support import REFERENCE_CORE, Project
 
 LIBRARY = Path(__file__).resolve().parents[1] / "demo" / "library"
 
@@ -110,7 +110,7 @@ def run(site: Project, script: str, tool: str, start: str) -> subprocess.Complet
         env={
             **site.env,
             "START_METHOD": start,
-            "COVERAGE_CORE": "ctrace",
+            **REFERENCE_CORE,
             "PATH": folder + os.pathsep + site.env["PATH"],
         },
         stdin=subprocess.DEVNULL,
