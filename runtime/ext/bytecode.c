@@ -26,8 +26,7 @@ enum kind {
     DO_ANEXT,        /* head of an `async for` */
     DO_END_ANEXT,    /* end of an `async for` */
     DO_RETURN,       /* return */
-    DO_RAISE,        /* raise: to a handler or out of the code */
-    DO_RERAISE,      /* the end of a handler: says nothing about a branch */
+    DO_RAISE,        /* raise or raise again: to a handler or out of the code */
     DO_SKIP,         /* cannot start a line: END_FOR, END_SEND, … */
 };
 
@@ -48,7 +47,6 @@ struct reading {
     const struct rt_code_bytes *in;
     struct unit *units;
     uint32_t n;
-    bool branches;
     struct rt_shape *out;
     /* arcs by destination, to give equal arcs one number */
     struct known {
@@ -247,9 +245,8 @@ static enum kind kind_of(uint8_t op, bool *back)
 #endif
         return DO_RETURN;
     case RAISE_VARARGS:
-        return DO_RAISE;
     case RERAISE:
-        return DO_RERAISE;
+        return DO_RAISE;
     case NOP:
         return DO_NOTHING;
 #ifdef END_FOR
@@ -441,7 +438,6 @@ static void mark_edges(struct reading *r)
         case DO_SKIP:
         case DO_RETURN:
         case DO_RAISE:
-        case DO_RERAISE:
             break;
         case DO_BRANCH:
             reach(r, after(r, i), true, unit->line);
@@ -498,7 +494,8 @@ static int put_trail_word(struct reading *r, size_t head, int32_t word)
 }
 
 /* Writes the trail from `unit` on. A raise right on the branch's own line is followed to its
- * handler or out of the code: a one-line `if …: raise` has no other trace. */
+ * handler or out of the code: a one-line `if …: raise`, or the skip of a last `if` in a
+ * `finally` that an exception leaves, has no other trace. */
 static int put_trail(struct reading *r, size_t head, int32_t from, uint32_t unit)
 {
     int32_t last = 0;
@@ -520,7 +517,6 @@ static int put_trail(struct reading *r, size_t head, int32_t from, uint32_t unit
         case DO_RETURN:
             return put_trail_word(r, head, -r->in->first_line);
         case DO_RAISE:
-        case DO_RERAISE:
             if (!own_line)
                 return 0;
             unit = handler_of(r, unit);
@@ -861,7 +857,7 @@ static int collect_arcs(struct reading *r)
 
 int rt_shape_make(const struct rt_code_bytes *in, bool branches, struct rt_shape *out)
 {
-    struct reading r = {.in = in, .out = out, .branches = branches};
+    struct reading r = {.in = in, .out = out};
     int status = -1;
 
     memset(out, 0, sizeof *out);

@@ -39,10 +39,4 @@
 #define PyUnstable_Code_SetExtra _PyCode_SetExtra
 #endif
 
-/* Borrowed globals of the Python frame that is running, or NULL. */
-static inline PyObject *rt_frame_globals(void)
-{
-    return PyEval_GetGlobals();
-}
-
 #endif

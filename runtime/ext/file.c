@@ -139,7 +139,7 @@ static struct seg_entry *decide(const char *name, const char *dunder_file, const
 
 static struct rt_file *first_seen(struct rt_state *state, PyObject *filename)
 {
-    PyObject *globals = rt_frame_globals(), *address = NULL;
+    PyObject *globals = PyEval_GetGlobals() /* borrowed */, *address = NULL;
     PyObject *name = encoded(filename), *dunder_file = NULL, *module = NULL;
     struct seg_entry *entry = NULL;
     struct rt_file *file = NULL;
