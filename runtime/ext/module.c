@@ -138,6 +138,7 @@ static PyObject *start(PyObject *module, PyObject *path)
     if (failed)
         return PyErr_Format(PyExc_OSError, "the segment %R cannot be used: %s", path, why);
     rt_process.paused = false;
+    rt_process.midway = true;
     if (state->tracer ? state->tracer->restart(state) : start_tracer(module, state))
         return NULL;
     Py_RETURN_NONE;

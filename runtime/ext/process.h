@@ -23,6 +23,7 @@ struct rt_process {
     bool branches;
     _Atomic uint32_t epoch; /* rises with each change of segment */
     _Atomic bool paused;    /* nothing is recorded at the moment */
+    bool midway;            /* it did not attach while its interpreter started */
 };
 
 /* What this process attached to; seg is NULL before. */

@@ -32,9 +32,12 @@ struct settrace {
     PyObject *f_trace;          /* the attribute's name */
     PyObject *sys;              /* the module */
     struct rt_state *state;
-    /* Running frames of measured code, where arcs are recorded. Open addressing, a power of two. */
+    /* Running frames of measured code, where arcs are recorded or `midway`. Open addressing, a
+     * power of two. */
     struct frame *frames;
     size_t cap, used;
+    /* Recording began in the middle of the program: frames that ran by then are not told. */
+    bool midway;
 };
 
 struct tracer {
@@ -164,20 +167,30 @@ static void on_arc(struct rt_code *rc, int from, int to)
         rt_code_pair(rc, from, to);
 }
 
+/* Is it known which frames run? */
+static bool follows_frames(const struct settrace *s)
+{
+    return rt_process.branches || s->midway;
+}
+
 static void on_line(struct settrace *s, struct rt_code *rc, PyFrameObject *frame)
 {
     int line = PyFrame_GetLineNumber(frame);
     size_t i;
 
-    rt_code_line(rc, line);
-    if (!rt_process.branches)
-        return;
-    if (!s->cap || !s->frames[i = slot_of(s, frame)].frame) {
-        enter_frame(s, frame, line);
+    if (!follows_frames(s)) {
+        rt_code_line(rc, line);
         return;
     }
-    on_arc(rc, s->frames[i].last_line, line);
-    s->frames[i].last_line = line;
+    if (!s->cap || !s->frames[i = slot_of(s, frame)].frame) {
+        if (s->midway)
+            return;
+        enter_frame(s, frame, line);
+    } else if (rt_process.branches) {
+        on_arc(rc, s->frames[i].last_line, line);
+        s->frames[i].last_line = line;
+    }
+    rt_code_line(rc, line);
 }
 
 static void on_return(struct settrace *s, struct rt_code *rc, PyFrameObject *frame,
@@ -187,7 +200,7 @@ static void on_return(struct settrace *s, struct rt_code *rc, PyFrameObject *fra
 
     if (!s->cap || !s->frames[i = slot_of(s, frame)].frame)
         return;
-    if (ends(frame, code))
+    if (rt_process.branches && ends(frame, code))
         on_arc(rc, s->frames[i].last_line, -code->co_firstlineno);
     leave_frame(s, i);
 }
@@ -215,10 +228,10 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
             PyErr_Clear();
         if (what == PyTrace_LINE)
             on_line(s, rc, frame);
-        else if (rt_process.branches && what == PyTrace_CALL)
+        else if (follows_frames(s) && what == PyTrace_CALL)
             enter_frame(s, frame,
                         begins(frame, code) ? -code->co_firstlineno : PyFrame_GetLineNumber(frame));
-        else if (rt_process.branches)
+        else if (follows_frames(s))
             on_return(s, rc, frame, code);
     }
     if (rc && rc->test && what == PyTrace_RETURN)
@@ -315,6 +328,24 @@ static PyMethodDef start_new_thread_method = {
     "start_new_thread", (PyCFunction)(void (*)(void))start_new_thread, METH_VARARGS | METH_KEYWORDS,
     "start_new_thread(function, args[, kwargs])\n\nStart a new thread and return its identifier."};
 
+/* A module that has taken the function already takes the wrapper instead. */
+static int wrap_in_threading(const struct settrace *s, PyObject *wrapper)
+{
+    PyObject *modules = PySys_GetObject("modules"); /* borrowed */
+    PyObject *threading = modules ? PyDict_GetItemString(modules, "threading") : NULL, *taken;
+    int status = 0;
+
+    if (!threading)
+        return 0;
+    taken = PyObject_GetAttrString(threading, "_start_new_thread");
+    if (taken == s->start_new_thread)
+        status = PyObject_SetAttrString(threading, "_start_new_thread", wrapper);
+    else if (!taken)
+        PyErr_Clear();
+    Py_XDECREF(taken);
+    return status;
+}
+
 /* Importing threading would be too dear; what it will import is replaced instead. */
 static int wrap_threads(struct settrace *s)
 {
@@ -329,7 +360,7 @@ static int wrap_threads(struct settrace *s)
     if (pair)
         wrapper = PyCFunction_New(&start_new_thread_method, pair);
     if (wrapper && !PyObject_SetAttrString(module, "start_new_thread", wrapper) &&
-        !PyObject_SetAttrString(module, "start_new", wrapper))
+        !PyObject_SetAttrString(module, "start_new", wrapper) && !wrap_in_threading(s, wrapper))
         status = 0;
     Py_XDECREF(wrapper);
     Py_XDECREF(pair);
@@ -361,6 +392,18 @@ static int listen(struct rt_state *state)
     return 0;
 }
 
+/* Recording goes on, in whatever is called from now on. */
+static int go_on(struct rt_state *state)
+{
+    struct settrace *s = own(state);
+
+    s->midway = true;
+    if (s->cap)
+        memset(s->frames, 0, s->cap * sizeof *s->frames);
+    s->used = 0;
+    return listen(state);
+}
+
 static int start(PyObject *module, struct rt_state *state)
 {
     struct settrace *s = PyMem_RawCalloc(1, sizeof *s);
@@ -384,6 +427,7 @@ static int start(PyObject *module, struct rt_state *state)
     ((struct tracer *)s->tracer)->own = s;
     if (wrap_threads(s))
         return -1;
+    s->midway = rt_process.midway;
     return listen(state);
 }
 
@@ -419,7 +463,7 @@ static void switched(struct rt_state *state)
     (void)state;
 }
 
-const struct rt_tracer rt_tracer_settrace = {"PyEval_SetTrace", start,   listen, listen, clear,
+const struct rt_tracer rt_tracer_settrace = {"PyEval_SetTrace", start,   go_on, go_on, clear,
                                              traverse,          switched};
 
 #endif

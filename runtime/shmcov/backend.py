@@ -368,8 +368,8 @@ class Collector(coverage.collector.Collector):
     _recording = False
     _context: str | None = None
     _written = False
-    _others = False
-    """Other processes were attached when data was delivered last."""
+    _ended: frozenset[segments.Process] = frozenset()
+    """The other processes of which everything was delivered."""
 
     def __init__(self, core: Core, **kwargs: Any) -> None:
         super().__init__(core=core, **kwargs)  # type: ignore[arg-type]
@@ -400,6 +400,7 @@ class Collector(coverage.collector.Collector):
             _shmcov.switch_context(self._context, everywhere=True)
 
     def pause(self) -> None:
+        self._activity_since |= self._recording
         self._recording = False
         if self._session:
             self._session.pause()
@@ -467,11 +468,13 @@ class Collector(coverage.collector.Collector):
     def _deliver(self, session: Session) -> None:
         try:
             copy = session.copy()
+            self._ended = _known(copy) - set(_others(copy, session))
+            if any(row["state"] != "done" for row in copy.processes()):
+                copy = session.copy()  # with all that those wrote while the first was made
         except segments.SegmentNotUsable as error:
             raise DataError(f"The data of this run is lost: {error}") from error
         for text in result.losses(copy.info()):
             self.warn(f"Not all of this run was recorded: {text}")
-        self._others = bool(segments.running(copy, Path(session.path)))
         self._tell_packages(copy)
         covdata = self.covdata
         with covdata._lock:
@@ -537,18 +540,35 @@ class Collector(coverage.collector.Collector):
 
     def _deliver_late(self, session: Session) -> None:
         """Processes that went on after the data was saved have their time to come to an end."""
-        if not self._written or not self._others:
+        if not self._written:
             return
-        path = Path(session.path)
         until = time.monotonic() + session.wait
-        while (running := segments.running(session.copy(), path)) and time.monotonic() < until:
+        while (running := _others(session.copy(), session)) and time.monotonic() < until:
             time.sleep(0.02)
+        if not running and _known(session.copy()) <= self._ended:
+            return
         if running:
             pids = ", ".join(str(process.pid) for process in running)
             self.warn(f"Still running, and not in the data from now on: processes {pids}")
         if not self.covdata._no_disk and Path(self.covdata.data_filename()).exists():
             self._deliver(session)
             self.covdata.write()
+
+
+def _others(copy: _merge.Copy, session: Session) -> list[segments.Process]:
+    """The processes that still record, but for those that only end after this one."""
+    helpers = "from multiprocessing.resource_tracker", "from multiprocessing.forkserver"
+    return [
+        process
+        for process in segments.running(copy, Path(session.path))
+        if not any(helper in process.command() for helper in helpers)
+    ]
+
+
+def _known(copy: _merge.Copy) -> frozenset[segments.Process]:
+    """The other processes that have ever recorded."""
+    rows = map(segments.Process.of_row, copy.processes())
+    return frozenset(row for row in rows if row.pid != os.getpid())
 
 
 _live: weakref.WeakSet[Collector] = weakref.WeakSet()
