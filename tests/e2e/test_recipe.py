@@ -2,7 +2,8 @@
 """The recipe that people pass around for Django's `manage.py test --parallel`.
 
 With `shmcov` in the place of `coverage` it works as it stands, and so does what is left of it when
-everything that shmcov makes needless is taken out.
+everything that shmcov makes needless is taken out. With `coverage` it
+works with shmcov as a plug-in.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ coverage run --source=src src/manage.py test --parallel 2 --keepdb --no-input \\
     && coverage report -m \\
     && coverage xml -o out/coverage.xml
 """
+
+PLUGIN = "[run]\nplugins = shmcov"
 
 # The same without what is there for the sake of several processes.
 SHORT_RC = """
@@ -167,6 +170,16 @@ def test_reports_what_a_serial_run_reports(site: Project, start: str, branch: bo
     assert report(run(site, RECIPE, "shmcov", start)) == serial
     assert without_time(site.folder / "out/coverage.xml") == serial_xml
     assert [path.name for path in (site.folder / "out").glob(".*")] == [".coverage"]
+    assert site.data_files() == []
+    assert_same_contexts(site, site.folder / "out/.coverage", start)
+
+    # As a plug-in of coverage.py: one line more, and `combine` finds one file.
+    site.write(".coveragerc", RECIPE_RC.format(branch=branch).replace("[run]", PLUGIN))
+    done = run(site, RECIPE, "coverage", start)
+    assert report(done) == serial
+    combined = re.findall("^Combined (?:1 file|data file .*)$", done.stdout + done.stderr, re.M)
+    assert len(combined) == 1
+    assert without_time(site.folder / "out/coverage.xml") == serial_xml
     assert site.data_files() == []
     assert_same_contexts(site, site.folder / "out/.coverage", start)
 

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pytest-cov with `plugins = shmcov`: the same reports as with coverage.py's own core."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from project_support import REFERENCE_CORE, Project
+
+pytest.importorskip("pytest_cov")
+pytest.importorskip("xdist")
+
+SUITE = {
+    "src/lib.py": """
+        import helper
+
+        def a(x):
+            if x:
+                return 1
+            return 2
+
+        def b():
+            return 3
+
+        def hidden():
+            return 4
+
+        def threaded():
+            return 5
+
+        def by_fixture():
+            return helper.used()
+
+        def finished():
+            return 6
+    """,
+    "src/helper.py": "def used():\n    return 1\n\ndef unused():\n    return 2\n",
+    "src/never.py": "import os\nprint(os.name)\n",
+    "conftest.py": """
+        import sys
+        sys.path.insert(0, "src")
+
+        def pytest_sessionfinish(session):
+            import lib
+            lib.finished()
+    """,
+    "tests/test_one.py": """
+        import threading
+
+        import lib
+        import pytest
+
+        @pytest.fixture
+        def fixture():
+            yield lib.by_fixture()
+            lib.b()
+
+        def test_a():
+            assert lib.a(1) == 1
+
+        def test_fixture(fixture):
+            assert fixture == 1
+
+        @pytest.mark.no_cover
+        def test_hidden():
+            assert lib.hidden() == 4
+
+        def test_after_hidden():
+            assert lib.a(0) == 2
+
+        def test_thread():
+            thread = threading.Thread(target=lib.threaded)
+            thread.start()
+            thread.join()
+    """,
+    "tests/test_two.py": """
+        import lib
+        import pytest
+
+        @pytest.mark.parametrize("x", [0, 1, "", "x"])
+        def test_many(x):
+            lib.a(x)
+    """,
+}
+
+
+@pytest.fixture
+def suite(project: Project) -> Project:
+    for name, text in SUITE.items():
+        project.write(name, text)
+    return project
+
+
+def run(project: Project, *args: str, plugin: bool) -> subprocess.CompletedProcess[str]:
+    """A run with what an earlier one left taken away, but for --cov-append."""
+    lines = "[run]\nomit = conftest.py\n" + ("plugins = shmcov\n" if plugin else "")
+    project.write(".coveragerc", lines)
+    if "--cov-append" not in args:
+        for path in project.folder.glob(".coverage*"):
+            if path.name != ".coveragerc":
+                path.unlink()
+    return project.python("-m", "pytest", "-q", "-p", "no:cacheprovider", *args, env=REFERENCE_CORE)
+
+
+def coverage_part(done: subprocess.CompletedProcess[str]) -> str:
+    """What pytest printed of coverage, and how the tests went."""
+    text = re.sub(r" in [\d.]+s", "", done.stdout)
+    text = re.sub(r"\[gw\d+\]", "", text)
+    at = text.find("= tests coverage")
+    return text[at:] if at >= 0 else text.splitlines()[-1]
+
+
+def contexts(project: Project) -> dict[str, Any]:
+    return {
+        name: {line: sorted(of) for line, of in report["contexts"].items()}
+        for name, report in project.report().items()
+    }
+
+
+OPTIONS = {
+    "one process": (),
+    "two workers": ("-n", "2"),
+    "branches": ("-n", "2", "--cov-branch"),
+    "contexts": ("-n", "2", "--cov-context=test"),
+    "contexts in one process": ("--cov-context=test", "--cov-branch"),
+    "by file": ("-n", "2", "--dist", "loadfile"),
+    "each": ("-n", "2", "--dist", "each"),
+    "steal": ("-n", "3", "--dist", "worksteal", "--maxprocesses", "2"),
+    "fails under": ("-n", "2", "--cov-fail-under=99"),
+    "no coverage": ("-n", "2", "--no-cov"),
+    "tx": ("--dist", "load", "--tx", "2*popen"),
+    "reports": ("-n", "2", "--cov-report=json:out.json", "--cov-report=xml:out.xml"),
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_same_reports(suite: Project, options: tuple[str, ...]) -> None:
+    results = []
+    for plugin in (False, True):
+        args = ("--cov=src", "--cov-report=term-missing", *options)
+        done = run(suite, *args, plugin=plugin)
+        data = contexts(suite) if "--no-cov" not in options else None
+        assert suite.data_files() == ([".coverage"] if data else [])
+        results.append((done.returncode, done.stderr, coverage_part(done), data))
+    theirs, ours = results
+    assert ours == theirs
+
+
+def test_append(suite: Project) -> None:
+    missing = []
+    for plugin in (False, True):
+        run(suite, "--cov=src", "-n", "2", "-k", "fixture", plugin=plugin)
+        first = suite.missing("src/lib.py")
+        run(suite, "--cov=src", "-n", "2", "-k", "many", "--cov-append", plugin=plugin)
+        missing.append((first, suite.missing("src/lib.py")))
+    assert missing[1] == missing[0]
+    first, both = missing[1]
+    assert set(both) < set(first)
+
+
+def test_a_worker_that_is_killed_keeps_its_lines(suite: Project) -> None:
+    suite.write(
+        "tests/test_kill.py",
+        """
+        import os, signal, lib
+        def test_before():
+            lib.hidden()
+        def test_kill():
+            lib.threaded()
+            os.kill(os.getpid(), signal.SIGKILL)
+        """,
+    )
+    args = ("--cov=src", "-n", "2", "--dist", "loadfile", "tests/test_kill.py", "tests/test_two.py")
+    missing = {}
+    for plugin in (False, True):
+        done = run(suite, *args, plugin=plugin)
+        assert "worker 'gw" in done.stdout, done.stdout
+        missing[plugin] = suite.missing("src/lib.py")
+    assert {12, 15} <= set(missing[False]), "coverage.py loses them"
+    assert not {12, 15} & set(missing[True])
+
+
+def test_workers_elsewhere_send_their_data(suite: Project, tmp_path: Path) -> None:
+    """pytest-cov takes a worker in another folder for one on another machine."""
+    elsewhere = tmp_path / "elsewhere"
+    for name, text in SUITE.items():
+        Project(elsewhere).write(name, text)
+    results = []
+    for plugin in (False, True):
+        # The worker looks for the configuration where it is.
+        suite.write(".coveragerc", "")
+        (elsewhere / ".coveragerc").write_text(
+            "[run]\nomit = conftest.py\n" + ("plugins = shmcov\n" if plugin else "")
+        )
+        tx = f"popen//chdir={elsewhere}"
+        args = ("--cov=src", "--cov-report=term-missing", "--dist", "load", "--tx", tx)
+        done = run(suite, *args, f"--rsyncdir={suite.folder}/src", plugin=plugin)
+        results.append((done.returncode, coverage_part(done)))
+    assert results[1] == results[0]
+
+
+def test_subprocesses_of_tests(suite: Project) -> None:
+    """They are measured without `patch = subprocess`, which goes on working."""
+    suite.write(
+        "tests/test_sub.py",
+        """
+        import subprocess, sys
+        def test_sub():
+            code = "import sys; sys.path.insert(0, 'src'); import lib; lib.hidden()"
+            subprocess.run([sys.executable, "-c", code], check=True)
+        """,
+    )
+    done = run(suite, "--cov=src", "-n", "2", "tests/test_sub.py", plugin=True)
+    assert done.returncode == 0
+    assert 12 not in suite.missing("src/lib.py")
+
+
+def test_inside_shmcov_run(suite: Project) -> None:
+    suite.write(".coveragerc", "[run]\nomit = conftest.py\nplugins = shmcov\n")
+    done = suite.shmcov(
+        "run", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--cov=src",
+        "--cov-report=term-missing",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^src/lib\.py +15 +0 +100%", done.stdout, re.MULTILINE), done.stdout
+    assert "tests/test_one.py" not in done.stdout
+    assert suite.data_files() == [".coverage"]
+    assert "tests/test_one.py" in suite.report()
