@@ -66,7 +66,7 @@ RELIES_ON: tuple[tuple[Any, str, str], ...] = (
         "has",
         "add_arcs add_lines close data_filename read set_context touch_files update write",
     ),
-    (coverage.sqldata.CoverageData.__init__, "uses", "_lock _no_disk _our_suffix"),
+    (coverage.sqldata.CoverageData.__init__, "uses", "_lock _no_disk _suffix"),
     (coverage.inorout.InOrOut, "has", "check_include_omit_etc"),
     (coverage.inorout.InOrOut.__init__, "uses", "source_pkgs_unmatched"),
 )
@@ -503,7 +503,7 @@ class Collector(coverage.collector.Collector):
             mapper = self._mapped_if_wanted
         files = copy.files()
         touch = plan.never_ran(self._cov, files, copy.packages()) if files else []
-        own_name = self.covdata._our_suffix
+        own_name = self.covdata._suffix is True
         now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
         copy.write(
             path,
