@@ -182,6 +182,8 @@ static PyObject *state_string(const struct seg_process *row)
         return PyUnicode_FromString("done");
     case SEG_PROCESS_EXEC:
         return PyUnicode_FromString("exec");
+    case SEG_PROCESS_LEFT:
+        return PyUnicode_FromString("left");
     default:
         return PyUnicode_FromString("unknown");
     }
@@ -450,7 +452,8 @@ static PyObject *stored_name(PyObject *relative, PyObject *path)
     return name;
 }
 
-/* The names in UTF-8, NULL where there is no such thing. They live as long as `keep` does. */
+/* The names in UTF-8, NULL where there is no such thing or `relative` says None. They live as long
+ * as `keep` does. */
 static const char **stored_names(PyObject *relative, PyObject *paths, PyObject *keep)
 {
     Py_ssize_t n = PyList_GET_SIZE(paths);
@@ -465,6 +468,8 @@ static const char **stored_names(PyObject *relative, PyObject *paths, PyObject *
         int kept = name ? PyList_Append(keep, name) : -1;
 
         Py_XDECREF(name);
+        if (!kept && name == Py_None)
+            continue;
         if (!kept && !(names[i] = PyUnicode_AsUTF8(name)) &&
             !PyErr_ExceptionMatches(PyExc_UnicodeError))
             kept = -1;

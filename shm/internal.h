@@ -143,9 +143,6 @@ int seg_folder_room(int fd, uint32_t flags, bool choosy, uint64_t *size);
 int seg_create_in(const char *folder, const struct seg_plan *plan, uint64_t size, seg_t **out,
                   int *fd);
 
-/* Frees a handle that nobody else has seen. */
-void seg_discard(seg_t *seg);
-
 /* -- processes -- */
 
 struct seg_relative {

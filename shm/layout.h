@@ -68,6 +68,8 @@ enum seg_lost {
 #define SEG_FLAG_TEST_FUNCTION UINT32_C(2) /* dynamic_context = test_function */
 #define SEG_FLAG_CONTEXTS UINT32_C(8)      /* something will switch contexts */
 #define SEG_FLAG_NO_ADOPT UINT32_C(4)      /* children without our variable do not join */
+#define SEG_FLAG_OWNED UINT32_C(16)        /* the creator is measured itself, and writes the data */
+#define SEG_FLAG_HOLD UINT32_C(32)         /* gateways of execnet record nothing until told to */
 
 struct seg_header {
     /* -- identity: offsets of these never change, whatever the version -- */
@@ -128,6 +130,7 @@ enum seg_rule_kind {
     SEG_RULE_CONTEXT,          /* the static context */
     SEG_RULE_SOURCE_PKG_THIRD, /* module name: measured even where it lies in third-party folders */
     SEG_RULE_VENV_THIRD, /* no text: sys.path entries in virtual environments are third-party */
+    SEG_RULE_OWNER,      /* what the run measures and where its data goes, as a digest */
     SEG_RULE_KINDS
 };
 
@@ -275,6 +278,7 @@ enum seg_process_state {
     SEG_PROCESS_ATTACHED = 1, /* measures, or died without a word */
     SEG_PROCESS_DONE = 2,     /* its interpreter ended */
     SEG_PROCESS_EXEC = 3,     /* became another program */
+    SEG_PROCESS_LEFT = 4,     /* records into another segment; its children do not join this one */
 };
 
 struct seg_process {

@@ -75,7 +75,8 @@ unsigned seg_process_match(seg_t *seg, const struct seg_relative *relatives, uns
         if (row == NULL)
             break;
         for (unsigned i = 0; i < n; i++) {
-            if (row->pid == relatives[i].pid && row->start == relatives[i].start && row->ns == ns)
+            if (seg_load32_relaxed(&row->state) != SEG_PROCESS_LEFT &&
+                row->pid == relatives[i].pid && row->start == relatives[i].start && row->ns == ns)
                 n = i; /* only a nearer one is of interest from here on */
         }
         off = row->next;

@@ -7,7 +7,7 @@
  *     built under another name and renamed. Whoever attaches sees every byte that the creator wrote
  *     (the rename and the open are ordered by the file system).
  *   - Identity and plan never change after that.
- *   - A handle is not freed once it was handed out.
+ *   - A handle that was handed out is freed by seg_discard alone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -279,6 +279,15 @@ int seg_attach(const char *path, seg_t **out)
     seg->plan_len = head.plan_len;
     *out = seg;
     return SEG_OK;
+}
+
+uint32_t seg_supervisor(const seg_t *seg, bool *alive)
+{
+    const struct seg_header *head = seg_head((seg_t *)seg);
+
+    *alive = seg_life(head->supervisor_pid, head->supervisor_start, head->supervisor_ns) ==
+             SEG_LIFE_ALIVE;
+    return head->supervisor_pid;
 }
 
 uint32_t seg_flags(const seg_t *seg)

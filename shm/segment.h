@@ -37,7 +37,7 @@ enum seg_status {
 const char *seg_strstatus(int status);
 
 /* A mapped segment. One a process is usual; the handle itself may be shared by threads and is
- * inherited by fork. It is never freed while the process runs, because threads may be inside. */
+ * inherited by fork. While threads may be inside it is not freed (seg_discard). */
 typedef struct seg seg_t;
 
 /* -- folders -- */
@@ -77,6 +77,12 @@ int seg_attach(const char *path, seg_t **out);
  * stands (same pid namespace, same start time). SEG_ERR_FOREIGN: there is none, which is the
  * usual case. *path (malloc) is the name of the segment that was found. */
 int seg_adopt(seg_t **out, char **path);
+
+/* Unmaps a segment and frees its handle. Nobody may be using either, in any thread. */
+void seg_discard(seg_t *seg);
+
+/* The creator of the segment: in *alive, whether it lives. */
+uint32_t seg_supervisor(const seg_t *seg, bool *alive);
 
 uint32_t seg_flags(const seg_t *seg);
 const char *seg_path(const seg_t *seg);

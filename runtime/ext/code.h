@@ -19,7 +19,8 @@ struct rt_chunks {
 
 struct rt_code {
     struct rt_file *file; /* NULL: not measured, known for another reason */
-    bool shared;          /* static, stands for many code objects: never freed */
+    uint32_t epoch;       /* of the process, in which this was found */
+    bool shared;          /* stands for many code objects: never freed */
     struct rt_chunks lines;
     struct rt_chunks arcs;
     uint32_t first_arc; /* bit of arc 0 in the file's SEG_ARCS */
@@ -55,6 +56,10 @@ struct rt_code {
  * *complete: somebody has set everything that this code can set. No exception is left set. */
 struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *complete);
 void rt_code_free(struct rt_code *rc);
+
+/* What stands for all code that is not measured, and for that which may begin a context. NULL: out
+ * of memory. */
+struct rt_code *rt_code_unmeasured(bool test);
 
 /* Line n of the file ran, in the context that the thread is in. True if that was news to the run.
  */

@@ -15,12 +15,13 @@
 /* Once in each interpreter. 0, or -1 with a Python exception. */
 int rt_codemap_start(struct rt_state *state);
 
-/* What a code object sets, or NULL. The caller holds a reference to the code object, which keeps
- * the entry alive. */
+/* What a code object sets in this epoch of the process, or NULL. The caller holds a reference to
+ * the code object, which keeps the entry alive. */
 struct rt_code *rt_codemap_get(const struct rt_state *state, PyCodeObject *code);
 
-/* Gives `code` an entry and owns it. 0; 1 if there is one already (of another thread): the caller
- * keeps its own; -1 without memory. No exception is left set. */
+/* Gives `code` an entry and owns it, in the place of one of another epoch. 0; 1 if there is one
+ * already (of another thread): the caller keeps its own; -1 without memory. No exception is left
+ * set. */
 int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *entry);
 
 #endif

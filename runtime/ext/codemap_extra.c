@@ -5,6 +5,8 @@
  */
 #include "codemap.h"
 
+#include "process.h"
+
 #if !RT_FREE_THREADED
 
 static void drop(void *entry)
@@ -28,13 +30,14 @@ struct rt_code *rt_codemap_get(const struct rt_state *state, PyCodeObject *code)
 
     if (PyUnstable_Code_GetExtra((PyObject *)code, state->extra, &entry))
         PyErr_Clear();
-    return entry;
+    return entry && ((struct rt_code *)entry)->epoch == rt_process.epoch ? entry : NULL;
 }
 
 int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *entry)
 {
     if (rt_codemap_get(state, code))
         return 1;
+    /* Drops the entry of another epoch. */
     if (PyUnstable_Code_SetExtra((PyObject *)code, state->extra, entry)) {
         PyErr_Clear();
         return -1;

@@ -9,11 +9,15 @@
  *   - An entry is taken out by the code watcher when its code object is destroyed, and freed after
  * a grace period. Nobody waits for one inside a deallocation: entries are collected, and the next
  *     rt_codemap_put of a full batch waits for all of them at once.
+ *   - An entry of an earlier epoch (process.h) is replaced and never freed: whoever is inside has
+ * it.
  *   - No thread is started: no CDS_LFHT_AUTO_RESIZE, no call_rcu. The table has buckets for the
  * code of a large program from the start; beyond it chains get longer, nothing else.
  *   - A fork finds the table whole: urcu's handlers run around it.
  */
 #include "codemap.h"
+
+#include "process.h"
 
 #if RT_FREE_THREADED
 
@@ -30,7 +34,7 @@
 struct node {
     struct cds_lfht_node node;
     PyCodeObject *code; /* borrowed: gone when it is */
-    struct rt_code *entry;
+    _Atomic(struct rt_code *) entry;
     struct node *next; /* in `dead` */
 };
 
@@ -125,29 +129,42 @@ struct rt_code *rt_codemap_get(const struct rt_state *state, PyCodeObject *code)
     (void)state;
     rcu_read_lock();
     node = find(code);
-    entry = node ? node->entry : NULL;
+    /* acquire: pairs with the release in rt_codemap_put */
+    entry = node ? atomic_load_explicit(&node->entry, memory_order_acquire) : NULL;
     rcu_read_unlock();
+    if (entry && entry->epoch != rt_process.epoch)
+        return NULL;
     return entry; /* alive as long as `code` is, to which the caller has a reference */
 }
 
 int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *entry)
 {
-    struct node *node = malloc(sizeof *node);
+    struct node *node = malloc(sizeof *node), *old;
     struct cds_lfht_node *there;
+    struct rt_code *stale;
+    bool replaced = false;
 
     (void)state;
     if (!node)
         return -1;
     reap();
-    *node = (struct node){.code = code, .entry = entry};
+    node->code = code;
+    atomic_init(&node->entry, entry);
     cds_lfht_node_init(&node->node);
     rcu_read_lock();
     there = cds_lfht_add_unique(map, hash(code), same, code, &node->node);
+    if (there != &node->node) {
+        old = caa_container_of(there, struct node, node);
+        stale = atomic_load_explicit(&old->entry, memory_order_acquire);
+        replaced = stale->epoch != rt_process.epoch &&
+                   atomic_compare_exchange_strong_explicit(
+                       &old->entry, &stale, entry, memory_order_release, memory_order_relaxed);
+    }
     rcu_read_unlock();
     if (there == &node->node)
         return 0;
     free(node);
-    return 1;
+    return replaced ? 0 : 1;
 }
 
 #endif

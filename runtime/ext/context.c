@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "process.h"
 
@@ -50,16 +51,42 @@ static uint32_t next_generation(void)
     return atomic_fetch_add_explicit(&last_generation, 1, memory_order_relaxed) + 1;
 }
 
+/* What the threads follow that have no context of their own. */
+static _Atomic uint32_t everywhere_id, everywhere_generation;
+static _Atomic uint32_t serial = 1; /* rises when that changes */
+
+static void follow(struct rt_context *context)
+{
+    context->own = false;
+    context->owner = NULL;
+    context->id = everywhere_id;
+    context->generation = everywhere_generation;
+    if (context->table)
+        context->table->used = 0;
+}
+
+/* The process has changed since the thread was here last. */
+static void catch_up(struct rt_context *context)
+{
+    context->serial = serial;
+    if (context->epoch != rt_process.epoch || !context->own) {
+        context->epoch = rt_process.epoch;
+        follow(context);
+    }
+}
+
 struct rt_context *rt_context_current(void)
 {
+    if (current && current->serial == serial)
+        return current;
     if (!current) {
         pthread_once(&once, make_key);
         current = calloc(1, sizeof *current);
-        if (current) {
-            current->generation = next_generation();
-            pthread_setspecific(key, current);
-        }
+        if (!current)
+            return NULL;
+        pthread_setspecific(key, current);
     }
+    catch_up(current);
     return current;
 }
 
@@ -67,14 +94,35 @@ int rt_context_switch(struct rt_context *context, const char *name, size_t len)
 {
     int status = 0;
 
-    context->id = 0;
-    context->owner = NULL;
-    context->generation = next_generation();
-    if (context->table)
-        context->table->used = 0;
-    if (name)
-        status = seg_context(rt_process.seg, name, len, &context->id);
+    follow(context);
+    /* The stay in the process's context goes on, and this table may have been filled in it before.
+     */
+    if (context->id && context->table)
+        memset(context->table->slots, 0, context->table->cap * sizeof *context->table->slots);
+    if (!name)
+        return 0;
+    status = seg_context(rt_process.seg, name, len, &context->id);
+    if (!status) {
+        context->own = true;
+        context->generation = next_generation();
+    }
     return status;
+}
+
+int rt_context_everywhere(const char *name, size_t len)
+{
+    uint32_t id = 0;
+    int status = name ? seg_context(rt_process.seg, name, len, &id) : 0;
+
+    everywhere_id = status ? 0 : id;
+    everywhere_generation = next_generation();
+    serial++;
+    return status;
+}
+
+void rt_context_reset(void)
+{
+    rt_context_everywhere(NULL, 0);
 }
 
 static struct slot *find(struct rt_context_table *table, uint32_t generation, uint64_t wanted)

@@ -167,8 +167,13 @@ static struct rt_file *first_seen(struct rt_state *state, PyObject *filename)
 
 struct rt_file *rt_file_of(struct rt_state *state, PyCodeObject *code)
 {
-    PyObject *known = PyDict_GetItemWithError(state->decisions, code->co_filename);
+    PyObject *known;
 
+    if (state->decisions_epoch != rt_process.epoch) {
+        state->decisions_epoch = rt_process.epoch;
+        PyDict_Clear(state->decisions);
+    }
+    known = PyDict_GetItemWithError(state->decisions, code->co_filename);
     if (known)
         return known == Py_None ? NULL : PyLong_AsVoidPtr(known);
     if (PyErr_Occurred())

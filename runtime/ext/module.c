@@ -66,6 +66,21 @@ static void keep_coverage_out(void)
     }
 }
 
+/* Is this what execnet starts to run code in? A worker of pytest-xdist is. */
+static bool is_gateway(void)
+{
+    static const char code[] = "import sys;exec(eval(sys.stdin.readline()))";
+    PyObject *argv = PySys_GetObject("orig_argv"); /* borrowed */
+    bool found = false;
+
+    for (Py_ssize_t i = 0; argv && PyList_Check(argv) && i < PyList_GET_SIZE(argv); i++) {
+        PyObject *arg = PyList_GET_ITEM(argv, i); /* borrowed */
+
+        found |= PyUnicode_Check(arg) && !PyUnicode_CompareWithASCIIString(arg, code);
+    }
+    return found;
+}
+
 static PyObject *attach(PyObject *module, PyObject *noargs)
 {
     struct rt_state *state = state_of(module);
@@ -81,6 +96,7 @@ static PyObject *attach(PyObject *module, PyObject *noargs)
             complain("the segment cannot be used", why);
         Py_RETURN_FALSE;
     }
+    rt_process.paused = seg_flags(rt_process.seg) & SEG_FLAG_HOLD && is_gateway();
     if (start_tracer(module, state)) {
         PyErr_Clear();
         seg_lose(rt_process.seg, SEG_LOST_ATTACH, 1);
@@ -108,6 +124,80 @@ int rt_switch(struct rt_state *state, const char *name, size_t len)
     return status;
 }
 
+static PyObject *start(PyObject *module, PyObject *path)
+{
+    struct rt_state *state = state_of(module);
+    PyObject *bytes;
+    const char *why = "";
+    int failed;
+
+    if (!PyUnicode_FSConverter(path, &bytes))
+        return NULL;
+    failed = rt_process_enter(PY_VERSION_HEX, PyBytes_AS_STRING(bytes), &why);
+    Py_DECREF(bytes);
+    if (failed)
+        return PyErr_Format(PyExc_OSError, "the segment %R cannot be used: %s", path, why);
+    rt_process.paused = false;
+    if (state->tracer ? state->tracer->restart(state) : start_tracer(module, state))
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *set_paused(PyObject *module, bool paused)
+{
+    struct rt_state *state = state_of(module);
+
+    rt_process.paused = paused;
+    if (state->tracer && state->tracer->pause(state))
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *pause_recording(PyObject *module, PyObject *noargs)
+{
+    (void)noargs;
+    return set_paused(module, true);
+}
+
+static PyObject *resume_recording(PyObject *module, PyObject *noargs)
+{
+    (void)noargs;
+    return set_paused(module, false);
+}
+
+static PyObject *recording(PyObject *module, PyObject *noargs)
+{
+    (void)noargs;
+    return PyBool_FromLong(state_of(module)->tracer && !rt_process.paused);
+}
+
+static PyObject *forget(PyObject *module, PyObject *path)
+{
+    PyObject *bytes;
+
+    (void)module;
+    if (!PyUnicode_FSConverter(path, &bytes))
+        return NULL;
+    rt_process_forget(PyBytes_AS_STRING(bytes));
+    Py_DECREF(bytes);
+    Py_RETURN_NONE;
+}
+
+static PyObject *owner(PyObject *module, PyObject *noargs)
+{
+    const char *text;
+    size_t len = 0;
+    bool alive;
+
+    (void)noargs;
+    if (!state_of(module)->tracer || !rt_process.seg)
+        Py_RETURN_NONE;
+    text = rt_process_owner(&len);
+    return Py_BuildValue("(INN)", (unsigned)seg_supervisor(rt_process.seg, &alive),
+                         PyBool_FromLong(seg_flags(rt_process.seg) & SEG_FLAG_OWNED),
+                         PyUnicode_DecodeFSDefaultAndSize(text ? text : "", (Py_ssize_t)len));
+}
+
 /* A context is switched in a run whose plan did not say that any would be: what is disabled has to
  * come again. This is the one place that touches other tools' events; --contexts avoids it. */
 static int start_contexts(void)
@@ -122,25 +212,27 @@ static int start_contexts(void)
     return result ? 0 : -1;
 }
 
-static PyObject *switch_context(PyObject *module, PyObject *arg)
+static PyObject *switch_context(PyObject *module, PyObject *args, PyObject *kwargs)
 {
+    static char *names[] = {"name", "everywhere", NULL};
     struct rt_state *state = state_of(module);
     const char *name;
     Py_ssize_t len;
+    int everywhere = 0;
 
-    if (!PyUnicode_Check(arg)) {
-        PyErr_Format(PyExc_TypeError, "the name of a context is a str, not %.100s",
-                     Py_TYPE(arg)->tp_name);
-        return NULL;
-    }
-    name = PyUnicode_AsUTF8AndSize(arg, &len);
-    if (!name)
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s#|$p:switch_context", names, &name, &len,
+                                     &everywhere))
         return NULL;
     if (!state->tracer)
         Py_RETURN_FALSE;
     if (!rt_contexts && start_contexts())
         return NULL;
-    rt_switch(state, len ? name : NULL, (size_t)len);
+    if (everywhere) {
+        rt_context_everywhere(len ? name : NULL, (size_t)len);
+        state->tracer->switched(state);
+    } else {
+        rt_switch(state, len ? name : NULL, (size_t)len);
+    }
     Py_RETURN_TRUE;
 }
 
@@ -222,6 +314,8 @@ static PyObject *create(PyObject *module, PyObject *args)
         PyErr_SetString(PyExc_OSError, seg_strstatus(status));
     else
         result = Py_BuildValue("(O&i)", PyUnicode_DecodeFSDefault, path, fd);
+    if (!status)
+        seg_discard(seg); /* who records in it enters it by its path */
 done:
     free(buf);
     free(path);
@@ -235,11 +329,27 @@ static PyMethodDef methods[] = {
      "the run of an ancestor. Calling it again does nothing. Never raises, never prints."},
     {"attached", attached, METH_NOARGS,
      "attached() -> str | None\n\nThe path of the segment that this interpreter records into."},
-    {"switch_context", switch_context, METH_O,
-     "switch_context(name) -> bool\n\n"
+    {"start", start, METH_O,
+     "start(path)\n\n"
+     "Records into the segment at `path` from now on, whatever was recorded into before. Raises "
+     "OSError."},
+    {"pause", pause_recording, METH_NOARGS,
+     "pause()\n\nRecords nothing in this process until resume() or start()."},
+    {"resume", resume_recording, METH_NOARGS, "resume()\n\nRecords again."},
+    {"recording", recording, METH_NOARGS,
+     "recording() -> bool\n\nIs what this process runs recorded at the moment?"},
+    {"forget", forget, METH_O,
+     "forget(path)\n\nThe segment will not be started again: lets go of its memory, if it can."},
+    {"owner", owner, METH_NOARGS,
+     "owner() -> (pid, owned, digest) | None\n\n"
+     "Who made the segment that this interpreter records into, whether that process is itself\n"
+     "measured and writes the data, and what it measures, as a digest."},
+    {"switch_context", (PyCFunction)(void (*)(void))switch_context, METH_VARARGS | METH_KEYWORDS,
+     "switch_context(name, *, everywhere=False) -> bool\n\n"
      "What the calling thread runs from now on counts in the dynamic context `name`; in none if "
      "the\n"
-     "name is empty. False where the process is not measured."},
+     "name is empty. With `everywhere` what all threads run that are in no context of their own.\n"
+     "False where the process is not measured."},
     {"create", create, METH_VARARGS,
      "create(flags, rules, folder=None, size=0) -> (path, fd)\n\n"
      "Creates a segment. rules: a sequence of (kind, text), kinds as in shm/layout.h. folder: "
@@ -255,6 +365,8 @@ static int exec(PyObject *module)
         PyModule_AddIntConstant(module, "FLAG_TEST_FUNCTION", SEG_FLAG_TEST_FUNCTION) ||
         PyModule_AddIntConstant(module, "FLAG_CONTEXTS", SEG_FLAG_CONTEXTS) ||
         PyModule_AddIntConstant(module, "FLAG_NO_ADOPT", SEG_FLAG_NO_ADOPT) ||
+        PyModule_AddIntConstant(module, "FLAG_OWNED", SEG_FLAG_OWNED) ||
+        PyModule_AddIntConstant(module, "FLAG_HOLD", SEG_FLAG_HOLD) ||
         PyModule_AddStringConstant(module, "TRACER", tracer->name))
         return -1;
     return 0;

@@ -2,6 +2,12 @@
 /*
  * This process as a part of a run: the segment it has mapped, the rules it found there, its row in
  * the process table. There is one, whatever the number of interpreters and threads.
+ *
+ * A process usually records into one segment for as long as it lives. One in which coverage.py's
+ * Coverage objects come and go may change to another: that begins an epoch, and what was found in
+ * an earlier one (code, files, contexts) is looked up again. Changes need the GIL, or where there
+ * is none the caller's word that it changes one at a time; threads that are in a callback meanwhile
+ * set their bit in the old segment.
  */
 #ifndef RT_PROCESS_H
 #define RT_PROCESS_H
@@ -15,6 +21,8 @@ struct rt_process {
     seg_t *seg;
     struct rt_rules *rules;
     bool branches;
+    _Atomic uint32_t epoch; /* rises with each change of segment */
+    _Atomic bool paused;    /* nothing is recorded at the moment */
 };
 
 /* What this process attached to; seg is NULL before. */
@@ -23,5 +31,16 @@ extern struct rt_process rt_process;
 /* Attaches to the segment that the environment names, or to the run of an ancestor. Idempotent,
  * any thread. 0: attached, 1: nothing to attach to, -1: failed (*why, static text). */
 int rt_process_attach(uint32_t interpreter, const char **why);
+
+/* Leaves the segment that the process is in, if any, and enters the one at `path`. 0: done, or it
+ * was there already; -1: failed (*why), and the process is where it was. */
+int rt_process_enter(uint32_t interpreter, const char *path, const char **why);
+
+/* The process will not enter the segment at `path` again. */
+void rt_process_forget(const char *path);
+
+/* What a segment's plan says about whose it is: the text of SEG_RULE_OWNER, *len bytes, not
+ * terminated. NULL: nothing. */
+const char *rt_process_owner(size_t *len);
 
 #endif

@@ -6,12 +6,14 @@
 #define RT_STATE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "compat.h"
 
 struct rt_state {
     PyObject *decisions; /* dict: co_filename -> address of struct rt_file, or None */
-    Py_ssize_t extra;    /* the code map's own: index of co_extra, or id of a code watcher */
+    uint32_t decisions_epoch;
+    Py_ssize_t extra; /* the code map's own: index of co_extra, or id of a code watcher */
     const struct rt_tracer *tracer;
     void *tracer_state; /* the tracer's own */
 };
@@ -19,8 +21,14 @@ struct rt_state {
 /* A way to be told what runs. Chosen once, in module.c; nothing above asks which one it is. */
 struct rt_tracer {
     const char *name;
-    /* Starts in this interpreter: 0, or -1 with a Python exception. `module` owns `state`. */
+    /* Starts in this interpreter: 0, or -1 with a Python exception. `module` owns `state`. Where
+     * the process is paused it is ready, and no more. */
     int (*start)(PyObject *module, struct rt_state *state);
+    /* The process is in another segment now: everything is to be told again. 0, or -1 with an
+     * exception. */
+    int (*restart)(struct rt_state *state);
+    /* rt_process.paused has changed. 0, or -1 with an exception. */
+    int (*pause)(struct rt_state *state);
     void (*clear)(struct rt_state *state);
     int (*traverse)(struct rt_state *state, visitproc visit, void *arg);
     /* The calling thread is in another context now. */

@@ -35,15 +35,15 @@
 
 enum event { LINE, INSTRUCTION, BRANCH, SIDES, RESUMED, TEST, EVENTS };
 
-/* Code that is not measured but may begin a context. */
-static struct rt_code unmeasured_test = {.shared = true, .test = true};
-
 struct monitoring {
     PyObject *disable;          /* sys.monitoring.DISABLE */
     PyObject *set_local_events; /* the function */
     PyObject *tool;             /* our tool id, an int */
     PyObject *get_tool;         /* the function */
+    PyObject *set_events;       /* the function */
+    PyObject *restart_events;   /* the function */
     unsigned long event[EVENTS];
+    unsigned long start_only, always; /* global events: without and with test functions */
     /* Contexts only: */
     uint32_t switches;   /* so far, of all threads */
     PyObject *quiet;     /* list of the code objects that went quiet since the last switch */
@@ -165,7 +165,7 @@ static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
 {
     struct rt_file *file = rt_file_of(state, code);
     bool test = rt_test_contexts && rt_test_named(code), complete = false;
-    struct rt_code *rc = test ? &unmeasured_test : NULL;
+    struct rt_code *rc = test ? rt_code_unmeasured(true) : NULL;
 
     if (file)
         rc = rt_code_make(file, code, &complete);
@@ -185,9 +185,12 @@ static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct rt_state *state = state_of(module);
     PyCodeObject *code = (PyCodeObject *)args[0];
-    struct rt_code *rc = rt_codemap_get(state, code);
+    struct rt_code *rc;
 
     (void)n;
+    if (rt_process.paused)
+        Py_RETURN_NONE;
+    rc = rt_codemap_get(state, code);
     if (!rc)
         rc = meet(state, code);
     if (!rc)
@@ -202,6 +205,14 @@ static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
     if (rt_contexts && (rc->test || rc->entry_line || rc->entry_arc != RT_NO_ARC))
         Py_RETURN_NONE;
     return disable(state);
+}
+
+/* What code sets whose local events come, or NULL: nothing now. Then the event must come again: the
+ * process is paused, or the frame began in another epoch and the code is looked up at its next
+ * start. */
+static struct rt_code *told_by(const struct rt_state *state, PyObject *code)
+{
+    return rt_process.paused ? NULL : rt_codemap_get(state, (PyCodeObject *)code);
 }
 
 /* -- contexts -- */
@@ -256,7 +267,7 @@ static PyObject *told(struct rt_state *state, PyObject *code, struct rt_code *rc
     struct rt_context *context;
     uint64_t stay;
 
-    if (!rt_contexts || !rc)
+    if (!rt_contexts)
         return disable(state);
     context = rt_context_current();
     if (!context || m->mixed)
@@ -291,7 +302,7 @@ static void switched(struct rt_state *state)
 static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct rt_state *state = state_of(module);
-    struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
+    struct rt_code *rc = told_by(state, args[0]);
 
     (void)n;
     if (!rc)
@@ -316,7 +327,7 @@ static PyObject *on_throw(PyObject *module, PyObject *const *args, Py_ssize_t n)
 static PyObject *on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct rt_state *state = state_of(module);
-    struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
+    struct rt_code *rc = told_by(state, args[0]);
 
     (void)n;
     if (rc && rc->test)
@@ -329,10 +340,12 @@ static PyObject *on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n)
 static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct rt_state *state = state_of(module);
-    struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
+    struct rt_code *rc = told_by(state, args[0]);
 
     (void)n;
-    if (rc && rc->file)
+    if (!rc)
+        Py_RETURN_NONE;
+    if (rc->file)
         rt_code_line(rc, (int32_t)PyLong_AsLong(args[1]));
     return told(state, args[0], rc);
 }
@@ -340,10 +353,12 @@ static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
 static PyObject *on_instruction(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct rt_state *state = state_of(module);
-    struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
+    struct rt_code *rc = told_by(state, args[0]);
 
     (void)n;
-    if (rc && rc->file)
+    if (!rc)
+        Py_RETURN_NONE;
+    if (rc->file)
         rt_code_unit(rc, (uint32_t)PyLong_AsLong(args[1]) / 2);
     return told(state, args[0], rc);
 }
@@ -353,10 +368,12 @@ static PyObject *on_instruction(PyObject *module, PyObject *const *args, Py_ssiz
 static PyObject *on_side(PyObject *module, PyObject *const *args, bool right)
 {
     struct rt_state *state = state_of(module);
-    struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
+    struct rt_code *rc = told_by(state, args[0]);
     const struct rt_branch *branch;
 
-    if (rc && (branch = rt_code_branch(rc, (uint32_t)PyLong_AsLong(args[1]) / 2)))
+    if (!rc)
+        Py_RETURN_NONE;
+    if ((branch = rt_code_branch(rc, (uint32_t)PyLong_AsLong(args[1]) / 2)))
         rt_code_arc(rc, right ? branch->far_arc : branch->near_arc);
     return told(state, args[0], rc);
 }
@@ -379,11 +396,14 @@ static PyObject *on_right(PyObject *module, PyObject *const *args, Py_ssize_t n)
 static PyObject *on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct rt_state *state = state_of(module);
-    struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
+    struct rt_code *rc = told_by(state, args[0]);
     const struct rt_branch *branch;
 
     (void)n;
-    if (!rc || !(branch = rt_code_branch(rc, (uint32_t)PyLong_AsLong(args[1]) / 2)))
+    if (!rc)
+        Py_RETURN_NONE;
+    branch = rt_code_branch(rc, (uint32_t)PyLong_AsLong(args[1]) / 2);
+    if (!branch)
         return disable(state);
     if ((uint32_t)PyLong_AsLong(args[2]) / 2 == branch->next)
         rt_code_arc(rc, branch->near_arc);
@@ -494,7 +514,7 @@ static int event_set(PyObject *monitoring, const char *const *names, unsigned lo
     return 0;
 }
 
-static int read_events(PyObject *monitoring, struct monitoring *m, unsigned long *global)
+static int read_events(PyObject *monitoring, struct monitoring *m)
 {
     static const char *const resumed[] = {"PY_RESUME", NULL};
     static const char *const line[] = {"LINE", NULL}, *const instruction[] = {"INSTRUCTION", NULL};
@@ -512,16 +532,68 @@ static int read_events(PyObject *monitoring, struct monitoring *m, unsigned long
         event_set(monitoring, instruction, &m->event[INSTRUCTION]) ||
         event_set(monitoring, branch, &m->event[RT_BRANCH_SIDES ? SIDES : BRANCH]) ||
         event_set(monitoring, resumed, &m->event[RESUMED]) ||
-        event_set(monitoring, test, &m->event[TEST]))
+        event_set(monitoring, test, &m->event[TEST]) ||
+        event_set(monitoring, start_only, &m->start_only))
         return -1;
-    return event_set(monitoring, rt_test_contexts ? always : start_only, global);
+    return event_set(monitoring, always, &m->always);
+}
+
+static int read_functions(PyObject *monitoring, struct monitoring *m)
+{
+    static const struct {
+        const char *name;
+        size_t at;
+    } functions[] = {
+        {"DISABLE", offsetof(struct monitoring, disable)},
+        {"set_local_events", offsetof(struct monitoring, set_local_events)},
+        {"set_events", offsetof(struct monitoring, set_events)},
+        {"restart_events", offsetof(struct monitoring, restart_events)},
+        {"get_tool", offsetof(struct monitoring, get_tool)},
+    };
+
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        PyObject **slot = (PyObject **)((char *)m + functions[i].at);
+
+        *slot = PyObject_GetAttrString(monitoring, functions[i].name);
+        if (!*slot)
+            return -1;
+    }
+    return 0;
+}
+
+/* The global events, as the process needs them now. */
+static int listen(struct rt_state *state)
+{
+    struct monitoring *m = own(state);
+    unsigned long events = rt_test_contexts ? m->always : m->start_only;
+    PyObject *result =
+        PyObject_CallFunction(m->set_events, "Ok", m->tool, rt_process.paused ? 0ul : events);
+
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+/* Everything that was disabled, by whatever tool, comes again: there is no other way to have the
+ * starts back of code that was not measured before. */
+static int restart(struct rt_state *state)
+{
+    struct monitoring *m = own(state);
+    PyObject *result;
+
+    if (PyList_SetSlice(m->quiet, 0, PyList_GET_SIZE(m->quiet), NULL))
+        return -1;
+    m->mixed = false;
+    if (listen(state))
+        return -1;
+    result = PyObject_CallNoArgs(m->restart_events);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
 }
 
 static int start(PyObject *module, struct rt_state *state)
 {
-    PyObject *monitoring = PySys_GetObject("monitoring"), *result; /* borrowed */
+    PyObject *monitoring = PySys_GetObject("monitoring"); /* borrowed */
     struct monitoring *m = PyMem_Calloc(1, sizeof *m);
-    unsigned long global;
 
     if (!m) {
         PyErr_NoMemory();
@@ -532,17 +604,11 @@ static int start(PyObject *module, struct rt_state *state)
         PyErr_SetString(PyExc_RuntimeError, "sys.monitoring is missing");
         return -1;
     }
-    m->disable = PyObject_GetAttrString(monitoring, "DISABLE");
-    m->set_local_events = PyObject_GetAttrString(monitoring, "set_local_events");
     m->quiet = PyList_New(0);
-    m->get_tool = PyObject_GetAttrString(monitoring, "get_tool");
-    if (!m->disable || !m->set_local_events || !m->get_tool || !m->quiet ||
-        read_events(monitoring, m, &global) || take_tool(monitoring, m) ||
-        register_callbacks(monitoring, module, m))
+    if (!m->quiet || read_functions(monitoring, m) || read_events(monitoring, m) ||
+        take_tool(monitoring, m) || register_callbacks(monitoring, module, m))
         return -1;
-    result = PyObject_CallMethod(monitoring, "set_events", "Ok", m->tool, global);
-    Py_XDECREF(result);
-    return result ? 0 : -1;
+    return listen(state);
 }
 
 static void clear(struct rt_state *state)
@@ -553,6 +619,8 @@ static void clear(struct rt_state *state)
         return;
     Py_CLEAR(m->disable);
     Py_CLEAR(m->set_local_events);
+    Py_CLEAR(m->set_events);
+    Py_CLEAR(m->restart_events);
     Py_CLEAR(m->get_tool);
     Py_CLEAR(m->tool);
     Py_CLEAR(m->quiet);
@@ -567,6 +635,8 @@ static int traverse(struct rt_state *state, visitproc visit, void *arg)
     if (m) {
         Py_VISIT(m->disable);
         Py_VISIT(m->set_local_events);
+        Py_VISIT(m->set_events);
+        Py_VISIT(m->restart_events);
         Py_VISIT(m->get_tool);
         Py_VISIT(m->tool);
         Py_VISIT(m->quiet);
@@ -574,6 +644,7 @@ static int traverse(struct rt_state *state, visitproc visit, void *arg)
     return 0;
 }
 
-const struct rt_tracer rt_tracer_monitoring = {"sys.monitoring", start, clear, traverse, switched};
+const struct rt_tracer rt_tracer_monitoring = {"sys.monitoring", start,   restart, listen, clear,
+                                               traverse,         switched};
 
 #endif

@@ -30,6 +30,7 @@ struct settrace {
     PyObject *tracer;           /* what sys.gettrace() returns */
     PyObject *start_new_thread; /* the original */
     PyObject *f_trace;          /* the attribute's name */
+    PyObject *sys;              /* the module */
     struct rt_state *state;
     /* Running frames of measured code, where arcs are recorded. Open addressing, a power of two. */
     struct frame *frames;
@@ -39,10 +40,6 @@ struct settrace {
 struct tracer {
     PyObject_HEAD struct settrace *own;
 };
-
-/* Code that is not measured: it has no file. The second: but it may begin a context. */
-static struct rt_code rejected = {.shared = true};
-static struct rt_code rejected_test = {.shared = true, .test = true};
 
 static struct settrace *own(const struct rt_state *state)
 {
@@ -111,10 +108,8 @@ static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
 {
     struct rt_file *file = rt_file_of(state, code);
     bool test = rt_test_contexts && rt_test_named(code), complete;
-    struct rt_code *rc = test ? &rejected_test : &rejected;
+    struct rt_code *rc = file ? rt_code_make(file, code, &complete) : rt_code_unmeasured(test);
 
-    if (file)
-        rc = rt_code_make(file, code, &complete);
     if (rc && rt_codemap_put(state, code, rc)) {
         rt_code_free(rc);
         return NULL;
@@ -204,6 +199,8 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
     struct rt_code *rc;
 
     (void)arg;
+    if (rt_process.paused)
+        return 0;
     if (what != PyTrace_LINE && what != PyTrace_CALL && what != PyTrace_RETURN)
         return 0;
     code = PyFrame_GetCode(frame);
@@ -342,6 +339,28 @@ static int wrap_threads(struct settrace *s)
 
 /* -- start -- */
 
+/* On the calling thread; the others look at rt_process.paused. A trace function that is not ours is
+ * left where it is by a pause, and replaced when recording goes on. */
+static int listen(struct rt_state *state)
+{
+    struct settrace *s = own(state);
+    PyObject *now;
+    bool ours;
+
+    if (!rt_process.paused) {
+        PyEval_SetTrace(trace, s->tracer);
+        return 0;
+    }
+    now = PyObject_CallMethod(s->sys, "gettrace", NULL);
+    if (!now)
+        return -1;
+    ours = now == s->tracer;
+    Py_DECREF(now);
+    if (ours)
+        PyEval_SetTrace(NULL, NULL);
+    return 0;
+}
+
 static int start(PyObject *module, struct rt_state *state)
 {
     struct settrace *s = PyMem_RawCalloc(1, sizeof *s);
@@ -359,13 +378,13 @@ static int start(PyObject *module, struct rt_state *state)
     s->tracer = ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 0);
     Py_DECREF(type);
     s->f_trace = PyUnicode_InternFromString("f_trace");
-    if (!s->tracer || !s->f_trace)
+    s->sys = PyImport_ImportModule("sys");
+    if (!s->tracer || !s->f_trace || !s->sys)
         return -1;
     ((struct tracer *)s->tracer)->own = s;
     if (wrap_threads(s))
         return -1;
-    PyEval_SetTrace(trace, s->tracer);
-    return 0;
+    return listen(state);
 }
 
 /* The struct itself is never freed: a thread may be inside trace() when the module goes. */
@@ -378,6 +397,7 @@ static void clear(struct rt_state *state)
     Py_CLEAR(s->tracer);
     Py_CLEAR(s->start_new_thread);
     Py_CLEAR(s->f_trace);
+    Py_CLEAR(s->sys);
 }
 
 static int traverse(struct rt_state *state, visitproc visit, void *arg)
@@ -388,6 +408,7 @@ static int traverse(struct rt_state *state, visitproc visit, void *arg)
         Py_VISIT(s->tracer);
         Py_VISIT(s->start_new_thread);
         Py_VISIT(s->f_trace);
+        Py_VISIT(s->sys);
     }
     return 0;
 }
@@ -398,6 +419,7 @@ static void switched(struct rt_state *state)
     (void)state;
 }
 
-const struct rt_tracer rt_tracer_settrace = {"PyEval_SetTrace", start, clear, traverse, switched};
+const struct rt_tracer rt_tracer_settrace = {"PyEval_SetTrace", start,   listen, listen, clear,
+                                             traverse,          switched};
 
 #endif

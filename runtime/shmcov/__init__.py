@@ -8,7 +8,31 @@ Measured processes import none of it, only the extension module `_shmcov`.
 
 from __future__ import annotations
 
+from typing import Any
+
 __version__ = "0.1.0"
+
+
+def coverage_init(reg: Any, options: dict[str, str] | None = None) -> None:
+    """What coverage.py calls where its configuration says `plugins = shmcov`: docs/backend.md.
+
+    A configuration may have a section [shmcov] (in coverage.py's way of naming it) with `wait`,
+    `dir` and `size`: the environment variables SHMCOV_WAIT, SHMCOV_DIR and SHMCOV_SIZE.
+    """
+    try:
+        from shmcov.backend import Plugin
+    except ImportError as error:
+        import warnings
+
+        from coverage.exceptions import CoverageWarning
+
+        warnings.warn(
+            f"shmcov cannot measure ({error}): coverage.py measures with its own core",
+            CoverageWarning,
+            stacklevel=2,
+        )
+        return
+    reg.add_configurer(Plugin(options or {}))
 
 
 def switch_context(name: str) -> bool:

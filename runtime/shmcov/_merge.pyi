@@ -32,7 +32,7 @@ class Process(TypedDict):
     start: int
     ns: int
     interpreter: int  # PY_VERSION_HEX
-    state: str  # "attached", "done", "exec": became another program; or "unknown"
+    state: str  # "attached", "done"; "exec": another program; "left": another segment; "unknown"
     forked: bool
     alive: bool | None  # None: in another pid namespace
 
@@ -73,7 +73,7 @@ class Copy:
         coverage_version: str,
         argv: str | None = None,
         when: str | None = None,
-        relative: Callable[[str], str] | Mapping[str, str] | None = None,
+        relative: Callable[[str], str | None] | Mapping[str, str] | None = None,
     ) -> Counts:
         """Write the data file and put it in the place of the old one. Raises DataError.
 
@@ -81,7 +81,8 @@ class Copy:
         exist is empty.
         touch: files that never ran.
         relative: gives the name that a file has in the data file, for measured files and for
-        those of touch; a mapping may leave out names that stay as they are.
+        those of touch; a mapping may leave out names that stay as they are, and a callable that
+        returns None leaves out the file.
         """
 
 def check_target(target: str | PathLike[str], *, has_arcs: bool, append: bool) -> None:

@@ -13,6 +13,7 @@ to 7.17; one that is missing is an error with a name.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.machinery
 import importlib.util
 import inspect
@@ -48,6 +49,7 @@ class Rule(IntEnum):
     CONTEXT = 10
     SOURCE_PKG_THIRD = 11
     VENV_THIRD = 12
+    OWNER = 13
 
 
 FLAG_BRANCH = 1
@@ -97,6 +99,7 @@ def build(
     inorout, unknown = _inorout(cov, plan.warnings, program, as_module)
     cov._inorout = inorout
     plan.rules = [(int(kind), text) for kind, text in _rules(inorout, unknown)]
+    plan.rules.append((int(Rule.OWNER), digest(config)))
     if config.cover_pylib:
         plan.rules.append((int(Rule.COVER_PYLIB), ""))
     if context:
@@ -104,6 +107,30 @@ def build(
     _warn_about_plugins(cov, plan.warnings)
     inorout.warn_conflicting_settings()
     return plan
+
+
+def digest(config: Any) -> str:
+    """What a run measures, for processes of it that have a configuration of their own to compare.
+
+    Two words: how the data is collected and where it goes; and which files are in it.
+    """
+    how = (
+        str(Path(config.data_file).absolute()),
+        config.branch,
+        config.context,
+        config.dynamic_context,
+        config.relative_files,
+        config.cover_pylib,
+        str(Path.cwd()),
+    )
+    which = (
+        config.source,
+        config.source_pkgs,
+        getattr(config, "source_dirs", None),  # 7.8
+        config.run_include,
+        config.run_omit,
+    )
+    return " ".join(hashlib.sha1(repr(part).encode()).hexdigest()[:16] for part in (how, which))
 
 
 def never_ran(
@@ -132,6 +159,12 @@ def never_ran(
     return [path for path in found if path not in seen and not (omit and omit.match(path))]
 
 
+def imported(measured: Collection[str], packages: Collection[tuple[str, str]]) -> set[str | None]:
+    """The names of source packages that were imported. The arguments are never_ran()'s."""
+    # A script is matched by the name that its file would have as a module.
+    return {name for name, _ in packages} | {inspect.getmodulename(path) for path in measured}
+
+
 def last_warnings(
     cov: coverage.Coverage,
     measured: Collection[str],
@@ -144,8 +177,7 @@ def last_warnings(
     `appended`: the result holds data of earlier runs, so it is not empty whatever happened now.
     """
     warnings: Warnings = []
-    # A script is matched by the name that its file would have as a module.
-    names = {name for name, _ in packages} | {inspect.getmodulename(path) for path in measured}
+    names = imported(measured, packages)
     for package in _built(cov).source_pkgs:
         if package in names:
             continue

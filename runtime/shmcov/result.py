@@ -61,8 +61,7 @@ def write(
     copy: _merge.Copy, cov: coverage.Coverage, target: Target, argv: Sequence[str]
 ) -> _merge.Counts:
     """Writes the data file. `cov` has been through plan.build()."""
-    for path in copy.multiline_wanted():
-        copy.set_multiline(path, logical_lines.of_file(path))
+    join_lines(copy)
     now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
     return copy.write(
         target.path,
@@ -74,6 +73,12 @@ def write(
         when=now if target.suffixed else None,
         relative=cov._file_mapper if cov.config.relative_files else None,
     )
+
+
+def join_lines(copy: _merge.Copy) -> None:
+    """Tells which lines make one statement, where it matters to the arcs."""
+    for path in copy.multiline_wanted():
+        copy.set_multiline(path, logical_lines.of_file(path))
 
 
 def last_warnings(copy: _merge.Copy, cov: coverage.Coverage, target: Target) -> plan.Warnings:

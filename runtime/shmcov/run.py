@@ -8,10 +8,8 @@ it is where the configuration is. Options that help coverage.py to measure in a 
 
 from __future__ import annotations
 
-import math
 import optparse
 import os
-import re
 import shlex
 import signal
 
@@ -19,6 +17,7 @@ import coverage
 from coverage import cmdline
 from coverage.exceptions import CoverageException
 
+from shmcov import settings
 from shmcov.program import Program
 from shmcov.result import Target
 
@@ -127,13 +126,13 @@ def _own_options(options: optparse.Values) -> dict[str, object]:
     own: dict[str, object] = {}
     wait = options.shm_wait or os.environ.get("SHMCOV_WAIT")
     if wait:
-        own["wait"] = _seconds(wait)
+        own["wait"] = settings.seconds("--shm-wait", wait)
     folder = options.shm_dir or os.environ.get("SHMCOV_DIR")
     if folder:
         own["folder"] = os.path.abspath(folder)  # noqa: PTH100
     size = options.shm_size or os.environ.get("SHMCOV_SIZE")
     if size:
-        own["size"] = _bytes(size)
+        own["size"] = settings.size("--shm-size", size)
     if options.shm_no_adopt or os.environ.get("SHMCOV_NO_ADOPT"):
         own["adopt"] = False
     if options.shm_contexts or os.environ.get("SHMCOV_CONTEXTS"):
@@ -141,23 +140,6 @@ def _own_options(options: optparse.Values) -> dict[str, object]:
     if options.save_signal:
         own["save_signal"] = getattr(signal, f"SIG{options.save_signal}")
     return own
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds < math.inf:
-        raise ValueError(f"--shm-wait takes a number of seconds, not {text!r}")
-    return seconds
-
-
-def _bytes(text: str) -> int:
-    match = re.fullmatch(r"(\d+)\s*([KMGT]?)i?B?", text.strip(), re.IGNORECASE)
-    if not match:
-        raise ValueError(f"--shm-size takes a number of bytes such as 64M, not {text!r}")
-    return int(match[1]) << 10 * " KMGT".index(match[2].upper() or " ")
 
 
 def _end_own_measurement() -> None:

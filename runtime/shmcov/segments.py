@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import _shmcov
+
 from shmcov import _merge
 
 VARIABLE = "SHMCOV_SEGMENT"
@@ -27,6 +29,19 @@ class SegmentNotUsable(Exception):
 def folders() -> list[Path]:
     """Where segments are made: shm/segment.h, seg_folder_name()."""
     return [Path(f"{place}/shmcov-{os.geteuid()}") for place in ("/dev/shm", "/tmp", "/var/tmp")]
+
+
+def create(
+    flags: int, rules: list[tuple[int, str]], folder: str | None, size: int
+) -> tuple[str, int]:
+    """A new segment: its path, and a descriptor to read it with. OSError."""
+    if folder:
+        Path(folder).mkdir(mode=0o700, exist_ok=True)
+    for _ in range(3):
+        # The end of another run removes the folder if it is empty.
+        with contextlib.suppress(FileNotFoundError):
+            return _shmcov.create(flags, rules, folder, size)
+    return _shmcov.create(flags, rules, folder, size)
 
 
 def found() -> list[Path]:
@@ -122,6 +137,16 @@ class Process:
             return os.fsencode(path) in Path(f"/proc/{self.pid}/maps").read_bytes()
         except OSError:
             return True
+
+
+def running(copy: _merge.Copy, path: Path) -> list[Process]:
+    """The processes that still record into a segment, but for this one."""
+    rows = [Process.of_row(row) for row in copy.processes()]
+    return [
+        process
+        for process in dict.fromkeys(rows)
+        if process.pid != os.getpid() and process.alive() and process.maps(path)
+    ]
 
 
 STARTING = 0.5

@@ -80,7 +80,7 @@ def run(cov: coverage.Coverage, program: Program, target: Target, options: Optio
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     flags = the_plan.flags | (0 if options.adopt else _shmcov.FLAG_NO_ADOPT)
     flags |= _shmcov.FLAG_CONTEXTS if options.contexts else 0
-    path, fd = _create(flags, the_plan.rules, options)
+    path, fd = segments.create(flags, the_plan.rules, options.folder, options.size)
     supervisor = Supervisor(cov, target, options, Path(path), fd, ours)
     if options.save_signal is not None:
         # It is for us: without a handler of coverage.py's it would kill the program.
@@ -92,16 +92,6 @@ def run(cov: coverage.Coverage, program: Program, target: Target, options: Optio
         raise
     status = supervisor.wait()
     return Outcome(status, supervisor.end())
-
-
-def _create(flags: int, rules: list[tuple[int, str]], options: Options) -> tuple[str, int]:
-    if options.folder:
-        Path(options.folder).mkdir(mode=0o700, exist_ok=True)
-    for _ in range(3):
-        # The end of another run removes the folder if it is empty.
-        with contextlib.suppress(FileNotFoundError):
-            return _shmcov.create(flags, rules, options.folder, options.size)
-    return _shmcov.create(flags, rules, options.folder, options.size)
 
 
 def environment(segment: Path) -> Mapping[str, str]:
@@ -227,12 +217,7 @@ class Supervisor:
         return copy if _all_said_so(copy) else _merge.Copy(self.fd)
 
     def _running(self, copy: _merge.Copy) -> list[segments.Process]:
-        rows = [segments.Process.of_row(row) for row in copy.processes()]
-        return [
-            process
-            for process in dict.fromkeys(rows)
-            if process.pid != os.getpid() and process.alive() and process.maps(self.segment)
-        ]
+        return segments.running(copy, self.segment)
 
     def _interrupted(self, seconds: float) -> bool:
         """Lets time pass. Somebody who sends a signal by now does not want to wait longer."""

@@ -1,0 +1,561 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The coverage.py plug-in: `Coverage` objects that record in a segment. docs/backend.md says how.
+
+Everything that depends on the insides of coverage.py, beyond what plan.py reads, is in this file,
+and RELIES_ON names it. Importing this module changes nothing; `coverage_init` of the package does.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import datetime
+import os
+import sys
+import tempfile
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import _shmcov
+import coverage
+import coverage.collector
+import coverage.control
+import coverage.core
+import coverage.disposition
+import coverage.inorout
+import coverage.sqldata
+from coverage.exceptions import CoverageWarning, DataError
+from coverage.multiproc import patch_multiprocessing
+from coverage.plugin import CoveragePlugin
+
+from shmcov import _merge, plan, result, segments, settings
+
+READER = "SHMCOV_READER"
+"""The environment variable that names the process which delivers in a run of `shmcov run`."""
+
+RELIES_ON: tuple[tuple[Any, str, str], ...] = (
+    # Where our core and collector come in, and what is asked of them.
+    (
+        coverage.control.Coverage._init_for_start,
+        "uses",
+        "Core Collector _core _collector use_data supports_plugins file_disposition_class "
+        "disp_class _init_data _should_trace _check_include_omit_etc",
+    ),
+    (coverage.control.Coverage, "has", "_init _init_for_start _should_trace"),
+    (coverage.control.Coverage.get_data, "uses", "_collector flush_data _post_save_work"),
+    (coverage.control.Coverage.switch_context, "uses", "_collector switch_context"),
+    # What our collector inherits, and what it has in the place of coverage.py's.
+    (
+        coverage.collector.Collector,
+        "has",
+        "_collectors _start_tracer start stop pause resume post_fork reset flush_data "
+        "switch_context use_data tracer_name",
+    ),
+    (coverage.collector.Collector.start, "uses", "_collectors pid pause _start_tracer resume"),
+    (coverage.collector.Collector.stop, "uses", "_collectors pause resume"),
+    # How data is delivered.
+    (
+        coverage.sqldata.CoverageData,
+        "has",
+        "add_arcs add_lines close data_filename read set_context touch_files update write",
+    ),
+    (coverage.sqldata.CoverageData.__init__, "uses", "_lock _no_disk _our_suffix"),
+    (coverage.inorout.InOrOut, "has", "check_include_omit_etc"),
+    (coverage.inorout.InOrOut.__init__, "uses", "source_pkgs_unmatched"),
+)
+
+
+def missing() -> list[str]:
+    """What the installed coverage.py has not that RELIES_ON names."""
+    lacks = []
+    for owner, how, names in RELIES_ON:
+        for name in names.split():
+            if name not in owner.__code__.co_names if how == "uses" else not hasattr(owner, name):
+                lacks.append(f"{owner.__qualname__} {how} no {name}")
+    return lacks
+
+
+# -- getting in --
+
+
+@dataclass
+class Wanted:
+    """What a configuration that names the plug-in says."""
+
+    options: dict[str, str]
+    patch: list[str]
+    concurrency: list[str]
+
+
+_marked: weakref.WeakKeyDictionary[Any, Wanted] = weakref.WeakKeyDictionary()
+"""The configurations that name the plug-in."""
+
+
+class Plugin(CoveragePlugin):
+    """Marks each configuration that it is asked to configure."""
+
+    def __init__(self, options: dict[str, str]) -> None:
+        self.options = options
+
+    def configure(self, config: Any) -> None:
+        config = getattr(config, "config", config)  # a Coverage or its CoverageConfig
+        if config in _marked:
+            return
+        lacks = missing()
+        if lacks:
+            warnings.warn(
+                f"shmcov doesn't know coverage.py {coverage.__version__} ({lacks[0]}): "
+                "coverage.py measures with its own core",
+                CoverageWarning,
+                stacklevel=2,
+            )
+            return
+        wanted = Wanted(self.options, list(config.patch), list(config.concurrency))
+        # These start coverage.py in children, which are measured without it.
+        config.patch = [name for name in wanted.patch if name not in ("subprocess", "fork")]
+        config.concurrency = [name for name in wanted.concurrency if name != "multiprocessing"]
+        _marked[config] = wanted
+        _install()
+
+    def sys_info(self) -> list[tuple[str, Any]]:
+        return [("tracer", _shmcov.TRACER), ("segment", _shmcov.attached() or "none")]
+
+
+def _install() -> None:
+    """Puts the factories into coverage.control, once."""
+    control: Any = coverage.control
+    if isinstance(control.Core, _Factory):
+        return
+    control.Core = _Factory(control.Core, _make_core)
+    control.Collector = _Factory(control.Collector, _make_collector)
+
+
+class _Factory:
+    """Stands in for a class of coverage.py: makes ours where `make` does, else the original."""
+
+    def __init__(self, original: Any, make: Callable[[dict[str, Any]], Any]) -> None:
+        self.original = original
+        self.make = make
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        made = self.make(kwargs)
+        return self.original(*args, **kwargs) if made is None else made
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
+
+
+class ShmTracer:
+    """What coverage.py shows as the name of the tracer. `concur_id_func`: all of them work."""
+
+    concur_id_func = None
+
+
+class Core:
+    """What coverage.py asks of its core, for a Coverage object that records in a segment."""
+
+    tracer_class = ShmTracer
+    tracer_kwargs: dict[str, Any] = {}  # noqa: RUF012
+    file_disposition_class = coverage.disposition.FileDisposition
+    supports_plugins = False
+    supports_dynamic_contexts = True
+    packed_arcs = False
+    systrace = False
+
+    def __init__(self, cov: coverage.Coverage, session: Session) -> None:
+        self.cov = cov
+        self.session = session
+
+    def __repr__(self) -> str:
+        return f"<Core tracer_class={self.tracer_class.__name__}>"
+
+
+def _make_core(kwargs: dict[str, Any]) -> Core | None:
+    config = kwargs.get("config")
+    wanted = _marked.get(config)
+    cov = _caller()
+    if wanted is None or cov is None:
+        return None
+    if cov._plugins.context_switchers:
+        names = ", ".join(one._coverage_plugin_name for one in cov._plugins.context_switchers)
+        why = f"plug-ins for dynamic contexts ({names}) are not supported"
+    else:
+        try:
+            return Core(cov, Session.of(cov, wanted))
+        except (OSError, ValueError) as error:
+            why = str(error)
+    # As if the plug-in were not there.
+    cov.config.patch = wanted.patch
+    cov.config.concurrency = wanted.concurrency
+    if "multiprocessing" in wanted.concurrency and cov.config.config_file:
+        patch_multiprocessing(rcfile=cov.config.config_file)
+    cov._warn(f"shmcov doesn't measure: {why}. coverage.py measures with its own core")
+    return None
+
+
+def _make_collector(kwargs: dict[str, Any]) -> Collector | None:
+    core = kwargs.get("core")
+    return Collector(**kwargs) if isinstance(core, Core) else None
+
+
+def _frames() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _caller() -> coverage.Coverage | None:
+    """The Coverage object whose _init_for_start asks for a core."""
+    code = coverage.control.Coverage._init_for_start.__code__
+    for frame in _frames():
+        if frame.f_code is code:
+            cov = frame.f_locals["self"]
+            return cov if isinstance(cov, coverage.Coverage) else None
+    return None
+
+
+# -- sessions --
+
+
+class Role(Enum):
+    """What a collector does with its segment."""
+
+    OWNS = "owns"  # makes it and delivers what is in it
+    READS = "reads"  # delivers what is in that of `shmcov run`
+    ATTACHED = "attached"  # records into that of another process, which delivers
+
+
+class _Process:
+    """This process: the run that it takes part in by itself, and who records at the moment."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        _shmcov.attach()
+        self.run = _shmcov.attached()
+        if self.run is not None and not os.path.exists(self.run):  # noqa: PTH110
+            self.run = None
+        self.owner = _shmcov.owner() if self.run else None
+        self.recorded = _shmcov.recording()
+        self.newest: Collector | None = None
+        """The attached collector that started last: the only one that records."""
+
+
+_process: _Process | None = None
+
+
+def _here() -> _Process:
+    global _process
+    if _process is None or _process.pid != os.getpid():
+        _process = _Process()
+    return _process
+
+
+class Session:
+    """A segment, and what the process does with it that made this object."""
+
+    def __init__(self, cov: coverage.Coverage, wanted: Wanted) -> None:
+        self.pid = os.getpid()
+        wait = _setting(wanted, "wait", "SHMCOV_WAIT")
+        self.wait = settings.seconds("wait", wait) if wait else 2.0
+        self.everything = True
+        """False: only files that this Coverage object would measure are delivered."""
+        here = _here()
+        where, what = plan.digest(cov.config).split()
+        their_where, _, their_what = here.owner[2].partition(" ") if here.owner else ("", "", "")
+        self.role = Role.OWNS
+        if here.run and here.owner and where == their_where:
+            reader = os.environ.get(READER, "")
+            if here.owner[1]:
+                if what == their_what:
+                    self.role = Role.ATTACHED
+            elif reader and reader != str(self.pid):
+                self.role = Role.ATTACHED
+            else:
+                self.role = Role.READS
+                self.everything = what == their_what
+        if self.role is Role.OWNS:
+            self.path = _create(cov, wanted)
+            _owned.append(self)
+        else:
+            assert here.run is not None
+            self.path = here.run
+
+    @classmethod
+    def of(cls, cov: coverage.Coverage, wanted: Wanted | None = None) -> Session:
+        return cls(cov, wanted or _marked[cov.config])
+
+    @property
+    def delivers(self) -> bool:
+        return self.role is not Role.ATTACHED and self.pid == os.getpid()
+
+    @property
+    def steers(self) -> bool:
+        """Do collectors say when this process records? Not in a run of `shmcov run`."""
+        owner = _here().owner
+        return self.role is Role.OWNS or (owner is not None and owner[1])
+
+    def record(self) -> None:
+        """This process records into the segment from now on, and so do its new children."""
+        if self.role is Role.READS:
+            os.environ[READER] = str(self.pid)
+        if not self.steers:
+            return
+        if _shmcov.attached() == self.path:
+            _shmcov.resume()
+        else:
+            _shmcov.start(self.path)
+        os.environ[segments.VARIABLE] = self.path
+
+    def pause(self) -> None:
+        """Nothing of this process is recorded, and new children are not measured for it."""
+        if self.steers:
+            _shmcov.pause()
+            os.environ.pop(segments.VARIABLE, None)
+
+    def copy(self) -> _merge.Copy:
+        path = Path(self.path)
+        with segments.opened(path) as fd:
+            return segments.read(path, fd)
+
+    def end(self) -> None:
+        """The segment is of no use to anybody any more."""
+        if self.role is Role.OWNS and self.pid == os.getpid() and self in _owned:
+            _owned.remove(self)
+            segments.remove(Path(self.path))
+            _shmcov.forget(self.path)
+
+
+_owned: list[Session] = []
+
+
+def _create(cov: coverage.Coverage, wanted: Wanted) -> str:
+    config = cov.config
+    inorout = cov._inorout
+    the_plan = plan.build(cov, branch=config.branch, context=config.context)
+    cov._inorout = inorout
+    flags = the_plan.flags | _shmcov.FLAG_OWNED
+    if any(frame.f_globals.get("__name__") == "pytest_cov.engine" for frame in _frames()):
+        flags |= _shmcov.FLAG_HOLD
+    folder = _setting(wanted, "dir", "SHMCOV_DIR")
+    size = _setting(wanted, "size", "SHMCOV_SIZE")
+    path, fd = segments.create(
+        flags, the_plan.rules, folder, settings.size("size", size) if size else 0
+    )
+    os.close(fd)  # programs close what they did not open
+    return path
+
+
+def _setting(wanted: Wanted, option: str, variable: str) -> str | None:
+    return wanted.options.get(option) or os.environ.get(variable)
+
+
+# -- the collector --
+
+
+class Collector(coverage.collector.Collector):
+    """Keeps coverage.py's stack of collectors; everything else happens in the segment."""
+
+    _session: Session | None = None
+    _activity_since = False
+    _recording = False
+    _context: str | None = None
+    _written = False
+    _others = False
+    """Other processes were attached when data was delivered last."""
+
+    def __init__(self, core: Core, **kwargs: Any) -> None:
+        super().__init__(core=core, **kwargs)  # type: ignore[arg-type]
+        self._cov = core.cov
+        self._session = core.session
+        if not _live:
+            # Before coverage.py registers its own: what is registered first runs last.
+            atexit.register(_at_exit)
+        _live.add(self)
+
+    # -- recording --
+
+    def _start_tracer(self) -> None:
+        if self._session is None:
+            self._session = Session.of(self._cov)
+        self._record()
+
+    def _record(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        here = _here()
+        if session.role is Role.ATTACHED:
+            here.newest = self
+        session.record()
+        self._recording = self._activity_since = True
+        if self._context:
+            _shmcov.switch_context(self._context, everywhere=True)
+
+    def pause(self) -> None:
+        self._recording = False
+        if self._session:
+            self._session.pause()
+
+    def resume(self) -> None:
+        if self._session and self._session.role is Role.ATTACHED and _here().newest is not self:
+            return  # pytest-cov forgets this one: docs/backend.md, "Children"
+        self._record()
+
+    def stop(self) -> None:
+        super().stop()
+        here = _here()
+        owns = self._session and self._session.role is Role.OWNS
+        if owns and here.run and here.recorded and not self._collectors:
+            # What this process took part in before goes on.
+            _shmcov.start(here.run)
+            os.environ[segments.VARIABLE] = here.run
+
+    def post_fork(self) -> None:
+        self._recording = False
+
+    def reset(self) -> None:
+        super().reset()
+        session, self._session = self._session, None
+        if session:
+            session.end()
+            if self._recording:
+                self._start_tracer()
+
+    def switch_context(self, new_context: str | None) -> str | None:
+        self._context = new_context
+        if self._recording:
+            _shmcov.switch_context(new_context or "", everywhere=True)
+        parts = [part for part in (self.static_context, new_context) if part]
+        return self.covdata.set_context("|".join(parts) or None)
+
+    # -- delivering --
+
+    def use_data(self, covdata: coverage.CoverageData, context: str | None) -> None:
+        super().use_data(covdata, context)
+
+        def write() -> None:
+            # What does not deliver has no file, and a fork's would be its parent's.
+            if self._delivers:
+                self._written = True
+                type(covdata).write(covdata)
+
+        covdata.write = write  # type: ignore[method-assign]
+
+    @property
+    def _delivers(self) -> bool:
+        return self._session is not None and self._session.delivers
+
+    def _activity(self) -> bool:
+        return self._recording or self._activity_since
+
+    def flush_data(self) -> bool:
+        session = self._session
+        if session is None or not self._delivers or not self._activity():
+            return False
+        self._activity_since = False
+        self._deliver(session)
+        return True
+
+    def _deliver(self, session: Session) -> None:
+        try:
+            copy = session.copy()
+        except segments.SegmentNotUsable as error:
+            raise DataError(f"The data of this run is lost: {error}") from error
+        for text in result.losses(copy.info()):
+            self.warn(f"Not all of this run was recorded: {text}")
+        self._others = bool(segments.running(copy, Path(session.path)))
+        self._tell_packages(copy)
+        covdata = self.covdata
+        with covdata._lock:
+            # Makes the file, of the right kind, where coverage.py wants it.
+            (covdata.add_arcs if self.branch else covdata.add_lines)({})
+            try:
+                if covdata._no_disk:
+                    self._update(covdata, copy)
+                else:
+                    covdata.close(force=True)
+                    self._write(copy, covdata.data_filename(), append=True)
+                    covdata.read()
+            except _merge.DataError as error:
+                raise DataError(str(error)) from error
+
+    def _update(self, covdata: coverage.CoverageData, copy: _merge.Copy) -> None:
+        with tempfile.TemporaryDirectory(prefix="shmcov-") as folder:
+            path = str(Path(folder, "data"))
+            self._write(copy, path, append=False)
+            covdata.update(coverage.CoverageData(basename=path))
+
+    def _write(self, copy: _merge.Copy, path: str, *, append: bool) -> None:
+        result.join_lines(copy)
+        mapper: Callable[[str], str | None] = self.file_mapper
+        if self._session and not self._session.everything:
+            mapper = self._mapped_if_wanted
+        files = copy.files()
+        touch = plan.never_ran(self._cov, files, copy.packages()) if files else []
+        own_name = self.covdata._our_suffix
+        now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+        copy.write(
+            path,
+            append=append,
+            touch=touch,
+            coverage_version=coverage.__version__,
+            argv=str(getattr(sys, "argv", None)) if own_name else None,
+            when=now if own_name else None,
+            relative=mapper,
+        )
+
+    def _mapped_if_wanted(self, path: str) -> str | None:
+        inorout = self._cov._inorout
+        unwanted = inorout is not None and inorout.check_include_omit_etc(path, None)
+        return None if unwanted else self.file_mapper(path)
+
+    def _tell_packages(self, copy: _merge.Copy) -> None:
+        """Which source packages were imported: coverage.py warns of the others."""
+        inorout = self._cov._inorout
+        if inorout is not None:
+            seen = plan.imported(copy.files(), copy.packages())
+            inorout.source_pkgs_unmatched = [
+                name for name in inorout.source_pkgs_unmatched if name not in seen
+            ]
+
+    def finish(self) -> None:
+        """The process ends. Coverage has saved what it wants to save."""
+        session = self._session
+        if session is None or session.role is not Role.OWNS or not self._delivers:
+            return
+        with contextlib.suppress(Exception):
+            self._deliver_late(session)
+        session.end()
+
+    def _deliver_late(self, session: Session) -> None:
+        """Processes that went on after the data was saved have their time to come to an end."""
+        if not self._written or not self._others:
+            return
+        path = Path(session.path)
+        until = time.monotonic() + session.wait
+        while (running := segments.running(session.copy(), path)) and time.monotonic() < until:
+            time.sleep(0.02)
+        if running:
+            pids = ", ".join(str(process.pid) for process in running)
+            self.warn(f"Still running, and not in the data from now on: processes {pids}")
+        if not self.covdata._no_disk and Path(self.covdata.data_filename()).exists():
+            self._deliver(session)
+            self.covdata.write()
+
+
+_live: weakref.WeakSet[Collector] = weakref.WeakSet()
+
+
+def _at_exit() -> None:
+    for collector in list(_live):
+        collector.finish()
+    for session in list(_owned):
+        session.end()
