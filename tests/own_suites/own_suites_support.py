@@ -39,7 +39,7 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
 TIMEOUT = 3600.0
 # Some tests have deadlines, which a busy machine does not keep: so many may try again, alone.
-RETRIED = 50
+RETRIED = 100
 NEWEST = "7.17.4"
 OLDEST = "7.10.7"
 PYTEST_COV = "7.1.0"
