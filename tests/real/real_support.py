@@ -94,7 +94,7 @@ class Store:
     folder: Path
 
     @classmethod
-    def of(cls, config: pytest.Config) -> Store:
+    def of(cls, config: pytest.Config | None = None) -> Store:
         named = os.environ.get("SHMCOV_TEST_CACHE")
         cache = getattr(config, "cache", None)
         if named:
@@ -118,7 +118,7 @@ class Store:
 
     def installed(self, requirements: tuple[str, ...]) -> Path:
         """A folder for PYTHONPATH in which the requirements are installed for this interpreter."""
-        label = f"{sys.implementation.cache_tag}{sys.abiflags}-{_digest(requirements)}"
+        label = f"{sys.implementation.cache_tag}{sys.abiflags}-{digest(requirements)}"
         folder = self.folder / "installed" / label
         if requirements and not folder.exists():
             self._make(folder, "install", "--target", requirement=requirements)
@@ -127,24 +127,29 @@ class Store:
     def _make(self, folder: Path, command: str, *options: str, requirement: Iterable[str]) -> None:
         building = folder.parent / f"building-{uuid.uuid4().hex}"
         building.parent.mkdir(parents=True, exist_ok=True)
-        pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", command, "-q")
-        done = subprocess.run(
-            [*pip, *options, str(building), *requirement],
-            env=clean_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            wanted = " ".join(requirement)
-            pytest.skip(f"NOT COMPARED WITH REAL INPUT: pip cannot get {wanted}: {done.stderr}")
+        pip(sys.executable, command, "-q", *options, str(building), *requirement)
         try:
             building.rename(folder)
         except OSError:  # somebody else was faster
             assert folder.exists()
 
 
-def _digest(value: object) -> str:
+def pip(python: str | Path, *arguments: str | Path) -> str:
+    """What `pip ARGUMENTS` of that interpreter prints; without an index the test is skipped."""
+    done = subprocess.run(
+        [python, "-m", "pip", "--disable-pip-version-check", *arguments],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = " ".join(map(str, arguments))
+        pytest.skip(f"NOT COMPARED WITH REAL INPUT: pip {said}: {done.stderr}")
+    return done.stdout
+
+
+def digest(value: object) -> str:
     return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
 
 
@@ -175,7 +180,7 @@ class Checkout:
         """What coverage.py's ctrace reports of the run in one process."""
         label = f"{sys.implementation.cache_tag}{sys.abiflags}-{mode}"
         versions = (sys.version, version("coverage"), version("pytest"), self.sdist.read_bytes())
-        key = _digest((versions, self.suite, ENVIRONMENT, self._rcfile(Path("root"))))
+        key = digest((versions, self.suite, ENVIRONMENT, self._rcfile(Path("root"))))
         kept = self.store.folder / "reports" / f"{self.suite.name}-{label}-{key}.json"
         if not kept.exists():
             found = self._run(
