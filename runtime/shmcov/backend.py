@@ -64,9 +64,10 @@ RELIES_ON: tuple[tuple[Any, str, str], ...] = (
     (
         coverage.sqldata.CoverageData,
         "has",
-        "add_arcs add_lines close data_filename read set_context touch_files update write",
+        "_reset add_arcs add_file_tracers add_lines arcs data_filename file_tracer lines "
+        "measured_contexts measured_files read set_context set_query_context touch_files write",
     ),
-    (coverage.sqldata.CoverageData.__init__, "uses", "_lock _no_disk _suffix"),
+    (coverage.sqldata.CoverageData.__init__, "uses", "_current_context _lock _no_disk _suffix"),
     (coverage.inorout.InOrOut, "has", "check_include_omit_etc"),
     (coverage.inorout.InOrOut.__init__, "uses", "source_pkgs_unmatched"),
 )
@@ -482,19 +483,40 @@ class Collector(coverage.collector.Collector):
             (covdata.add_arcs if self.branch else covdata.add_lines)({})
             try:
                 if covdata._no_disk:
-                    self._update(covdata, copy)
+                    self._add_all(covdata, copy)
                 else:
-                    covdata.close(force=True)
+                    covdata._reset()  # closes the file
                     self._write(copy, covdata.data_filename(), append=True)
                     covdata.read()
+                    _tell_hash(covdata)
             except _merge.DataError as error:
                 raise DataError(str(error)) from error
 
-    def _update(self, covdata: coverage.CoverageData, copy: _merge.Copy) -> None:
+    def _add_all(self, covdata: coverage.CoverageData, copy: _merge.Copy) -> None:
+        """Into data that is in memory. (`update` can do that only once before 7.16.)"""
         with tempfile.TemporaryDirectory(prefix="shmcov-") as folder:
             path = str(Path(folder, "data"))
             self._write(copy, path, append=False)
-            covdata.update(coverage.CoverageData(basename=path))
+            data = coverage.CoverageData(basename=path)
+            data.read()
+            covdata.touch_files(data.measured_files())
+            covdata.add_file_tracers(
+                {file: data.file_tracer(file) or "" for file in data.measured_files()}
+            )
+            now = covdata._current_context
+            for context in data.measured_contexts():
+                data.set_query_context(context)
+                covdata.set_context(context)
+                if self.branch:
+                    covdata.add_arcs(
+                        {file: data.arcs(file) or [] for file in data.measured_files()}
+                    )
+                else:
+                    covdata.add_lines(
+                        {file: data.lines(file) or [] for file in data.measured_files()}
+                    )
+            covdata.set_context(now)
+            data._reset()
 
     def _write(self, copy: _merge.Copy, path: str, *, append: bool) -> None:
         result.join_lines(copy)
@@ -569,6 +591,14 @@ def _known(copy: _merge.Copy) -> frozenset[segments.Process]:
     """The other processes that have ever recorded."""
     rows = map(segments.Process.of_row, copy.processes())
     return frozenset(row for row in rows if row.pid != os.getpid())
+
+
+def _tell_hash(covdata: coverage.CoverageData) -> None:
+    """7.13.1 to 7.16 put a hash of what was added with add_lines() into the file's name, and
+    `combine` takes files with the same hash for the same."""
+    hasher = getattr(covdata, "_hasher", None)
+    if hasher is not None:
+        hasher.update(Path(covdata.data_filename()).read_bytes())
 
 
 _live: weakref.WeakSet[Collector] = weakref.WeakSet()

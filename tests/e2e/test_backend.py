@@ -90,7 +90,9 @@ CHILD = """
 def test_all_processes(project: Project, branch: bool) -> None:
     project.write("main.py", PROCESSES)
     project.write("lib.py", LIB)
-    project.write("child.py", CHILD)
+    bare = project.python("-c", "import sys; print('coverage' in sys.modules)")
+    # Before 7.12 coverage.py's own start-up file imports it everywhere.
+    project.write("child.py", CHILD if bare.stdout == "False\n" else CHILD.replace("> 2", "> 0"))
     configure(project, f"branch = {branch}")
     done = project.coverage("run", "main.py")
     assert (done.returncode, done.stderr) == (0, "")
