@@ -96,7 +96,8 @@ static PyObject *attach(PyObject *module, PyObject *noargs)
             complain("the segment cannot be used", why);
         Py_RETURN_FALSE;
     }
-    rt_process.paused = seg_flags(rt_process.seg) & SEG_FLAG_HOLD && is_gateway();
+    if (seg_flags(rt_process.seg) & SEG_FLAG_HOLD && is_gateway())
+        rt_process_pause(true);
     if (start_tracer(module, state)) {
         PyErr_Clear();
         seg_lose(rt_process.seg, SEG_LOST_ATTACH, 1);
@@ -137,7 +138,7 @@ static PyObject *start(PyObject *module, PyObject *path)
     Py_DECREF(bytes);
     if (failed)
         return PyErr_Format(PyExc_OSError, "the segment %R cannot be used: %s", path, why);
-    rt_process.paused = false;
+    rt_process_pause(false);
     rt_process.midway = true;
     if (state->tracer ? state->tracer->restart(state) : start_tracer(module, state))
         return NULL;
@@ -148,7 +149,9 @@ static PyObject *set_paused(PyObject *module, bool paused)
 {
     struct rt_state *state = state_of(module);
 
-    rt_process.paused = paused;
+    if (rt_process.paused == paused || !rt_process.seg)
+        Py_RETURN_NONE;
+    rt_process_pause(paused);
     if (state->tracer && state->tracer->pause(state))
         return NULL;
     Py_RETURN_NONE;
@@ -172,16 +175,14 @@ static PyObject *recording(PyObject *module, PyObject *noargs)
     return PyBool_FromLong(state_of(module)->tracer && !rt_process.paused);
 }
 
-static PyObject *forget(PyObject *module, PyObject *path)
+static PyObject *leave(PyObject *module, PyObject *noargs)
 {
-    PyObject *bytes;
-
-    (void)module;
-    if (!PyUnicode_FSConverter(path, &bytes))
+    (void)noargs;
+    if (!set_paused(module, true))
         return NULL;
-    rt_process_forget(PyBytes_AS_STRING(bytes));
-    Py_DECREF(bytes);
-    Py_RETURN_NONE;
+    if (state_of(module)->tracer)
+        rt_process_leave();
+    return Py_NewRef(Py_None);
 }
 
 static PyObject *owner(PyObject *module, PyObject *noargs)
@@ -224,7 +225,7 @@ static PyObject *switch_context(PyObject *module, PyObject *args, PyObject *kwar
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s#|$p:switch_context", names, &name, &len,
                                      &everywhere))
         return NULL;
-    if (!state->tracer)
+    if (!state->tracer || !rt_process.seg)
         Py_RETURN_FALSE;
     if (!rt_contexts && start_contexts())
         return NULL;
@@ -339,8 +340,9 @@ static PyMethodDef methods[] = {
     {"resume", resume_recording, METH_NOARGS, "resume()\n\nRecords again."},
     {"recording", recording, METH_NOARGS,
      "recording() -> bool\n\nIs what this process runs recorded at the moment?"},
-    {"forget", forget, METH_O,
-     "forget(path)\n\nThe segment will not be started again: lets go of its memory, if it can."},
+    {"leave", leave, METH_NOARGS,
+     "leave()\n\npause(), and lets go of the segment until start(). Without a GIL it stays "
+     "mapped."},
     {"owner", owner, METH_NOARGS,
      "owner() -> (pid, owned, digest) | None\n\n"
      "Who made the segment that this interpreter records into, whether that process is itself\n"

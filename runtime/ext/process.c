@@ -15,15 +15,8 @@
 
 struct rt_process rt_process;
 
-/* A segment that this process has entered, with what it found in the plan. */
-struct visited {
-    struct visited *next;
-    seg_t *seg;
-    struct rt_rules *rules;
-};
-
 static pthread_mutex_t attaching = PTHREAD_MUTEX_INITIALIZER;
-static struct visited *visited;
+static bool prepared;
 static struct seg_process *row;
 static uint32_t interpreter_version;
 
@@ -31,6 +24,8 @@ static uint32_t interpreter_version;
 static void in_child(void)
 {
     pthread_mutex_init(&attaching, NULL);
+    if (!rt_process.seg)
+        return;
     seg_after_fork(rt_process.seg);
     if (seg_process_enter(rt_process.seg, interpreter_version, true, &row))
         row = NULL;
@@ -74,54 +69,52 @@ static int find_segment(seg_t **seg)
     return status;
 }
 
-static struct visited *visit(seg_t *seg, const char **why)
+static void drop(seg_t *seg, struct rt_rules *rules)
 {
-    struct visited *new = calloc(1, sizeof *new);
-    const struct seg_rule *rules;
-    size_t len;
-
-    if (!new) {
-        *why = seg_strstatus(SEG_ERR_NOMEM);
-        return NULL;
-    }
-    new->seg = seg;
-    rules = seg_rules(seg, &len);
-    if (rt_rules_load(rules, len, &new->rules)) {
-        *why = "The rules in the segment cannot be used";
-        seg_lose(seg, SEG_LOST_ATTACH, 1);
-        free(new);
-        return NULL;
-    }
-    new->next = visited;
-    visited = new;
-    return new;
+    if (RT_FREE_THREADED || !seg)
+        return;
+    seg_discard(seg);
+    rt_rules_free(rules);
 }
 
-static void enter(const struct visited *there, uint32_t interpreter)
+/* Makes a segment, which is given away, the one of this process. */
+static int enter(seg_t *seg, uint32_t interpreter, const char **why)
 {
-    uint32_t flags = seg_flags(there->seg);
+    seg_t *old = rt_process.seg;
+    struct rt_rules *rules, *old_rules = rt_process.rules;
+    uint32_t flags = seg_flags(seg);
+    size_t len;
+    const struct seg_rule *plan = seg_rules(seg, &len);
 
-    if (!rt_process.seg) {
+    if (rt_rules_load(plan, len, &rules)) {
+        *why = "The rules in the segment cannot be used";
+        seg_lose(seg, SEG_LOST_ATTACH, 1);
+        seg_discard(seg);
+        return -1;
+    }
+    if (!prepared) {
+        prepared = true;
         pthread_atfork(NULL, NULL, in_child);
         atexit(at_exit);
-    } else if (row) {
-        seg_process_leave(row, SEG_PROCESS_LEFT);
     }
+    if (row)
+        seg_process_leave(row, SEG_PROCESS_LEFT);
     interpreter_version = interpreter;
-    if (seg_process_enter(there->seg, interpreter, false, &row))
+    if (seg_process_enter(seg, interpreter, false, &row))
         row = NULL; /* counted; the hits matter more than the row */
     rt_process.branches = flags & SEG_FLAG_BRANCH;
     rt_test_contexts = flags & SEG_FLAG_TEST_FUNCTION;
     rt_contexts = flags & (SEG_FLAG_TEST_FUNCTION | SEG_FLAG_CONTEXTS);
-    rt_process.rules = there->rules;
-    rt_process.seg = there->seg;
+    rt_process.rules = rules;
+    rt_process.seg = seg;
     rt_process.epoch++;
     rt_context_reset();
+    drop(old, old_rules);
+    return 0;
 }
 
 static int attach(uint32_t interpreter, const char **why)
 {
-    struct visited *there;
     seg_t *seg;
     int status = find_segment(&seg);
 
@@ -129,11 +122,7 @@ static int attach(uint32_t interpreter, const char **why)
         *why = seg_strstatus(status);
         return status == SEG_ERR_FOREIGN ? 1 : -1;
     }
-    there = visit(seg, why);
-    if (!there)
-        return -1;
-    enter(there, interpreter);
-    return 0;
+    return enter(seg, interpreter, why);
 }
 
 int rt_process_attach(uint32_t interpreter, const char **why)
@@ -147,50 +136,43 @@ int rt_process_attach(uint32_t interpreter, const char **why)
     return status;
 }
 
-static struct visited **find_visited(const char *path)
-{
-    struct visited **at = &visited;
-
-    while (*at && strcmp(seg_path((*at)->seg), path))
-        at = &(*at)->next;
-    return at;
-}
-
 int rt_process_enter(uint32_t interpreter, const char *path, const char **why)
 {
-    struct visited *there;
-    int status = SEG_OK;
+    int status = 0;
     seg_t *seg;
 
     pthread_mutex_lock(&attaching);
-    there = *find_visited(path);
-    if (!there) {
+    if (!rt_process.seg || strcmp(seg_path(rt_process.seg), path)) {
         status = seg_attach(path, &seg);
         if (status)
             *why = seg_strstatus(status);
-        else if (!(there = visit(seg, why)))
-            seg_discard(seg);
+        else
+            status = enter(seg, interpreter, why);
     }
-    if (there && there->seg != rt_process.seg)
-        enter(there, interpreter);
     pthread_mutex_unlock(&attaching);
-    return there ? 0 : -1;
+    return status ? -1 : 0;
 }
 
-void rt_process_forget(const char *path)
+void rt_process_pause(bool paused)
 {
-    struct visited **at, *gone;
+    rt_process.paused = paused;
+    if (row)
+        seg_process_leave(row, paused ? SEG_PROCESS_LEFT : SEG_PROCESS_ATTACHED);
+}
 
+void rt_process_leave(void)
+{
+    seg_t *old = rt_process.seg;
+
+    rt_process_pause(true);
+    if (RT_FREE_THREADED)
+        return;
     pthread_mutex_lock(&attaching);
-    at = find_visited(path);
-    gone = *at;
-    /* Where nobody holds a lock against us, a thread may be setting a bit there. */
-    if (gone && gone->seg != rt_process.seg && !RT_FREE_THREADED) {
-        *at = gone->next;
-        seg_discard(gone->seg);
-        rt_rules_free(gone->rules);
-        free(gone);
-    }
+    row = NULL;
+    rt_process.seg = NULL;
+    rt_process.epoch++;
+    drop(old, rt_process.rules);
+    rt_process.rules = NULL;
     pthread_mutex_unlock(&attaching);
 }
 

@@ -37,8 +37,13 @@ int rt_process_attach(uint32_t interpreter, const char **why);
  * was there already; -1: failed (*why), and the process is where it was. */
 int rt_process_enter(uint32_t interpreter, const char *path, const char **why);
 
-/* The process will not enter the segment at `path` again. */
-void rt_process_forget(const char *path);
+/* Records nothing, or goes on. Processes that start meanwhile do not find their way here. */
+void rt_process_pause(bool paused);
+
+/* Is paused, and lets go of the segment's memory. With a GIL only: without one, a thread may be
+ * setting a bit. What a callback holds across a call into Python may be gone afterwards; that the
+ * epoch is the same says that it is not. */
+void rt_process_leave(void);
 
 /* What a segment's plan says about whose it is: the text of SEG_RULE_OWNER, *len bytes, not
  * terminated. NULL: nothing. */

@@ -163,10 +163,13 @@ static void first_arm(struct rt_state *state, PyCodeObject *code, struct rt_code
  * nobody. Arms it, unless there is nothing left to set. */
 static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
 {
+    uint32_t epoch = rt_process.epoch;
     struct rt_file *file = rt_file_of(state, code);
     bool test = rt_test_contexts && rt_test_named(code), complete = false;
     struct rt_code *rc = test ? rt_code_unmeasured(true) : NULL;
 
+    if (epoch != rt_process.epoch)
+        return NULL; /* what the look-up ran in Python changed the segment */
     if (file)
         rc = rt_code_make(file, code, &complete);
     if (!rc)
@@ -186,6 +189,7 @@ static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
     struct rt_state *state = state_of(module);
     PyCodeObject *code = (PyCodeObject *)args[0];
     struct rt_code *rc;
+    uint32_t epoch;
 
     (void)n;
     if (rt_process.paused)
@@ -197,8 +201,12 @@ static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
         return disable(state);
     if (rt_contexts && !rc->armed) /* it was complete before contexts began */
         first_arm(state, code, rc);
-    if (rc->test)
+    if (rc->test) {
+        epoch = rt_process.epoch;
         rt_test_begin(state);
+        if (epoch != rt_process.epoch)
+            Py_RETURN_NONE;
+    }
     if (rc->file)
         rt_code_enter(rc);
     /* With contexts, what entering tells must be told in each of them. */
@@ -303,12 +311,17 @@ static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n
 {
     struct rt_state *state = state_of(module);
     struct rt_code *rc = told_by(state, args[0]);
+    uint32_t epoch;
 
     (void)n;
     if (!rc)
         Py_RETURN_NONE;
-    if (rc->test)
+    if (rc->test) {
+        epoch = rt_process.epoch;
         rt_test_begin(state);
+        if (epoch != rt_process.epoch)
+            Py_RETURN_NONE;
+    }
     if (!rc->file || !rt_process.branches)
         Py_RETURN_NONE;
     /* The arc that leaves the line of the yield belongs to the context of who resumes. */

@@ -109,10 +109,14 @@ static void leave_frame(struct settrace *s, size_t i)
 
 static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
 {
+    uint32_t epoch = rt_process.epoch;
     struct rt_file *file = rt_file_of(state, code);
     bool test = rt_test_contexts && rt_test_named(code), complete;
-    struct rt_code *rc = file ? rt_code_make(file, code, &complete) : rt_code_unmeasured(test);
+    struct rt_code *rc;
 
+    if (epoch != rt_process.epoch)
+        return NULL; /* what the look-up ran in Python changed the segment */
+    rc = file ? rt_code_make(file, code, &complete) : rt_code_unmeasured(test);
     if (rc && rt_codemap_put(state, code, rc)) {
         rt_code_free(rc);
         return NULL;
@@ -210,10 +214,12 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
     struct settrace *s = ((struct tracer *)self)->own;
     PyCodeObject *code;
     struct rt_code *rc;
+    uint32_t epoch;
 
     (void)arg;
     if (rt_process.paused)
         return 0;
+    epoch = rt_process.epoch;
     if (what != PyTrace_LINE && what != PyTrace_CALL && what != PyTrace_RETURN)
         return 0;
     code = PyFrame_GetCode(frame);
@@ -222,6 +228,8 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
         rc = meet(s->state, code);
     if (rc && rc->test && what == PyTrace_CALL)
         rt_test_begin(s->state);
+    if (epoch != rt_process.epoch)
+        rc = NULL; /* another thread changed the segment meanwhile */
     if (rc && rc->file) {
         /* If the program gives us back to sys.settrace(), Python asks the frame whom to call. */
         if (what == PyTrace_CALL && PyObject_SetAttr((PyObject *)frame, s->f_trace, self))

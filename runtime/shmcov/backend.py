@@ -331,7 +331,6 @@ class Session:
         if self.role is Role.OWNS and self.pid == os.getpid() and self in _owned:
             _owned.remove(self)
             segments.remove(Path(self.path))
-            _shmcov.forget(self.path)
 
 
 _owned: list[Session] = []
@@ -347,11 +346,26 @@ def _create(cov: coverage.Coverage, wanted: Wanted) -> str:
         flags |= _shmcov.FLAG_HOLD
     folder = _setting(wanted, "dir", "SHMCOV_DIR")
     size = _setting(wanted, "size", "SHMCOV_SIZE")
+    _end_idle()
     path, fd = segments.create(
         flags, the_plan.rules, folder, settings.size("size", size) if size else 0
     )
     os.close(fd)  # programs close what they did not open
     return path
+
+
+IDLE = 8
+"""Segments of objects that have stopped which a process keeps, in case they are started again."""
+
+
+def _end_idle() -> None:
+    """Programs that make many Coverage objects must not fill the memory."""
+    idle = [one for one in _live if one.idle()]
+    idle.sort(key=lambda collector: collector.stopped)
+    for collector in idle[:-IDLE]:
+        session = collector._session
+        if session and not _others(session.copy(), session):
+            collector.finish()
 
 
 def _setting(wanted: Wanted, option: str, variable: str) -> str | None:
@@ -369,6 +383,7 @@ class Collector(coverage.collector.Collector):
     _recording = False
     _context: str | None = None
     _written = False
+    stopped = 0.0
     _ended: frozenset[segments.Process] = frozenset()
     """The other processes of which everything was delivered."""
 
@@ -403,6 +418,7 @@ class Collector(coverage.collector.Collector):
     def pause(self) -> None:
         self._activity_since |= self._recording
         self._recording = False
+        self.stopped = time.monotonic()
         if self._session:
             self._session.pause()
 
@@ -419,6 +435,11 @@ class Collector(coverage.collector.Collector):
             # What this process took part in before goes on.
             _shmcov.start(here.run)
             os.environ[segments.VARIABLE] = here.run
+
+    def idle(self) -> bool:
+        """Has a segment of which everything was delivered."""
+        owns = self._session is not None and self._session.role is Role.OWNS
+        return owns and self._delivers and not self._activity()
 
     def post_fork(self) -> None:
         self._recording = False
@@ -464,6 +485,8 @@ class Collector(coverage.collector.Collector):
             return False
         self._activity_since = False
         self._deliver(session)
+        if not self._recording and session.role is Role.OWNS and _shmcov.attached() == session.path:
+            _shmcov.leave()
         return True
 
     def _deliver(self, session: Session) -> None:
@@ -559,6 +582,7 @@ class Collector(coverage.collector.Collector):
         with contextlib.suppress(Exception):
             self._deliver_late(session)
         session.end()
+        self._session = None
 
     def _deliver_late(self, session: Session) -> None:
         """Processes that went on after the data was saved have their time to come to an end."""
