@@ -725,6 +725,15 @@ static int add_lines_arc(struct reading *r, int32_t from, int32_t to)
     return 0;
 }
 
+/* Where a line has branches they tell its ways. */
+static bool has_branch(const struct reading *r, int32_t line)
+{
+    for (uint32_t k = 0; k < r->n_known; k++)
+        if (r->known[k].from == line)
+            return true;
+    return false;
+}
+
 /* A `def` or `class` that fills one line has two ways out of that line: to the next statement,
  * which no event tells but the lines themselves, and out of its own body (entry_arc of the nested
  * code). */
@@ -745,7 +754,8 @@ static int add_definitions(struct reading *r)
             (at = bsearch(&r->units[i].line, heads, n, sizeof *heads, compare_lines)))
             last[at - heads] = i;
     for (size_t k = 0; k < n; k++)
-        if (last[k] && add_lines_arc(r, heads[k], next_line(r, last[k])))
+        if (last[k] && !has_branch(r, heads[k]) &&
+            add_lines_arc(r, heads[k], next_line(r, last[k])))
             goto done;
     status = 0;
 done:
@@ -755,15 +765,7 @@ done:
 }
 
 /* `while True:` is no branch to the interpreter, but a line with two ways out to coverage.py if it
- * has an `else`. Its NOP is all that its line has; where a line has branches they tell its ways. */
-static bool has_branch(const struct reading *r, int32_t line)
-{
-    for (uint32_t k = 0; k < r->n_known; k++)
-        if (r->known[k].from == line)
-            return true;
-    return false;
-}
-
+ * has an `else`. Its NOP is all that its line has. */
 static int add_nothings(struct reading *r)
 {
     int32_t before = 0;
