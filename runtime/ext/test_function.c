@@ -104,7 +104,7 @@ void rt_test_begin(struct rt_state *state)
     const char *text;
     Py_ssize_t len;
 
-    if (!context || context->id || context->owner || !frame)
+    if (!context || context->own || context->owner || !frame)
         return;
     PyErr_Fetch(&type, &value, &trace);
     code = PyFrame_GetCode(frame);
