@@ -68,13 +68,8 @@ static void catch_up(struct rt_context *context, uint64_t now)
         context->table->used = 0;
 }
 
-struct rt_context *rt_context_current(void)
+RT_SELDOM static struct rt_context *get_slowly(uint64_t now)
 {
-    /* acquire: pairs with the release in switch_all; the name of the context is in the segment */
-    uint64_t now = atomic_load_explicit(&everywhere, memory_order_acquire);
-
-    if (current && current->seen == now)
-        return current;
     if (!current) {
         pthread_once(&once, make_key);
         current = calloc(1, sizeof *current);
@@ -84,6 +79,16 @@ struct rt_context *rt_context_current(void)
     }
     catch_up(current, now);
     return current;
+}
+
+struct rt_context *rt_context_get(void)
+{
+    /* acquire: pairs with the release in switch_all; the name of the context is in the segment */
+    uint64_t now = atomic_load_explicit(&everywhere, memory_order_acquire);
+
+    if (!rt_contexts)
+        return NULL;
+    return current && current->seen == now ? current : get_slowly(now);
 }
 
 static int switch_all(const char *name, size_t len, uint64_t *now)

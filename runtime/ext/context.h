@@ -15,6 +15,9 @@
 
 #include "segment.h"
 
+/* A function that is kept out of those that every event goes through. */
+#define RT_SELDOM __attribute__((noinline, cold))
+
 struct rt_context {
     uint32_t id;         /* of the context; 0: the static one */
     uint32_t generation; /* of this stay; threads that follow share it, no other stay has it */
@@ -29,8 +32,9 @@ struct rt_context {
  */
 extern bool rt_contexts;
 
-/* The calling thread's. Never NULL but without memory. */
-struct rt_context *rt_context_current(void);
+/* The calling thread's. NULL where the process records no contexts (and without memory): then
+ * everything is in the static one. */
+struct rt_context *rt_context_get(void);
 
 /* Enters a context by name, or none (NULL), and makes it that of the process. 0 or a seg_status;
  * then it is none, and the loss is counted. */

@@ -97,7 +97,7 @@ static PyObject *context_name(PyFrameObject *frame, PyCodeObject *code)
 
 void rt_test_begin(struct rt_state *state)
 {
-    struct rt_context *context = rt_context_current();
+    struct rt_context *context = rt_context_get();
     PyFrameObject *frame = PyEval_GetFrame(); /* borrowed */
     PyObject *type, *value, *trace, *name = NULL;
     PyCodeObject *code;
@@ -123,7 +123,7 @@ void rt_test_begin(struct rt_state *state)
 
 void rt_test_end(struct rt_state *state)
 {
-    struct rt_context *context = rt_context_current();
+    struct rt_context *context = rt_context_get();
 
     if (context && context->owner && context->owner == PyEval_GetFrame())
         rt_switch(state, NULL, 0);
