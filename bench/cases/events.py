@@ -10,14 +10,27 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness import BARE, HERE, LINES, PROGRAMS, SHMCOV, VERSION, Row, Settings, Tool
-from harness import environment, execute, run_program, say
+from harness import (
+    BARE,
+    HERE,
+    LINES,
+    PROGRAMS,
+    SHMCOV,
+    VERSION,
+    Row,
+    Settings,
+    Tool,
+    environment,
+    execute,
+    run_program,
+    say,
+)
 
 TITLE = "Instructions of an event in a dynamic context"
 TEXT = (
-    "callgrind counts a function of 100 straight lines that is called 10 and 25 times in each of 40 "
-    "contexts: *all* is what an event costs more than bare Python, *ours* what of it is spent in "
-    "`_shmcov` and in what that calls; the rest is CPython's dispatch."
+    "callgrind counts a function of 100 straight lines that is called 10 and 25 times in each of "
+    "40 contexts: *all* is what an event costs more than bare Python, *ours* what of it is spent "
+    "in `_shmcov` and in what that calls; the rest is CPython's dispatch."
 )
 STAYS, FEW, MANY, LONG = 40, 10, 25, 100
 EXTENSION = "/_shmcov."
@@ -60,6 +73,8 @@ def count(tool: Tool, calls: int, folder: Path) -> tuple[int, int]:
 
 
 def read(out: Path) -> tuple[int, int]:
+    """`ob` and `cob` name, once, the file of a function and of one that it calls. The line behind
+    `calls` has what the call took as a whole; the others have a line's own instructions."""
     names: dict[str, str] = {}
     inside = called_inside = is_call = False
     ours = total = 0

@@ -10,7 +10,9 @@ LINES = 100
 STAYS, CALLS = map(int, sys.argv[1:])
 
 body = "".join(f"    a = {i}\n" for i in range(LINES))
-source = f"def straight():\n{body}\ndef test_stay():\n    for _ in range({CALLS}):\n        straight()\n"
+source = (
+    f"def straight():\n{body}\ndef test_stay():\n    for _ in range({CALLS}):\n        straight()\n"
+)
 exec(compile(source, __file__, "exec"))
 
 for _ in range(STAYS):
