@@ -191,13 +191,13 @@ def combine(folders: Iterable[Path], into: Path, rcfile: Path, cwd: Path = CORPU
     )
 
 
-def report(data_file: Path, rcfile: Path, cwd: Path = CORPUS) -> Report:
+def report(data_file: Path, rcfile: Path, cwd: Path = CORPUS, *options: str) -> Report:
     """Read what `coverage json` says about a data file; file names are relative to `cwd`."""
     out = data_file.with_name(f"{data_file.name.lstrip('.')}.json")
     run_checked(
         [
             *(sys.executable, "-m", "coverage", "json", "-q", f"--rcfile={rcfile}"),
-            *(f"--data-file={data_file}", "-o", str(out)),
+            *(f"--data-file={data_file}", "-o", str(out), *options),
         ],
         env=clean_environment(),
         cwd=cwd,

@@ -26,69 +26,83 @@ static bool test(const struct rt_chunks *chunks, uint32_t n)
     return bits && seg_bit_test(bits, n & (SEG_CHUNK_BITS - 1));
 }
 
-/* Where bit n of a space is in the context of the calling thread, and its number there. */
-static seg_u8 *bits_of(struct rt_code *rc, enum seg_space space, uint32_t n, uint32_t *bit)
+RT_SELDOM static seg_u8 *find_record(struct rt_code *rc, struct rt_context *context,
+                                     enum seg_space space, uint32_t n)
 {
-    struct rt_context *context = rt_contexts ? rt_context_current() : NULL;
-    uint32_t number = n >> SEG_RECORD_SHIFT;
-    seg_u8 *bits;
+    seg_u8 *bits = rt_context_bits(context, rc->file->entry->id, space, n);
 
-    if (!context || !context->id) {
-        *bit = n & (SEG_CHUNK_BITS - 1);
-        return chunk_of(space == SEG_LINES ? &rc->lines : &rc->arcs, n);
-    }
-    *bit = n & (SEG_RECORD_BITS - 1);
-    if (RT_FREE_THREADED) /* other threads share rc */
-        return rt_context_bits(context, rc->file->entry->id, space, n);
-    if (rc->recent[space].generation == context->generation && rc->recent[space].number == number)
-        return rc->recent[space].bits;
-    bits = rt_context_bits(context, rc->file->entry->id, space, n);
-    rc->recent[space].generation = context->generation;
-    rc->recent[space].number = number;
-    rc->recent[space].bits = bits;
+    rc->recent[space] = (struct rt_recent){context->generation, n >> SEG_RECORD_SHIFT, bits};
     return bits;
 }
 
-static bool set(struct rt_code *rc, enum seg_space space, uint32_t n)
+/* Where bit n of a space is in a dynamic context. NULL: no room, counted. */
+static seg_u8 *record_of(struct rt_code *rc, struct rt_context *context, enum seg_space space,
+                         uint32_t n)
+{
+    const struct rt_recent *recent = &rc->recent[space];
+
+    if (RT_FREE_THREADED) /* other threads share rc */
+        return rt_context_bits(context, rc->file->entry->id, space, n);
+    if (recent->generation == context->generation && recent->number == n >> SEG_RECORD_SHIFT)
+        return recent->bits;
+    return find_record(rc, context, space, n);
+}
+
+/* Where bit n of a space is, and its number there. */
+static seg_u8 *bits_of(struct rt_code *rc, struct rt_context *context, enum seg_space space,
+                       uint32_t n, uint32_t *bit)
+{
+    if (context && context->id) {
+        *bit = n & (SEG_RECORD_BITS - 1);
+        return record_of(rc, context, space, n);
+    }
+    *bit = n & (SEG_CHUNK_BITS - 1);
+    return chunk_of(space == SEG_LINES ? &rc->lines : &rc->arcs, n);
+}
+
+static void set(struct rt_code *rc, struct rt_context *context, enum seg_space space, uint32_t n)
 {
     uint32_t bit;
-    seg_u8 *bits = bits_of(rc, space, n, &bit);
+    seg_u8 *bits = bits_of(rc, context, space, n, &bit);
 
-    return bits && seg_bit_set(bits, bit);
+    if (bits)
+        seg_bit_set(bits, bit);
 }
 
-bool rt_code_line(struct rt_code *rc, int32_t line)
+void rt_code_line(struct rt_code *rc, struct rt_context *context, int32_t line)
 {
-    return line > 0 && set(rc, SEG_LINES, (uint32_t)line);
+    if (line > 0)
+        set(rc, context, SEG_LINES, (uint32_t)line);
 }
 
-bool rt_code_arc(struct rt_code *rc, uint32_t arc)
+void rt_code_arc(struct rt_code *rc, struct rt_context *context, uint32_t arc)
 {
-    return arc != RT_NO_ARC && set(rc, SEG_ARCS, rc->first_arc + arc);
+    if (arc != RT_NO_ARC)
+        set(rc, context, SEG_ARCS, rc->first_arc + arc);
 }
 
-bool rt_code_has_arc(struct rt_code *rc, uint32_t arc)
+bool rt_code_has_arc(struct rt_code *rc, struct rt_context *context, uint32_t arc)
 {
     uint32_t bit;
     seg_u8 *bits;
 
     if (arc == RT_NO_ARC)
         return true;
-    bits = bits_of(rc, SEG_ARCS, rc->first_arc + arc, &bit);
+    bits = bits_of(rc, context, SEG_ARCS, rc->first_arc + arc, &bit);
     return bits && seg_bit_test(bits, bit);
 }
 
-void rt_code_enter(struct rt_code *rc)
+void rt_code_enter(struct rt_code *rc, struct rt_context *context)
 {
-    rt_code_line(rc, rc->entry_line);
-    rt_code_arc(rc, rc->entry_arc);
+    rt_code_line(rc, context, rc->entry_line);
+    rt_code_arc(rc, context, rc->entry_arc);
 }
 
-void rt_code_unit(struct rt_code *rc, uint32_t unit)
+void rt_code_unit(struct rt_code *rc, struct rt_context *context, uint32_t unit)
 {
     uint32_t low = 0, high = rc->n_proofs;
 
-    rt_code_line(rc, rt_shape_line(rc->runs, rc->n_runs, unit));
+    rt_code_line(rc, context, rt_shape_line(rc->runs, rc->n_runs, unit));
     while (low < high) {
         uint32_t middle = (low + high) / 2;
 
@@ -98,7 +112,7 @@ void rt_code_unit(struct rt_code *rc, uint32_t unit)
             high = middle;
     }
     for (; low < rc->n_proofs && rc->proofs[low].unit == unit; low++)
-        rt_code_arc(rc, rc->proofs[low].arc);
+        rt_code_arc(rc, context, rc->proofs[low].arc);
 }
 
 const struct rt_branch *rt_code_branch(const struct rt_code *rc, uint32_t unit)
@@ -171,10 +185,8 @@ static int record_pair(const struct rt_code *rc, int32_t from, int32_t to, uint3
                     offsetof(__typeof__(content), to) + sizeof to, bit);
 }
 
-/* Sets an arc's bit in the context of the thread. */
-static void set_pair(const struct rt_code *rc, uint32_t bit)
+static void set_pair(const struct rt_code *rc, struct rt_context *context, uint32_t bit)
 {
-    struct rt_context *context = rt_contexts ? rt_context_current() : NULL;
     seg_u8 *bits;
 
     if (context && context->id) {
@@ -187,22 +199,22 @@ static void set_pair(const struct rt_code *rc, uint32_t bit)
     }
 }
 
-void rt_code_pair(struct rt_code *rc, int32_t from, int32_t to)
+void rt_code_pair(struct rt_code *rc, struct rt_context *context, int32_t from, int32_t to)
 {
     uint64_t key = (uint64_t)(uint32_t)from << 32 | (uint32_t)to;
     struct pair *pair = rc->pairs ? find_pair(rc->pairs, key) : NULL;
     uint32_t bit;
 
     if (pair && pair->key) {
-        if (rt_contexts)
-            set_pair(rc, pair->bit); /* otherwise it was set when it was met */
+        if (context)
+            set_pair(rc, context, pair->bit); /* otherwise it was set when it was met */
         return;
     }
     if (more_pairs(rc) || record_pair(rc, from, to, &bit))
         return;
     *find_pair(rc->pairs, key) = (struct pair){key, bit};
     rc->pairs->used++;
-    set_pair(rc, bit);
+    set_pair(rc, context, bit);
 }
 
 /* -- making -- */

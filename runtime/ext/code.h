@@ -9,6 +9,7 @@
 #define RT_CODE_H
 
 #include "bytecode.h"
+#include "context.h"
 #include "file.h"
 
 /* Chunks of one bitmap, from chunk number `first` on; NULL where the code has nothing. */
@@ -38,7 +39,7 @@ struct rt_code {
     struct rt_proof *proofs;
     uint32_t n_proofs;
     /* The record of the last line that was set in a dynamic context: mostly the next one's too. */
-    struct {
+    struct rt_recent {
         uint32_t generation, number;
         seg_u8 *bits;
     } recent[SEG_SPACES];
@@ -48,8 +49,8 @@ struct rt_code {
     bool proofs_hold; /* INSTRUCTION events are not lost to another tool's LINE */
     bool test;        /* a call may begin a context (rt_test_named) */
     bool quiet;       /* its events are being disabled in this context */
-    uint32_t fired;   /* events that came in this stay of a context */
-    uint64_t stay;
+    uint32_t left;    /* events that it may still have in this stay of a context */
+    uint32_t stay;    /* its generation */
 };
 
 /* Reads the code object and finds its bits. NULL: out of memory or out of room, counted as lost.
@@ -61,23 +62,24 @@ void rt_code_free(struct rt_code *rc);
  * of memory. */
 struct rt_code *rt_code_unmeasured(bool test);
 
-/* Line n of the file ran, in the context that the thread is in. True if that was news to the run.
- */
-bool rt_code_line(struct rt_code *rc, int32_t line);
+/* What follows says that something ran in a context: rt_context_get(), of the calling thread. */
+
+/* Line n of the file ran. */
+void rt_code_line(struct rt_code *rc, struct rt_context *context, int32_t line);
 
 /* Arc n of this code object was taken. */
-bool rt_code_arc(struct rt_code *rc, uint32_t arc);
-bool rt_code_has_arc(struct rt_code *rc, uint32_t arc);
+void rt_code_arc(struct rt_code *rc, struct rt_context *context, uint32_t arc);
+bool rt_code_has_arc(struct rt_code *rc, struct rt_context *context, uint32_t arc);
 
 /* The instruction at `unit` ran: its line, and the arcs that this proves. */
-void rt_code_unit(struct rt_code *rc, uint32_t unit);
+void rt_code_unit(struct rt_code *rc, struct rt_context *context, uint32_t unit);
 
 /* The code was entered. */
-void rt_code_enter(struct rt_code *rc);
+void rt_code_enter(struct rt_code *rc, struct rt_context *context);
 
 /* The line `to` (or the exit -first line) ran right after the line `from`: an arc that is only
  * known because it was seen. Needs the GIL. */
-void rt_code_pair(struct rt_code *rc, int32_t from, int32_t to);
+void rt_code_pair(struct rt_code *rc, struct rt_context *context, int32_t from, int32_t to);
 
 /* The branch at `unit`, or NULL. */
 const struct rt_branch *rt_code_branch(const struct rt_code *rc, uint32_t unit);

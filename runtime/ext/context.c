@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "process.h"
 
@@ -33,7 +32,7 @@ static __thread struct rt_context *current __attribute__((tls_model("initial-exe
 #else
 static __thread struct rt_context *current;
 #endif
-static _Atomic uint32_t last_generation;
+static _Atomic uint32_t last_generation = 1;
 
 static void end_of_thread(void *context)
 {
@@ -51,34 +50,26 @@ static uint32_t next_generation(void)
     return atomic_fetch_add_explicit(&last_generation, 1, memory_order_relaxed) + 1;
 }
 
-/* What the threads follow that have no context of their own. */
-static _Atomic uint32_t everywhere_id, everywhere_generation;
-static _Atomic uint32_t serial = 1; /* rises when that changes */
+/* The process's context: id << 32 | generation. Zero is what no thread has seen. */
+static _Atomic uint64_t everywhere = 1;
 
-static void follow(struct rt_context *context)
+/* The process's context is another one than when the thread looked last. */
+static void catch_up(struct rt_context *context, uint64_t now)
 {
+    context->seen = now;
+    if (context->own && context->epoch == rt_process.epoch)
+        return;
+    context->epoch = rt_process.epoch;
     context->own = false;
     context->owner = NULL;
-    context->id = everywhere_id;
-    context->generation = everywhere_generation;
+    context->id = (uint32_t)(now >> 32);
+    context->generation = (uint32_t)now;
     if (context->table)
         context->table->used = 0;
 }
 
-/* The process has changed since the thread was here last. */
-static void catch_up(struct rt_context *context)
+RT_SELDOM static struct rt_context *get_slowly(uint64_t now)
 {
-    context->serial = serial;
-    if (context->epoch != rt_process.epoch || !context->own) {
-        context->epoch = rt_process.epoch;
-        follow(context);
-    }
-}
-
-struct rt_context *rt_context_current(void)
-{
-    if (current && current->serial == serial)
-        return current;
     if (!current) {
         pthread_once(&once, make_key);
         current = calloc(1, sizeof *current);
@@ -86,38 +77,46 @@ struct rt_context *rt_context_current(void)
             return NULL;
         pthread_setspecific(key, current);
     }
-    catch_up(current);
+    catch_up(current, now);
     return current;
+}
+
+struct rt_context *rt_context_get(void)
+{
+    /* acquire: pairs with the release in switch_all; the name of the context is in the segment */
+    uint64_t now = atomic_load_explicit(&everywhere, memory_order_acquire);
+
+    if (!rt_contexts)
+        return NULL;
+    return current && current->seen == now ? current : get_slowly(now);
+}
+
+static int switch_all(const char *name, size_t len, uint64_t *now)
+{
+    uint32_t id = 0;
+    int status = name ? seg_context(rt_process.seg, name, len, &id) : 0;
+
+    *now = (uint64_t)(status ? 0 : id) << 32 | next_generation();
+    atomic_store_explicit(&everywhere, *now, memory_order_release);
+    return status;
 }
 
 int rt_context_switch(struct rt_context *context, const char *name, size_t len)
 {
-    int status = 0;
+    uint64_t now;
+    int status = switch_all(name, len, &now);
 
-    follow(context);
-    /* The stay in the process's context goes on, and this table may have been filled in it before.
-     */
-    if (context->id && context->table)
-        memset(context->table->slots, 0, context->table->cap * sizeof *context->table->slots);
-    if (!name)
-        return 0;
-    status = seg_context(rt_process.seg, name, len, &context->id);
-    if (!status) {
-        context->own = true;
-        context->generation = next_generation();
-    }
+    context->own = false;
+    catch_up(context, now);
+    context->own = context->id;
     return status;
 }
 
 int rt_context_everywhere(const char *name, size_t len)
 {
-    uint32_t id = 0;
-    int status = name ? seg_context(rt_process.seg, name, len, &id) : 0;
+    uint64_t now;
 
-    everywhere_id = status ? 0 : id;
-    everywhere_generation = next_generation();
-    serial++;
-    return status;
+    return switch_all(name, len, &now);
 }
 
 void rt_context_reset(void)

@@ -3,10 +3,10 @@
  * The dynamic context that a thread is in, and the bits of what runs in it.
  *
  * A context belongs to the thread that switched to it. A thread that is in none of its own, as
- * every new one, is in the one of the process (rt_context_everywhere), which usually is none either
- * (id 0, the static context). Everything else is the calling thread's own, so nothing is locked: a
- * thread has one table from (file, space, record number) to the record's bits, valid for one stay
- * in one context.
+ * every new one, is in the one of the process, which is what any thread switched to last: what a
+ * test starts, or has done by a pool, counts for the test. Id 0 is none, the static context.
+ * Everything else is the calling thread's own, so nothing is locked: a thread has one table from
+ * (file, space, record number) to the record's bits, valid for one stay in one context.
  */
 #ifndef RT_CONTEXT_H
 #define RT_CONTEXT_H
@@ -15,10 +15,13 @@
 
 #include "segment.h"
 
+/* A function that is kept out of those that every event goes through. */
+#define RT_SELDOM __attribute__((noinline, cold))
+
 struct rt_context {
     uint32_t id;         /* of the context; 0: the static one */
-    uint32_t generation; /* of this stay; no other stay of any thread has it */
-    uint32_t serial;     /* of the last change to the whole process that this thread has followed */
+    uint32_t generation; /* of this stay; threads that follow share it, no other stay has it */
+    uint64_t seen;       /* the process's context, when the thread looked last */
     uint32_t epoch;      /* of the process, to which id and table belong */
     bool own;            /* the thread has chosen this context; otherwise it is the process's */
     const void *owner;   /* the frame whose end is the context's end (test functions), or NULL */
@@ -29,15 +32,15 @@ struct rt_context {
  */
 extern bool rt_contexts;
 
-/* The calling thread's. Never NULL but without memory. */
-struct rt_context *rt_context_current(void);
+/* The calling thread's. NULL where the process records no contexts (and without memory): then
+ * everything is in the static one. */
+struct rt_context *rt_context_get(void);
 
-/* Enters a context by name, or the one of the process (NULL). 0 or a seg_status; then the thread is
- * in that of the process, and the loss is counted. */
+/* Enters a context by name, or none (NULL), and makes it that of the process. 0 or a seg_status;
+ * then it is none, and the loss is counted. */
 int rt_context_switch(struct rt_context *context, const char *name, size_t len);
 
-/* Sets the context of all threads that are in none of their own; NULL: the static one. One call at
- * a time. 0 or a seg_status; then it is the static one, and the loss is counted. */
+/* The same for all threads that are in none of their own, the calling one as well as others. */
 int rt_context_everywhere(const char *name, size_t len);
 
 /* The process has entered another segment: all threads are in its static context. */

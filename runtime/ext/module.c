@@ -118,7 +118,7 @@ static PyObject *attached(PyObject *module, PyObject *noargs)
 
 int rt_switch(struct rt_state *state, const char *name, size_t len)
 {
-    struct rt_context *context = rt_context_current();
+    struct rt_context *context = rt_context_get();
     int status = context ? rt_context_switch(context, name, len) : SEG_ERR_NOMEM;
 
     state->tracer->switched(state);

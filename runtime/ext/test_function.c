@@ -97,14 +97,14 @@ static PyObject *context_name(PyFrameObject *frame, PyCodeObject *code)
 
 void rt_test_begin(struct rt_state *state)
 {
-    struct rt_context *context = rt_context_current();
+    struct rt_context *context = rt_context_get();
     PyFrameObject *frame = PyEval_GetFrame(); /* borrowed */
     PyObject *type, *value, *trace, *name = NULL;
     PyCodeObject *code;
     const char *text;
     Py_ssize_t len;
 
-    if (!context || context->id || context->owner || !frame)
+    if (!context || context->own || context->owner || !frame)
         return;
     PyErr_Fetch(&type, &value, &trace);
     code = PyFrame_GetCode(frame);
@@ -123,7 +123,7 @@ void rt_test_begin(struct rt_state *state)
 
 void rt_test_end(struct rt_state *state)
 {
-    struct rt_context *context = rt_context_current();
+    struct rt_context *context = rt_context_get();
 
     if (context && context->owner && context->owner == PyEval_GetFrame())
         rt_switch(state, NULL, 0);

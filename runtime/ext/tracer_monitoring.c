@@ -45,11 +45,25 @@ struct monitoring {
     unsigned long event[EVENTS];
     unsigned long start_only, always; /* global events: without and with test functions */
     /* Contexts only: */
-    uint32_t switches;   /* so far, of all threads */
     PyObject *quiet;     /* list of the code objects that went quiet since the last switch */
-    uint64_t quiet_stay; /* the stay in which they did */
+    uint32_t quiet_stay; /* the generation of the stay in which they did; 0: none did */
     bool mixed;          /* two threads are in two contexts: nothing goes quiet */
 };
+
+/* A number that an event brings. */
+static int32_t number_of(PyObject *value)
+{
+    const PyLongObject *integer = (PyLongObject *)value;
+
+    return (int32_t)(PyUnstable_Long_IsCompact(integer) ? PyUnstable_Long_CompactValue(integer)
+                                                        : PyLong_AsLong(value));
+}
+
+/* The same for an offset, in code units. */
+static uint32_t unit_of(PyObject *offset)
+{
+    return (uint32_t)number_of(offset) / 2;
+}
 
 static struct rt_state *state_of(PyObject *module)
 {
@@ -208,7 +222,7 @@ static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
             Py_RETURN_NONE;
     }
     if (rc->file)
-        rt_code_enter(rc);
+        rt_code_enter(rc, rt_context_get());
     /* With contexts, what entering tells must be told in each of them. */
     if (rt_contexts && (rc->test || rc->entry_line || rc->entry_arc != RT_NO_ARC))
         Py_RETURN_NONE;
@@ -230,6 +244,7 @@ static void rearm(struct rt_state *state)
     struct monitoring *m = own(state);
     PyObject *quiet = PyList_AsTuple(m->quiet); /* a copy: another thread may append */
 
+    m->quiet_stay = 0;
     if (!quiet || PyList_SetSlice(m->quiet, 0, PyTuple_GET_SIZE(quiet), NULL))
         PyErr_Clear();
     for (Py_ssize_t i = 0; quiet && i < PyTuple_GET_SIZE(quiet); i++) {
@@ -243,13 +258,6 @@ static void rearm(struct rt_state *state)
             PyErr_Clear();
     }
     Py_XDECREF(quiet);
-}
-
-/* A name for the time between two switches in which what has been told need not be told again: a
- * thread's stay in a dynamic context, or for all threads in none the time since the last switch. */
-static uint64_t stay_of(const struct monitoring *m, const struct rt_context *context)
-{
-    return context->id ? (uint64_t)1 << 32 | context->generation : m->switches;
 }
 
 /* Code has fired so often in this context that it is to be disabled for the rest of it. */
@@ -268,40 +276,52 @@ static bool go_quiet(struct rt_state *state, PyObject *code, struct rt_code *rc)
     return true;
 }
 
-/* What a callback returns for an event that has told what it can tell in this context. */
-static PyObject *told(struct rt_state *state, PyObject *code, struct rt_code *rc)
+/* The rest of told(): what an event does that is one too many, or the first of a stay. */
+RT_SELDOM static PyObject *told_seldom(struct rt_state *state, PyObject *code, struct rt_code *rc,
+                                       const struct rt_context *context)
 {
     struct monitoring *m = own(state);
-    struct rt_context *context;
-    uint64_t stay;
 
-    if (!rt_contexts)
-        return disable(state);
-    context = rt_context_current();
-    if (!context || m->mixed)
+    if (m->mixed)
         Py_RETURN_NONE;
-    stay = stay_of(m, context);
-    if (PyList_GET_SIZE(m->quiet) && stay != m->quiet_stay) {
+    if (m->quiet_stay && m->quiet_stay != context->generation) {
         /* another thread is in another context, and misses what is disabled */
         m->mixed = true;
         rearm(state);
         Py_RETURN_NONE;
     }
-    if (rc->stay != stay) {
-        rc->stay = stay;
-        rc->fired = 0;
+    if (rc->stay != context->generation) {
+        rc->stay = context->generation;
+        rc->left = FIRES_PER_LINE * (rc->n_runs + 1);
     }
-    if (!rc->quiet &&
-        (++rc->fired < FIRES_PER_LINE * (rc->n_runs + 1) || !go_quiet(state, code, rc)))
+    if (rc->left) {
+        rc->left--;
+        Py_RETURN_NONE;
+    }
+    if (!rc->quiet && !go_quiet(state, code, rc))
         Py_RETURN_NONE;
     return disable(state);
+}
+
+/* What a callback returns for an event that has told what it can tell in this context. */
+static PyObject *told(struct rt_state *state, PyObject *code, struct rt_code *rc,
+                      const struct rt_context *context)
+{
+    const struct monitoring *m = own(state);
+
+    if (!context)
+        return disable(state);
+    if (rc->stay != context->generation || !rc->left ||
+        (m->quiet_stay && m->quiet_stay != rc->stay))
+        return told_seldom(state, code, rc, context);
+    rc->left--;
+    Py_RETURN_NONE;
 }
 
 static void switched(struct rt_state *state)
 {
     struct monitoring *m = own(state);
 
-    m->switches++;
     m->mixed = false;
     if (PyList_GET_SIZE(m->quiet))
         rearm(state);
@@ -311,6 +331,7 @@ static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n
 {
     struct rt_state *state = state_of(module);
     struct rt_code *rc = told_by(state, args[0]);
+    struct rt_context *context;
     uint32_t epoch;
 
     (void)n;
@@ -325,10 +346,11 @@ static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n
     if (!rc->file || !rt_process.branches)
         Py_RETURN_NONE;
     /* The arc that leaves the line of the yield belongs to the context of who resumes. */
-    rt_code_line(rc, rt_shape_line(rc->runs, rc->n_runs, (uint32_t)PyLong_AsLong(args[1]) / 2));
+    context = rt_context_get();
+    rt_code_line(rc, context, rt_shape_line(rc->runs, rc->n_runs, unit_of(args[1])));
     if (rc->test)
         Py_RETURN_NONE;
-    return told(state, args[0], rc);
+    return told(state, args[0], rc, context);
 }
 
 static PyObject *on_throw(PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -354,26 +376,28 @@ static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct rt_state *state = state_of(module);
     struct rt_code *rc = told_by(state, args[0]);
+    struct rt_context *context = rt_context_get();
 
     (void)n;
     if (!rc)
         Py_RETURN_NONE;
     if (rc->file)
-        rt_code_line(rc, (int32_t)PyLong_AsLong(args[1]));
-    return told(state, args[0], rc);
+        rt_code_line(rc, context, number_of(args[1]));
+    return told(state, args[0], rc, context);
 }
 
 static PyObject *on_instruction(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct rt_state *state = state_of(module);
     struct rt_code *rc = told_by(state, args[0]);
+    struct rt_context *context = rt_context_get();
 
     (void)n;
     if (!rc)
         Py_RETURN_NONE;
     if (rc->file)
-        rt_code_unit(rc, (uint32_t)PyLong_AsLong(args[1]) / 2);
-    return told(state, args[0], rc);
+        rt_code_unit(rc, context, unit_of(args[1]));
+    return told(state, args[0], rc, context);
 }
 
 #if RT_BRANCH_SIDES
@@ -382,13 +406,14 @@ static PyObject *on_side(PyObject *module, PyObject *const *args, bool right)
 {
     struct rt_state *state = state_of(module);
     struct rt_code *rc = told_by(state, args[0]);
+    struct rt_context *context = rt_context_get();
     const struct rt_branch *branch;
 
     if (!rc)
         Py_RETURN_NONE;
-    if ((branch = rt_code_branch(rc, (uint32_t)PyLong_AsLong(args[1]) / 2)))
-        rt_code_arc(rc, right ? branch->far_arc : branch->near_arc);
-    return told(state, args[0], rc);
+    if ((branch = rt_code_branch(rc, unit_of(args[1]))))
+        rt_code_arc(rc, context, right ? branch->far_arc : branch->near_arc);
+    return told(state, args[0], rc, context);
 }
 
 static PyObject *on_left(PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -410,21 +435,21 @@ static PyObject *on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n
 {
     struct rt_state *state = state_of(module);
     struct rt_code *rc = told_by(state, args[0]);
+    struct rt_context *context;
     const struct rt_branch *branch;
 
     (void)n;
     if (!rc)
         Py_RETURN_NONE;
-    branch = rt_code_branch(rc, (uint32_t)PyLong_AsLong(args[1]) / 2);
+    branch = rt_code_branch(rc, unit_of(args[1]));
     if (!branch)
         return disable(state);
-    if ((uint32_t)PyLong_AsLong(args[2]) / 2 == branch->next)
-        rt_code_arc(rc, branch->near_arc);
-    else
-        rt_code_arc(rc, branch->far_arc);
-    if (((rc->proofs_hold && branch->near_proved) || rt_code_has_arc(rc, branch->near_arc)) &&
-        ((rc->proofs_hold && branch->far_proved) || rt_code_has_arc(rc, branch->far_arc)))
-        return told(state, args[0], rc);
+    context = rt_context_get();
+    rt_code_arc(rc, context, unit_of(args[2]) == branch->next ? branch->near_arc : branch->far_arc);
+    if (((rc->proofs_hold && branch->near_proved) ||
+         rt_code_has_arc(rc, context, branch->near_arc)) &&
+        ((rc->proofs_hold && branch->far_proved) || rt_code_has_arc(rc, context, branch->far_arc)))
+        return told(state, args[0], rc, context);
     Py_RETURN_NONE;
 }
 
@@ -595,6 +620,7 @@ static int restart(struct rt_state *state)
 
     if (PyList_SetSlice(m->quiet, 0, PyList_GET_SIZE(m->quiet), NULL))
         return -1;
+    m->quiet_stay = 0;
     m->mixed = false;
     if (listen(state))
         return -1;

@@ -168,7 +168,7 @@ static bool ends(PyFrameObject *frame, PyCodeObject *code)
 static void on_arc(struct rt_code *rc, int from, int to)
 {
     if (from > 0)
-        rt_code_pair(rc, from, to);
+        rt_code_pair(rc, rt_context_get(), from, to);
 }
 
 /* Is it known which frames run? */
@@ -183,7 +183,7 @@ static void on_line(struct settrace *s, struct rt_code *rc, PyFrameObject *frame
     size_t i;
 
     if (!follows_frames(s)) {
-        rt_code_line(rc, line);
+        rt_code_line(rc, rt_context_get(), line);
         return;
     }
     if (!s->cap || !s->frames[i = slot_of(s, frame)].frame) {
@@ -194,7 +194,7 @@ static void on_line(struct settrace *s, struct rt_code *rc, PyFrameObject *frame
         on_arc(rc, s->frames[i].last_line, line);
         s->frames[i].last_line = line;
     }
-    rt_code_line(rc, line);
+    rt_code_line(rc, rt_context_get(), line);
 }
 
 static void on_return(struct settrace *s, struct rt_code *rc, PyFrameObject *frame,

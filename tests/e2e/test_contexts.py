@@ -243,6 +243,7 @@ def test_threads_have_contexts_of_their_own(project: Project) -> None:
             lib.branchy(1)
             lib.add(1, 1)
 
+        shmcov.switch_context("main")
         threads = [threading.Thread(target=f) for f in (first, second)]
         for t in threads: t.start()
         for t in threads: t.join()
@@ -255,7 +256,49 @@ def test_threads_have_contexts_of_their_own(project: Project) -> None:
     assert set(contexts["2"]) == {"second"}  # add
     assert set(contexts["6"]) == {"first", "second"}  # branchy, taken
     assert set(contexts["8"]) == {"second"}  # branchy, not taken
-    assert set(contexts["11"]) == {""}  # one: its def, and a call on the main thread
+    assert set(contexts["11"]) == {"", "main"}  # one: its def, and a call on the main thread
+
+
+@pytest.mark.parametrize("branch", [False, True], ids=["lines", "branch"])
+def test_what_a_test_has_other_threads_do_counts_for_it(project: Project, branch: bool) -> None:
+    configure(project, branch=branch, more="dynamic_context = test_function\n")
+    project.write(
+        "prog.py",
+        """
+        import threading
+        from concurrent.futures import ThreadPoolExecutor
+        import lib
+
+        pool = ThreadPoolExecutor(1)
+        pool.submit(lib.one, 1).result()
+
+        def test_starts_a_thread():
+            thread = threading.Thread(target=lib.branchy, args=(0,))
+            thread.start()
+            thread.join()
+            pool.submit(lib.add, 1, 1).result()
+
+        def test_uses_the_pool():
+            for i in range(2000):
+                pool.submit(lib.branchy, i % 2).result()
+            pool.submit(lib.add, 1, 1).result()
+
+        def test_uses_it_after_many_lines():
+            pool.submit(lib.branchy, 1).result()
+
+        test_starts_a_thread()
+        pool.submit(lib.C.static).result()
+        test_uses_the_pool()
+        test_uses_it_after_many_lines()
+        pool.submit(lib.comprehension, 1).result()
+        """,
+    )
+    ours = project.shmcov("run", "prog.py")
+    assert ours.returncode == 0, ours.stderr
+    actual = project.report()
+    theirs = project.coverage("run", "--data-file", "theirs", "prog.py")
+    assert theirs.returncode == 0, theirs.stderr
+    assert not differences(project.report("theirs"), actual)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")

@@ -178,10 +178,7 @@ class Checkout:
 
     def serial(self, mode: str) -> Mapping[str, FileReport]:
         """What coverage.py's ctrace reports of the run in one process."""
-        label = f"{sys.implementation.cache_tag}{sys.abiflags}-{mode}"
-        versions = (sys.version, version("coverage"), version("pytest"), self.sdist.read_bytes())
-        key = digest((versions, self.suite, ENVIRONMENT, self._rcfile(Path("root"))))
-        kept = self.store.folder / "reports" / f"{self.suite.name}-{label}-{key}.json"
+        kept = self.kept(mode, self.suite, self._rcfile(Path("root")))
         if not kept.exists():
             found = self._run(
                 f"serial-{mode}",
@@ -197,6 +194,13 @@ class Checkout:
         loaded: Mapping[str, FileReport] = json.loads(kept.read_text())
         return loaded
 
+    def kept(self, mode: str, *decisive: object) -> Path:
+        """Where a report of ctrace is kept, by all that it depends on."""
+        label = f"{sys.implementation.cache_tag}{sys.abiflags}-{mode}"
+        versions = (sys.version, version("coverage"), version("pytest"), self.sdist.read_bytes())
+        key = digest((versions, ENVIRONMENT, decisive))
+        return self.store.folder / "reports" / f"{self.suite.name}-{label}-{key}.json"
+
     def parallel(self, start: str, mode: str) -> Mapping[str, FileReport]:
         """What shmcov reports of the run in several processes."""
         command = [*shmcov_command(), "run"]
@@ -205,19 +209,28 @@ class Checkout:
     def _run(
         self, label: str, command: list[str], program: tuple[str, ...], mode: str, **env: str
     ) -> Mapping[str, FileReport]:
+        options = ["--rcfile={rcfile}", *(["--branch"] if mode == "branch" else [])]
+        data_file, rcfile = self.measure(label, [*command, *options, *program], **env)
+        files: Mapping[str, FileReport] = report(data_file, rcfile, self.root)["files"]
+        return files
+
+    def measure(
+        self, label: str, command: Iterable[str], settings: str = "", **env: str
+    ) -> tuple[Path, Path]:
+        """Run the tests: the data file and the configuration, which the command names
+        `{rcfile}`, with more settings than the suite's own."""
         rcfile = self.work / f"{label}.rc"
-        rcfile.write_text(self._rcfile(self.root))
+        rcfile.write_text(self._rcfile(self.root) + settings)
         data_file = self.work / f".coverage-{label}"
-        paths = [str(self.root / self.suite.path), str(self.needs)]
+        paths = [str(self.root / self.suite.path), str(self.needs), str(HERE)]
         environment = clean_environment(
             COVERAGE_FILE=str(data_file),
             PYTHONPATH=os.pathsep.join(paths),
             **ENVIRONMENT,
             **env,
         )
-        options = [f"--rcfile={rcfile}", *(["--branch"] if mode == "branch" else [])]
         done = subprocess.run(
-            [*command, *options, *program],
+            [part.replace("{rcfile}", str(rcfile)) for part in command],
             cwd=self.root / self.suite.cwd,
             env={k: v for k, v in environment.items() if not k.startswith("PYTEST_")},
             stdin=subprocess.DEVNULL,
@@ -230,8 +243,7 @@ class Checkout:
         assert done.returncode in self.suite.statuses, f"{label}: {done.returncode}\n{output}"
         made = sorted(path.name for path in self.work.glob(f"{data_file.name}*"))
         assert made == [data_file.name], f"{label}: not one data file, but {made}\n{output}"
-        files: Mapping[str, FileReport] = report(data_file, rcfile, self.root)["files"]
-        return files
+        return data_file, rcfile
 
     def _rcfile(self, root: Path) -> str:
         source = "".join(f"    {root / folder}\n" for folder in self.suite.source)
