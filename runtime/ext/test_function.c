@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "context.h"
+#include "process.h"
 
 bool rt_test_contexts;
 
@@ -70,6 +71,18 @@ static PyObject *method_name(PyObject *self, PyObject *method, PyObject *name)
     return result;
 }
 
+/* The module's and the function's own name: static and class methods have no other
+ * (coverage.py 7.16 and later). New, or NULL: a function in a function has none. */
+static PyObject *qualified_name(PyObject *globals, PyCodeObject *code)
+{
+    PyObject *module = PyDict_GetItemString(globals, "__name__"); /* borrowed */
+    const char *name = PyUnicode_AsUTF8(code->co_qualname);
+
+    if (!name || !(code->co_flags & CO_OPTIMIZED) || strstr(name, "<locals>"))
+        return NULL;
+    return PyUnicode_FromFormat("%S.%U", module ? module : Py_None, code->co_qualname);
+}
+
 /* The context's name for a call of a test-named function: new, or NULL (perhaps with an exception)
  * where the rule gives none. */
 static PyObject *context_name(PyFrameObject *frame, PyCodeObject *code)
@@ -88,6 +101,8 @@ static PyObject *context_name(PyFrameObject *frame, PyCodeObject *code)
         function = PyDict_GetItemWithError(globals, code->co_name);
         if (function && function != Py_None)
             result = join(function, NULL, code->co_name);
+        else if (seg_flags(rt_process.seg) & SEG_FLAG_QUALNAME && !PyErr_Occurred())
+            result = qualified_name(globals, code);
         Py_DECREF(globals);
     }
     Py_XDECREF(method);

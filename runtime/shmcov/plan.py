@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import coverage
+import coverage.context
 import coverage.inorout
 from coverage.exceptions import ConfigError, CoverageException
 from coverage.files import canonical_filename, find_python_files, globs_to_regex, prep_patterns
@@ -54,6 +55,7 @@ class Rule(IntEnum):
 
 FLAG_BRANCH = 1
 FLAG_TEST_FUNCTION = 2
+FLAG_QUALNAME = 64
 
 Warnings = list[tuple[str, str | None]]
 """Texts for `Coverage._warn`, each with its slug, by which `disable_warnings` silences it."""
@@ -91,6 +93,8 @@ def build(
         plan.flags |= FLAG_BRANCH
     if config.dynamic_context == "test_function":
         plan.flags |= FLAG_TEST_FUNCTION
+        if "co_qualname" in _inside(coverage.context, "qualname_from_frame").__code__.co_names:
+            plan.flags |= FLAG_QUALNAME
     elif config.dynamic_context not in (None, "", "none"):
         raise ConfigError(f"Don't understand dynamic_context setting: {config.dynamic_context!r}")
     _check_patterns(prep_patterns(config.run_include))

@@ -104,9 +104,25 @@ UNITTESTS = """
         yield lib.add(1, 1)
         yield lib.one(1)
 
+    class Plain:
+        @staticmethod
+        def test_static():
+            lib.add(2, 2)
+        @classmethod
+        def test_class(cls):
+            lib.one(4)
+
+    def outer():
+        def test_nested():
+            lib.branchy(2)
+        test_nested()
+
     if __name__ == "__main__":
         test_function()
         list(test_generator())
+        Plain.test_static()
+        Plain.test_class()
+        outer()
         suite = unittest.defaultTestLoader.loadTestsFromModule(__import__("__main__"))
         suite.addTest(Derived())
         unittest.TextTestRunner(stream=open("unittest.log", "w")).run(suite)
