@@ -46,15 +46,22 @@ struct rt_code {
     bool armed;
     bool proofs_hold; /* INSTRUCTION events are not lost to another tool's LINE */
     bool test;        /* a call may begin a context (rt_test_named) */
+    bool aside;       /* test, or claim: there is more to do than to set bits */
     bool quiet;       /* its events are being disabled in this context */
     uint32_t fired;   /* events that came in this stay of a context */
     uint64_t stay;
+    PyObject *claim; /* owned: the callables of a claim (claimed.c), and then file is NULL */
+    uint32_t claim_number;
 };
 
 /* Reads the code object and finds its bits. NULL: out of memory or out of room, counted as lost.
  * *complete: somebody has set everything that this code can set. No exception is left set. */
 struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *complete);
 void rt_code_free(struct rt_code *rc);
+
+/* Stands for code of which something else is recorded than its own lines. NULL: out of memory,
+ * counted. */
+struct rt_code *rt_code_of_claim(PyObject *calls, uint32_t claim_number);
 
 /* Line n of the file ran, in the context that the thread is in. True if that was news to the run.
  */

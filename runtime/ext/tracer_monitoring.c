@@ -20,6 +20,7 @@
  * the next switch of context arms it again. So a switch costs only what has been hot since the last
  * one (docs/contexts.md).
  */
+#include "claimed.h"
 #include "code.h"
 #include "codemap.h"
 #include "context.h"
@@ -33,7 +34,7 @@
  * arming again costs about as much as this many events. */
 #define FIRES_PER_LINE 32
 
-enum event { LINE, INSTRUCTION, BRANCH, SIDES, RESUMED, TEST, EVENTS };
+enum event { LINE, INSTRUCTION, BRANCH, SIDES, RESUMED, TEST, CLAIMED, THROWN, EVENTS };
 
 /* Code that is not measured but may begin a context. */
 static struct rt_code unmeasured_test = {.shared = true, .test = true};
@@ -44,6 +45,7 @@ struct monitoring {
     PyObject *tool;             /* our tool id, an int */
     PyObject *get_tool;         /* the function */
     unsigned long event[EVENTS];
+    bool thrown; /* THROWN is on globally */
     /* Contexts only: */
     uint32_t switches;   /* so far, of all threads */
     PyObject *quiet;     /* list of the code objects that went quiet since the last switch */
@@ -143,6 +145,8 @@ static int arm_code(const struct rt_state *state, PyObject *code, struct rt_code
 
     if (rc->file)
         events |= lasting ? lasting_events(m, rc) : once_events(m, rc);
+    if (rc->claim)
+        events |= m->event[CLAIMED];
     rc->proofs_hold = events & m->event[INSTRUCTION] && alone(m);
     if (events & m->event[INSTRUCTION] && !rc->proofs_hold)
         events |= m->event[LINE] | (!RT_BRANCH_SIDES && rc->n_branches ? m->event[BRANCH] : 0);
@@ -159,16 +163,42 @@ static void first_arm(struct rt_state *state, PyCodeObject *code, struct rt_code
     seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
 }
 
+/* What can be told of a plug-in's code only if it is told of all code, before 3.15. */
+static void hear_of_exceptions(struct monitoring *m)
+{
+    PyObject *monitoring = PySys_GetObject("monitoring") /* borrowed */, *now = NULL,
+             *result = NULL;
+    unsigned long events;
+
+    if (m->thrown)
+        return;
+    m->thrown = true;
+    if (monitoring)
+        now = PyObject_CallMethod(monitoring, "get_events", "O", m->tool);
+    events = now ? PyLong_AsUnsignedLong(now) | m->event[THROWN] : 0;
+    if (now && !PyErr_Occurred())
+        result = PyObject_CallMethod(monitoring, "set_events", "Ok", m->tool, events);
+    Py_XDECREF(now);
+    Py_XDECREF(result);
+    PyErr_Clear();
+}
+
 /* Code is entered for the first time in this interpreter: what it sets, or NULL if it matters to
  * nobody. Arms it, unless there is nothing left to set. */
 static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
 {
-    struct rt_file *file = rt_file_of(state, code);
+    struct rt_code *claimed = NULL;
+    bool plugin = state->claim && rt_claimed(state, code, &claimed);
+    struct rt_file *file = plugin ? NULL : rt_file_of(state, code);
     bool test = rt_test_contexts && rt_test_named(code), complete = false;
     struct rt_code *rc = test ? &unmeasured_test : NULL;
 
     if (file)
         rc = rt_code_make(file, code, &complete);
+    if (claimed) {
+        rc = claimed;
+        hear_of_exceptions(own(state));
+    }
     if (!rc)
         return NULL;
     rc->test = test;
@@ -179,6 +209,12 @@ static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
     if (!complete || rt_contexts)
         first_arm(state, code, rc);
     return rc;
+}
+
+/* What a callback returns for code of a plug-in, whose events are never disabled. */
+static PyObject *went_on(int status)
+{
+    return status ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -198,6 +234,8 @@ static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
         rt_test_begin(state);
     if (rc->file)
         rt_code_enter(rc);
+    else if (rc->claim)
+        return went_on(rt_claimed_start(state, rc, PyEval_GetFrame(), true));
     /* With contexts, what entering tells must be told in each of them. */
     if (rt_contexts && (rc->test || rc->entry_line || rc->entry_arc != RT_NO_ARC))
         Py_RETURN_NONE;
@@ -298,6 +336,8 @@ static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n
         Py_RETURN_NONE;
     if (rc->test)
         rt_test_begin(state);
+    if (rc->claim)
+        return went_on(rt_claimed_start(state, rc, PyEval_GetFrame(), false));
     if (!rc->file || !rt_process.branches)
         Py_RETURN_NONE;
     /* The arc that leaves the line of the yield belongs to the context of who resumes. */
@@ -309,8 +349,10 @@ static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n
 
 static PyObject *on_throw(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    Py_XDECREF(on_resume(module, args, n));
-    Py_RETURN_NONE; /* cannot be disabled before 3.15 */
+    PyObject *result = on_resume(module, args, n);
+
+    Py_XDECREF(result);
+    return went_on(result ? 0 : -1); /* cannot be disabled before 3.15 */
 }
 
 static PyObject *on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -324,6 +366,16 @@ static PyObject *on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n)
     Py_RETURN_NONE;
 }
 
+static PyObject *on_end(PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+    struct rt_state *state = state_of(module);
+    struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
+
+    if (rc && rc->claim && rt_claimed_end(state, rc, PyEval_GetFrame()))
+        return NULL;
+    return on_leave(module, args, n);
+}
+
 /* -- lines and branches -- */
 
 static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -334,6 +386,8 @@ static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
     (void)n;
     if (rc && rc->file)
         rt_code_line(rc, (int32_t)PyLong_AsLong(args[1]));
+    else if (rc && rc->claim)
+        return went_on(rt_claimed_line(state, rc, PyEval_GetFrame()));
     return told(state, args[0], rc);
 }
 
@@ -411,9 +465,9 @@ static struct callback {
     {"INSTRUCTION", CALLBACK("shmcov_instruction", on_instruction)},
     {"PY_RESUME", CALLBACK("shmcov_resume", on_resume)},
     {"PY_THROW", CALLBACK("shmcov_throw", on_throw)},
-    {"PY_RETURN", CALLBACK("shmcov_return", on_leave)},
+    {"PY_RETURN", CALLBACK("shmcov_return", on_end)},
     {"PY_YIELD", CALLBACK("shmcov_yield", on_leave)},
-    {"PY_UNWIND", CALLBACK("shmcov_unwind", on_leave)},
+    {"PY_UNWIND", CALLBACK("shmcov_unwind", on_end)},
 #if RT_BRANCH_SIDES
     {"BRANCH_LEFT", CALLBACK("shmcov_left", on_left)},
     {"BRANCH_RIGHT", CALLBACK("shmcov_right", on_right)},
@@ -498,6 +552,10 @@ static int read_events(PyObject *monitoring, struct monitoring *m, unsigned long
 {
     static const char *const resumed[] = {"PY_RESUME", NULL};
     static const char *const line[] = {"LINE", NULL}, *const instruction[] = {"INSTRUCTION", NULL};
+    static const char *const claimed[] = {"LINE", "PY_RESUME", NULL};
+    static const char *const claimed_arcs[] = {"LINE", "PY_RESUME", "PY_RETURN", NULL};
+    static const char *const thrown[] = {"PY_THROW", NULL};
+    static const char *const thrown_arcs[] = {"PY_THROW", "PY_UNWIND", NULL};
     static const char *const test[] = {"PY_RESUME", "PY_RETURN", "PY_YIELD", NULL};
     /* PY_THROW and PY_UNWIND are no local events before 3.15. */
     static const char *const always[] = {"PY_START", "PY_THROW", "PY_UNWIND", NULL};
@@ -512,6 +570,8 @@ static int read_events(PyObject *monitoring, struct monitoring *m, unsigned long
         event_set(monitoring, instruction, &m->event[INSTRUCTION]) ||
         event_set(monitoring, branch, &m->event[RT_BRANCH_SIDES ? SIDES : BRANCH]) ||
         event_set(monitoring, resumed, &m->event[RESUMED]) ||
+        event_set(monitoring, rt_process.branches ? claimed_arcs : claimed, &m->event[CLAIMED]) ||
+        event_set(monitoring, rt_process.branches ? thrown_arcs : thrown, &m->event[THROWN]) ||
         event_set(monitoring, test, &m->event[TEST]))
         return -1;
     return event_set(monitoring, rt_test_contexts ? always : start_only, global);

@@ -9,6 +9,7 @@
  *
  * The last line is kept by frame, not by thread: greenlets switch frames below us.
  */
+#include "claimed.h"
 #include "code.h"
 #include "codemap.h"
 #include "process.h"
@@ -42,7 +43,7 @@ struct tracer {
 
 /* Code that is not measured: it has no file. The second: but it may begin a context. */
 static struct rt_code rejected = {.shared = true};
-static struct rt_code rejected_test = {.shared = true, .test = true};
+static struct rt_code rejected_test = {.shared = true, .test = true, .aside = true};
 
 static struct settrace *own(const struct rt_state *state)
 {
@@ -109,18 +110,24 @@ static void leave_frame(struct settrace *s, size_t i)
 
 static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
 {
-    struct rt_file *file = rt_file_of(state, code);
+    struct rt_code *claimed = NULL;
+    bool plugin = state->claim && rt_claimed(state, code, &claimed);
+    struct rt_file *file = plugin ? NULL : rt_file_of(state, code);
     bool test = rt_test_contexts && rt_test_named(code), complete;
     struct rt_code *rc = test ? &rejected_test : &rejected;
 
     if (file)
         rc = rt_code_make(file, code, &complete);
+    if (claimed)
+        rc = claimed;
     if (rc && rt_codemap_put(state, code, rc)) {
         rt_code_free(rc);
         return NULL;
     }
-    if (rc)
+    if (rc && !rc->shared) {
         rc->test = test;
+        rc->aside = test || claimed;
+    }
     return rc;
 }
 
@@ -197,11 +204,45 @@ static void on_return(struct settrace *s, struct rt_code *rc, PyFrameObject *fra
     leave_frame(s, i);
 }
 
+/* If the program gives us back to sys.settrace(), Python asks the frame whom to call. */
+static void mark(const struct settrace *s, PyFrameObject *frame, PyObject *self)
+{
+    if (PyObject_SetAttr((PyObject *)frame, s->f_trace, self))
+        PyErr_Clear();
+}
+
+/* An event of code that a plug-in traces. */
+static int claimed_event(struct settrace *s, const struct rt_code *rc, PyFrameObject *frame,
+                         PyCodeObject *code, int what)
+{
+    if (what == PyTrace_LINE)
+        return rt_claimed_line(s->state, rc, frame);
+    if (what == PyTrace_CALL) {
+        mark(s, frame, s->tracer);
+        return rt_claimed_start(s->state, rc, frame, begins(frame, code));
+    }
+    return rt_process.branches && ends(frame, code) ? rt_claimed_end(s->state, rc, frame) : 0;
+}
+
+/* What an event is besides a line or an arc of a measured file. */
+static int aside(struct settrace *s, const struct rt_code *rc, PyFrameObject *frame,
+                 PyCodeObject *code, int what)
+{
+    int status = 0;
+
+    if (rc->test && what == PyTrace_CALL)
+        rt_test_begin(s->state);
+    if (rc->claim)
+        status = claimed_event(s, rc, frame, code, what);
+    return status;
+}
+
 static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
 {
     struct settrace *s = ((struct tracer *)self)->own;
     PyCodeObject *code;
     struct rt_code *rc;
+    int status = 0;
 
     (void)arg;
     if (what != PyTrace_LINE && what != PyTrace_CALL && what != PyTrace_RETURN)
@@ -210,12 +251,11 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
     rc = rt_codemap_get(s->state, code);
     if (!rc)
         rc = meet(s->state, code);
-    if (rc && rc->test && what == PyTrace_CALL)
-        rt_test_begin(s->state);
+    if (rc && rc->aside)
+        status = aside(s, rc, frame, code, what);
     if (rc && rc->file) {
-        /* If the program gives us back to sys.settrace(), Python asks the frame whom to call. */
-        if (what == PyTrace_CALL && PyObject_SetAttr((PyObject *)frame, s->f_trace, self))
-            PyErr_Clear();
+        if (what == PyTrace_CALL)
+            mark(s, frame, self);
         if (what == PyTrace_LINE)
             on_line(s, rc, frame);
         else if (rt_process.branches && what == PyTrace_CALL)
@@ -227,7 +267,7 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
     if (rc && rc->test && what == PyTrace_RETURN)
         rt_test_end(s->state);
     Py_DECREF(code);
-    return 0;
+    return status;
 }
 
 /* -- the object behind sys.gettrace() -- */
@@ -318,6 +358,20 @@ static PyMethodDef start_new_thread_method = {
     "start_new_thread", (PyCFunction)(void (*)(void))start_new_thread, METH_VARARGS | METH_KEYWORDS,
     "start_new_thread(function, args[, kwargs])\n\nStart a new thread and return its identifier."};
 
+/* If threading is there already, it has taken the original. */
+static int wrap_threading(PyObject *wrapper)
+{
+    PyObject *modules = PySys_GetObject("modules") /* borrowed */;
+    PyObject *threading = modules ? PyMapping_GetItemString(modules, "threading") : NULL;
+    int status = 0;
+
+    PyErr_Clear();
+    if (threading)
+        status = PyObject_SetAttrString(threading, "_start_new_thread", wrapper);
+    Py_XDECREF(threading);
+    return status;
+}
+
 /* Importing threading would be too dear; what it will import is replaced instead. */
 static int wrap_threads(struct settrace *s)
 {
@@ -332,7 +386,7 @@ static int wrap_threads(struct settrace *s)
     if (pair)
         wrapper = PyCFunction_New(&start_new_thread_method, pair);
     if (wrapper && !PyObject_SetAttrString(module, "start_new_thread", wrapper) &&
-        !PyObject_SetAttrString(module, "start_new", wrapper))
+        !PyObject_SetAttrString(module, "start_new", wrapper) && !wrap_threading(wrapper))
         status = 0;
     Py_XDECREF(wrapper);
     Py_XDECREF(pair);
