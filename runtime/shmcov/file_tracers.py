@@ -121,9 +121,7 @@ def uninstall() -> None:
 class FileTracers:
     """Who traces which file, by the dispositions that coverage.py gives."""
 
-    def __init__(
-        self, should_trace: ShouldTrace, check_include: CheckInclude, warn: Warn
-    ) -> None:
+    def __init__(self, should_trace: ShouldTrace, check_include: CheckInclude, warn: Warn) -> None:
         self._should_trace = should_trace
         self._check_include = check_include
         self.warn = warn

@@ -184,7 +184,7 @@ def test_file_tracers_are_a_rule(plugin: Path) -> None:
     """From which another process has the same configuration."""
     plugin.write_text(PLUGIN.replace("{kind}", "add_file_tracer"))
     settings = {"run:plugins": ["a_plugin"], "a_plugin:option": "value"}
-    cov, made = make(settings=settings, source=["app"], omit=["x/*"])
+    _, made = make(settings=settings, source=["app"], omit=["x/*"])
     assert made.warnings == []
     (text,) = [text for kind, text in made.rules if kind == plan.Rule.FILE_TRACERS]
     facts = json.loads(text)
