@@ -74,18 +74,25 @@ static bool is_calls(PyObject *answer)
     return PyTuple_Check(answer) && PyTuple_GET_SIZE(answer) == CALLS;
 }
 
-/* What the claim says of the running frame's file: borrowed, or NULL. */
+/* What the claim says of the running frame's file: borrowed, or NULL with an exception. */
 static PyObject *ask(struct rt_state *state, PyObject *filename)
 {
     PyObject *answer = PyDict_GetItemWithError(state->claims, filename), *claim, *first;
+    uint32_t number = state->claim_number;
 
     if (answer || PyErr_Occurred())
         return answer;
-    claim = Py_NewRef(state->claim); /* another thread may take it back */
+    claim = Py_XNewRef(state->claim);
+    if (!claim)
+        return Py_None;
     answer = PyObject_CallFunctionObjArgs(claim, filename, (PyObject *)PyEval_GetFrame(), NULL);
     Py_DECREF(claim);
     if (!answer)
         return NULL;
+    if (number != state->claim_number) { /* another one was set meanwhile */
+        Py_DECREF(answer);
+        return Py_None;
+    }
     first = PyDict_SetDefault(state->claims, filename, answer); /* another thread may have asked */
     Py_DECREF(answer);
     return first;

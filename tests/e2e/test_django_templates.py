@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project_support import Project
+from project_support import REFERENCE_CORE, Project
 
 pytest.importorskip("django_coverage_plugin")
+pytestmark = pytest.mark.skipif(
+    REFERENCE_CORE["COVERAGE_CORE"] != "ctrace", reason="only ctrace has file tracers"
+)
 
 SETTINGS = """
     import os

@@ -12,7 +12,11 @@ from typing import Any
 
 import coverage
 import pytest
-from project_support import Project
+from project_support import REFERENCE_CORE, Project
+
+with_ctrace = pytest.mark.skipif(
+    REFERENCE_CORE["COVERAGE_CORE"] != "ctrace", reason="only ctrace has file tracers"
+)
 
 PLUGINS = """
     import os
@@ -286,6 +290,7 @@ def ran(done: Any, stderr: str = "") -> None:
     assert (done.returncode, done.stderr) == (0, stderr), done.stdout
 
 
+@with_ctrace
 @pytest.mark.parametrize("how", ["serial", "fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("more", ["", "branch = true", "dynamic_context = test_function"])
 def test_reports_what_ctrace_reports(pages: Project, more: str, how: str) -> None:
@@ -311,6 +316,7 @@ def test_reports_what_ctrace_reports(pages: Project, more: str, how: str) -> Non
 # -- what is left out --
 
 
+@with_ctrace
 @pytest.mark.parametrize(
     "rules",
     [
@@ -346,6 +352,7 @@ def test_the_rules_are_for_the_sources(pages: Project, rules: str) -> None:
         assert actual == expected
 
 
+@with_ctrace
 def test_command_line_rules(pages: Project) -> None:
     pages.write(".coveragerc", "[run]\nplugins = tracers\n")
     rules = ("--include=pages/*,gen/*", "--omit=*/two.page", "--branch")
@@ -356,6 +363,7 @@ def test_command_line_rules(pages: Project) -> None:
     assert reported(pages) == reported(pages, "theirs")
 
 
+@with_ctrace
 def test_relative_files(pages: Project) -> None:
     pages.write(".coveragerc", RC.format(more="relative_files = true"))
     ran(pages.coverage("run", "--data-file=theirs", "program.py", "serial"))
@@ -405,6 +413,7 @@ def test_children_elsewhere(pages: Project, how: str) -> None:
     assert tracers(pages)["pages/one.page"] == "tracers.Templates"
 
 
+@with_ctrace
 def test_plugin_beside_the_program(pages: Project) -> None:
     """The program's folder is not on sys.path when start-up files run."""
     for name in ("program.py", "tracers.py", "engine.py", "same.py"):
@@ -468,6 +477,7 @@ def test_other_interpreters_and_threads(pages: Project, kind: str) -> None:
 # -- several runs --
 
 
+@with_ctrace
 def test_append(pages: Project) -> None:
     pages.write(".coveragerc", RC.format(more="branch = true"))
     for name, lines in [("one", "[(1, 1)]"), ("two", "[(2, 2)]"), ("one", "[(3, 3)]")]:
@@ -479,6 +489,7 @@ def test_append(pages: Project) -> None:
     assert tracers(pages) == tracers(pages, "theirs")
 
 
+@with_ctrace
 def test_append_of_another_tracer(pages: Project) -> None:
     pages.write(".coveragerc", RC.format(more=""))
     pages.write("p.py", "import engine; engine.render('pages/one.page', [(1, 1)])")
@@ -574,6 +585,7 @@ def warned(stderr: str) -> list[str]:
     return re.findall(r"CoverageWarning: (Disabling plug-in .*)", stderr)
 
 
+@with_ctrace
 @pytest.mark.parametrize("how", list(WAYS))
 @pytest.mark.parametrize(
     "where", ["file_tracer", "source_filename", "dynamic_source_filename", "line_number_range"]
