@@ -455,7 +455,8 @@ def test_processes_without_plugins_import_nothing(project: Project) -> None:
 def test_other_interpreters_and_threads(pages: Project, kind: str) -> None:
     run = {
         "thread": "import _thread, time; _thread.start_new_thread(job, ()); time.sleep(1)",
-        "subinterpreter": "import _interpreters as i; i.run_string(i.create(), code); job()",
+        "subinterpreter": "import _interpreters as i; n = i.create(); i.run_string(n, code); "
+        "i.destroy(n); job()",
     }[kind]
     if kind == "subinterpreter" and sys.version_info < (3, 13):
         pytest.skip("there is no module _interpreters")
