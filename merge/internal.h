@@ -37,6 +37,7 @@ struct merge_file {
     const struct seg_entry *entry;
     const char *path;
     uint32_t path_len;
+    const struct seg_entry *tracer; /* SEG_KIND_TRACER, or NULL: Python */
     uint32_t *first_line; /* multi-line map, or NULL; then the last line of the statement beginning
                              at each line, lines_n entries each */
     uint32_t first_line_n;
@@ -151,7 +152,7 @@ struct merge_db {
     const char *path; /* that messages name */
     struct merge_error *error;
     bool has_arcs;
-    sqlite3_stmt *meta, *file, *context, *tracer;
+    sqlite3_stmt *meta, *file, *context, *tracer, *tracer_of;
     sqlite3_stmt *one, *many; /* rows of line_bits or arc: one, MERGE_BATCH */
     struct merge_row rows[MERGE_BATCH];
     unsigned rows_n;
@@ -164,6 +165,9 @@ int merge_db_create(struct merge_db *db, const char *tmp, const char *path, bool
 int merge_db_meta(struct merge_db *db, const char *key, const char *value);
 int merge_db_name(struct merge_db *db, sqlite3_stmt *stmt, int64_t id, const char *name,
                   size_t len);
+/* Says that a file, called `path`, is one of a plug-in. It is an error if it is another one's. */
+int merge_db_tracer(struct merge_db *db, int64_t file, const char *path, const char *name,
+                    size_t len);
 int merge_db_line_bits(struct merge_db *db, int64_t file, int64_t context, const void *bits,
                        size_t len);
 int merge_db_arc(struct merge_db *db, int64_t file, int64_t context, int64_t from, int64_t to);

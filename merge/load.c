@@ -7,6 +7,7 @@
  * Ids come from the segment and may be anything; what names no file or context is damaged.
  */
 #include "internal.h"
+#include "names.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -205,6 +206,32 @@ static bool load_files(struct load *load)
             m->copy.damaged++;
     }
     return true;
+}
+
+/* Of several tracers of one file the first one counts, as in coverage.py. */
+static void load_tracers(struct load *load)
+{
+    struct merge *m = load->m;
+    struct seg_cursor cursor = {0};
+    const struct seg_entry *entry;
+
+    while ((entry = seg_copy_next(&m->copy, SEG_KIND_TRACER, &cursor))) {
+        struct seg_tracer_key key = {0};
+        struct merge_file *file;
+
+        if (entry->key_len > sizeof key)
+            memcpy(&key, seg_entry_key(entry), sizeof key);
+        if (key.file >= load->file_of_n || load->file_of[key.file] == NOWHERE ||
+            entry->key_len - sizeof key > SEG_TRACER_NAME_MAX ||
+            !merge_is_utf8((const char *)seg_entry_key(entry) + sizeof key,
+                           entry->key_len - sizeof key)) {
+            m->copy.damaged++;
+            continue;
+        }
+        file = &m->files[load->file_of[key.file]];
+        if (!file->tracer || entry->id < file->tracer->id)
+            file->tracer = entry;
+    }
 }
 
 static bool load_contexts(struct load *load)
@@ -426,6 +453,7 @@ int merge_open(int fd, struct merge **out)
     load_plan(m);
     if (load_files(&load) && load_contexts(&load) && (!m->has_arcs || load_arcs(&load)) &&
         load_hits(&load)) {
+        load_tracers(&load);
         *out = m;
     } else {
         merge_close(m);
@@ -464,6 +492,14 @@ const char *merge_static_context(const struct merge *m, size_t *len)
 size_t merge_files(const struct merge *m)
 {
     return m->files_n;
+}
+
+const char *merge_tracer(const struct merge *m, size_t file, size_t *len)
+{
+    const struct seg_entry *entry = m->files[file].tracer;
+
+    *len = entry ? entry->key_len - sizeof(struct seg_tracer_key) : 0;
+    return entry ? (const char *)seg_entry_key(entry) + sizeof(struct seg_tracer_key) : NULL;
 }
 
 const char *merge_file(const struct merge *m, size_t file, size_t *len)

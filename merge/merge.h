@@ -45,6 +45,9 @@ size_t merge_files(const struct merge *m);
 const char *merge_file(const struct merge *m, size_t file, size_t *len);
 bool merge_find_file(const struct merge *m, const char *path, size_t len, size_t *file);
 
+/* The file tracer plug-in whose file this is: UTF-8, not terminated. NULL: it is Python. */
+const char *merge_tracer(const struct merge *m, size_t file, size_t *len);
+
 /* Lines of the file that ran in any context. */
 int merge_lines(const struct merge *m, size_t file, uint64_t *lines);
 
@@ -59,8 +62,9 @@ int merge_set_multiline(struct merge *m, size_t file, const uint32_t *first, siz
 struct merge_options {
     const char *target; /* the data file; links are followed */
     const char *append; /* the old data file to unite with; one that does not exist is empty */
-    const char *const *names; /* by file: its name in the data file, UTF-8; NULL: leave it out */
-    const char *const *touch; /* files that never ran, as named in the data file */
+    const char *const *names;   /* by file: its name in the data file, UTF-8; NULL: leave it out */
+    const char *const *touch;   /* files that never ran, as named in the data file */
+    const char *const *tracers; /* by touch: whose file it is, or NULL; NULL: all are Python's */
     size_t touch_n;
     const char *version; /* of coverage.py, for meta */
     const char *argv;    /* for meta; NULL: none */

@@ -106,7 +106,8 @@ static void copy_dealloc(PyObject *object)
 
 static PyObject *lost_dict(const struct seg_header *header)
 {
-    static const char *const names[SEG_LOST_KINDS] = {"space", "map", "limit", "tracer", "attach"};
+    static const char *const names[SEG_LOST_KINDS] = {"space",  "map",    "limit",
+                                                      "tracer", "attach", "plugin"};
     PyObject *dict = PyDict_New();
 
     for (int i = 0; dict && i < SEG_LOST_KINDS; i++) {
@@ -265,6 +266,30 @@ static bool find_file(const struct merge *m, PyObject *path, size_t *file)
     if (!found)
         PyErr_SetObject(PyExc_KeyError, path);
     return found;
+}
+
+PyDoc_STRVAR(tracers_doc, "tracers()\n--\n\nFiles of plug-ins: path to name of the plug-in.");
+
+static PyObject *copy_tracers(PyObject *object, PyObject *Py_UNUSED(args))
+{
+    const struct merge *m = ((struct copy *)object)->merge;
+    PyObject *dict = PyDict_New();
+
+    for (size_t i = 0; dict && i < merge_files(m); i++) {
+        size_t path_len, len;
+        const char *path = merge_file(m, i, &path_len), *tracer = merge_tracer(m, i, &len);
+        PyObject *key, *name;
+
+        if (!tracer)
+            continue;
+        key = path_string(path, path_len);
+        name = context_string(tracer, len);
+        if (!key || !name || PyDict_SetItem(dict, key, name))
+            Py_CLEAR(dict);
+        Py_XDECREF(key);
+        Py_XDECREF(name);
+    }
+    return dict;
 }
 
 PyDoc_STRVAR(lines_doc, "lines(path, /)\n--\n\nHow many lines of a file ran, in any context.");
@@ -482,6 +507,31 @@ static const char **stored_names(PyObject *relative, PyObject *paths, PyObject *
     return names;
 }
 
+/* The plug-ins of the paths in a mapping, NULL where it has none. They live as long as `keep`. */
+static const char **tracer_names(PyObject *mapping, PyObject *paths, PyObject *keep)
+{
+    Py_ssize_t n = PyList_GET_SIZE(paths);
+    const char **names = PyMem_Calloc((size_t)n + 1, sizeof *names);
+    bool failed = !names;
+
+    if (!names)
+        PyErr_NoMemory();
+    for (Py_ssize_t i = 0; i < n && !failed && mapping != Py_None; i++) {
+        PyObject *name = PyObject_GetItem(mapping, PyList_GET_ITEM(paths, i));
+
+        if (!name && PyErr_ExceptionMatches(PyExc_KeyError))
+            PyErr_Clear();
+        else
+            failed = !name || PyList_Append(keep, name) || !(names[i] = PyUnicode_AsUTF8(name));
+        Py_XDECREF(name);
+    }
+    if (failed) {
+        PyMem_Free(names);
+        return NULL;
+    }
+    return names;
+}
+
 static PyObject *counts_dict(const struct merge_counts *counts)
 {
     PyObject *dict = PyDict_New();
@@ -500,27 +550,28 @@ static PyObject *counts_dict(const struct merge_counts *counts)
 }
 
 PyDoc_STRVAR(write_doc, "write(target, *, append=None, touch=(), coverage_version, argv=None, "
-                        "when=None, relative=None)\n--\n\n"
+                        "when=None, relative=None, tracers=None)\n--\n\n"
                         "Write the data file; returns counts.");
 
 static PyObject *copy_write(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"target", "append", "touch",    "coverage_version",
-                            "argv",   "when",   "relative", NULL};
+    static char *names[] = {"target",   "append",  "touch", "coverage_version", "argv", "when",
+                            "relative", "tracers", NULL};
     struct copy *self = (struct copy *)object;
     struct merge_module *state = PyType_GetModuleState(Py_TYPE(object));
     PyObject *touch = NULL, *relative = Py_None, *append_arg = Py_None;      /* borrowed */
+    PyObject *tracers = Py_None;                                             /* borrowed */
     PyObject *target = NULL, *append = NULL, *paths = NULL, *touched = NULL; /* owned */
     PyObject *keep = NULL, *result = NULL;                                   /* owned */
-    const char **files = NULL, **touches = NULL;
+    const char **files = NULL, **touches = NULL, **plugins = NULL;
     struct merge_options options = {0};
     struct merge_counts counts;
     struct merge_error error;
     int status;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&|$OOszzO:write", names, PyUnicode_FSConverter,
-                                     &target, &append_arg, &touch, &options.version, &options.argv,
-                                     &options.when, &relative))
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "O&|$OOszzOO:write", names, PyUnicode_FSConverter, &target, &append_arg,
+            &touch, &options.version, &options.argv, &options.when, &relative, &tracers))
         return NULL;
     if (!options.version) {
         PyErr_SetString(PyExc_TypeError, "write() needs coverage_version");
@@ -535,12 +586,14 @@ static PyObject *copy_write(PyObject *object, PyObject *args, PyObject *kwargs)
     paths = copy_files(object, NULL);
     touched = touch ? PySequence_List(touch) : PyList_New(0);
     if (!keep || !paths || !touched || !(files = stored_names(relative, paths, keep)) ||
-        !(touches = stored_names(relative, touched, keep)))
+        !(touches = stored_names(relative, touched, keep)) ||
+        !(plugins = tracer_names(tracers, touched, keep)))
         goto out;
     options.target = PyBytes_AS_STRING(target);
     options.append = append ? PyBytes_AS_STRING(append) : NULL;
     options.names = files;
     options.touch = touches;
+    options.tracers = plugins;
     options.touch_n = (size_t)PyList_GET_SIZE(touched);
 
     lock_copy(self);
@@ -550,6 +603,7 @@ static PyObject *copy_write(PyObject *object, PyObject *args, PyObject *kwargs)
 out:
     PyMem_Free(files);
     PyMem_Free(touches);
+    PyMem_Free(plugins);
     Py_XDECREF(target);
     Py_XDECREF(append);
     Py_XDECREF(paths);
@@ -562,6 +616,7 @@ static PyMethodDef copy_methods[] = {
     {"info", copy_info, METH_NOARGS, info_doc},
     {"processes", copy_processes, METH_NOARGS, processes_doc},
     {"files", copy_files, METH_NOARGS, files_doc},
+    {"tracers", copy_tracers, METH_NOARGS, tracers_doc},
     {"lines", copy_lines, METH_O, lines_doc},
     {"packages", copy_packages, METH_NOARGS, packages_doc},
     {"multiline_wanted", copy_multiline_wanted, METH_NOARGS, multiline_wanted_doc},

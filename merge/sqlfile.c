@@ -191,6 +191,7 @@ int merge_db_create(struct merge_db *db, const char *tmp, const char *path, bool
              db_prepare(db, "INSERT INTO context (id, context) VALUES (?, ?)", &db->context)) ||
         (status =
              db_prepare(db, "INSERT INTO tracer (file_id, tracer) VALUES (?, ?)", &db->tracer)) ||
+        (status = db_prepare(db, "SELECT tracer FROM tracer WHERE file_id = ?", &db->tracer_of)) ||
         (status = prepare_rows(db, 1, &db->one)))
         return status;
     return prepare_rows(db, MERGE_BATCH, &db->many);
@@ -210,6 +211,28 @@ int merge_db_name(struct merge_db *db, sqlite3_stmt *stmt, int64_t id, const cha
     sqlite3_bind_int64(stmt, 1, id);
     sqlite3_bind_text(stmt, 2, name, (int)len, SQLITE_STATIC);
     return db_insert(db, stmt);
+}
+
+int merge_db_tracer(struct merge_db *db, int64_t file, const char *path, const char *name,
+                    size_t len)
+{
+    const char *known;
+    int status = 0, code;
+    bool new;
+
+    sqlite3_bind_int64(db->tracer_of, 1, file);
+    code = sqlite3_step(db->tracer_of);
+    new = code == SQLITE_DONE;
+    if (!new &&code != SQLITE_ROW)
+        return db_fail(db, code);
+    known = new ? NULL : (const char *)sqlite3_column_text(db->tracer_of, 0);
+    if (!new && (!known || strlen(known) != len || memcmp(known, name, len) != 0))
+        status = merge_fail(db->error, MERGE_ERR_DATA,
+                            "Conflicting file tracer name for '%s': '%s' in data file '%s' vs"
+                            " '%.*s'; erase it, or run without --append",
+                            path, known ? known : "", db->path, (int)len, name);
+    sqlite3_reset(db->tracer_of);
+    return status || !new ? status : merge_db_name(db, db->tracer, file, name, len);
 }
 
 /* Binds a row from parameter `at` on; returns the next parameter. */
@@ -294,6 +317,7 @@ void merge_db_close(struct merge_db *db)
     sqlite3_finalize(db->file);
     sqlite3_finalize(db->context);
     sqlite3_finalize(db->tracer);
+    sqlite3_finalize(db->tracer_of);
     sqlite3_finalize(db->one);
     sqlite3_finalize(db->many);
     sqlite3_close(db->db);

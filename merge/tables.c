@@ -152,6 +152,7 @@ static void rank_rows(struct merge_rows *rows, size_t n)
 static int name_files(struct merge_pass *p)
 {
     const struct merge *m = p->m;
+    const char *tracer;
     int64_t id;
     int status;
 
@@ -166,6 +167,9 @@ static int name_files(struct merge_pass *p)
             continue;
         }
         status = row_of(p, &p->file_names, p->db.file, text, len, &p->files.id[i]);
+        tracer = merge_tracer(m, i, &len);
+        if (!status && tracer)
+            status = merge_db_tracer(&p->db, p->files.id[i], text, tracer, len);
         if (status)
             return status;
     }
@@ -175,6 +179,9 @@ static int name_files(struct merge_pass *p)
         if (!text || !merge_is_utf8(text, strlen(text)))
             continue;
         status = row_of(p, &p->file_names, p->db.file, text, strlen(text), &id);
+        tracer = p->options->tracers ? p->options->tracers[i] : NULL;
+        if (!status && tracer)
+            status = merge_db_tracer(&p->db, id, text, tracer, strlen(tracer));
         if (status)
             return status;
     }

@@ -15,7 +15,7 @@
  *            |   the plan (rules)           |    written once by the creator, before publication
  *            |   entries (files, contexts,  |    pushed on a bucket's chain, never removed
  *            |     code records, decisions, |
- *            |     packages)                |
+ *            |     packages, tracers)       |
  *            |   chunks, chunk directories  |    hits of the static context
  *            |   extents of hit records     |    hits of dynamic contexts
  *            |   process rows               |    pushed on one list, never removed
@@ -42,7 +42,7 @@
  * number would misread; there is no promise between numbers, because a segment lives as long as
  * one run. SEG_FINGERPRINT catches a forgotten bump: it is made of the sizes below. */
 #define SEG_MAGIC UINT64_C(0x00766f636d687331) /* "1shmcov\0" on a little-endian machine */
-#define SEG_VERSION UINT32_C(1)
+#define SEG_VERSION UINT32_C(2)
 #define SEG_ENDIAN UINT32_C(0x01020304)
 
 /* Windows of the mapping: the first is SEG_WINDOW bytes, each next one doubles the mapped size. */
@@ -60,6 +60,7 @@ enum seg_lost {
     SEG_LOST_LIMIT,  /* lines, files or contexts beyond what a key can name */
     SEG_LOST_TRACER, /* code objects that a tracer could not arm or analyse */
     SEG_LOST_ATTACH, /* processes whose tracer could not start after the header was mapped */
+    SEG_LOST_PLUGIN, /* processes that could not load the file tracers */
     SEG_LOST_KINDS
 };
 
@@ -130,8 +131,9 @@ enum seg_rule_kind {
     SEG_RULE_COVER_PYLIB,      /* no text: measure the standard library too */
     SEG_RULE_CONTEXT,          /* the static context */
     SEG_RULE_SOURCE_PKG_THIRD, /* module name: measured even where it lies in third-party folders */
-    SEG_RULE_VENV_THIRD, /* no text: sys.path entries in virtual environments are third-party */
-    SEG_RULE_OWNER,      /* what the run measures and where its data goes, as a digest */
+    SEG_RULE_VENV_THIRD,   /* no text: sys.path entries in virtual environments are third-party */
+    SEG_RULE_FILE_TRACERS, /* what processes load coverage.py's file tracer plug-ins from: JSON */
+    SEG_RULE_OWNER,        /* what the run measures and where its data goes, as a digest */
     SEG_RULE_KINDS
 };
 
@@ -150,6 +152,7 @@ enum seg_kind {
     SEG_KIND_CODE = 3,     /* key: struct seg_code_key and the arcs behind it */
     SEG_KIND_DECISION = 4, /* key: co_filename \0 __file__ \0 __name__; value: seg_decision */
     SEG_KIND_PACKAGE = 5,  /* key: module name \0 folder or file of a matched source package */
+    SEG_KIND_TRACER = 6,   /* key: struct seg_tracer_key and the name of a file tracer plug-in */
     SEG_KINDS
 };
 _Static_assert(SEG_KINDS <= 8, "room for next_id");
@@ -227,6 +230,14 @@ struct seg_arc {
     uint16_t trail; /* numbers that follow, int32_t each */
 };
 _Static_assert(sizeof(struct seg_arc) == 8, "trails stay 4-byte aligned");
+
+/* Key of SEG_KIND_TRACER: the file is no Python source but one of the plug-in whose name follows.
+ * Of several entries of one file the one with the lowest id counts. */
+struct seg_tracer_key {
+    uint32_t file; /* id */
+    /* uint8_t name[], UTF-8, no terminating zero, at most SEG_TRACER_NAME_MAX */
+};
+#define SEG_TRACER_NAME_MAX 1024u
 
 /* Value of SEG_KIND_DECISION. */
 struct seg_decision {

@@ -13,7 +13,8 @@
 
 #include "reader.h"
 
-static const char *const kinds[SEG_KINDS] = {"", "file", "context", "code", "decision", "package"};
+static const char *const kinds[SEG_KINDS] = {"",         "file",    "context", "code",
+                                             "decision", "package", "tracer"};
 
 /* What may contain anything, on one line. */
 static void print_text(const uint8_t *text, size_t len)
@@ -38,6 +39,7 @@ static void print_header(const struct seg_copy *copy)
         [SEG_LOST_LIMIT] = "numbers beyond a key",
         [SEG_LOST_TRACER] = "code objects that could not be armed",
         [SEG_LOST_ATTACH] = "processes that could not start measuring",
+        [SEG_LOST_PLUGIN] = "processes that could not load the file tracers",
     };
     const struct seg_header *head = seg_copy_header(copy);
     time_t created = (time_t)head->created;
@@ -77,6 +79,7 @@ static void print_rules(const struct seg_copy *copy)
         [SEG_RULE_CONTEXT] = "static context",
         [SEG_RULE_SOURCE_PKG_THIRD] = "source package in third-party folder",
         [SEG_RULE_VENV_THIRD] = "sys.path of virtual environments is third-party",
+        [SEG_RULE_FILE_TRACERS] = "file tracers",
     };
     size_t left;
     const uint8_t *at = (const uint8_t *)seg_copy_rules(copy, &left);
@@ -168,6 +171,13 @@ static void print_entry(struct seg_copy *copy, const struct seg_entry *entry)
             memcpy(&key, seg_entry_key(entry), sizeof key);
         printf("of file %" PRIu32, key.file);
         seg_copy_arcs(copy, entry, print_arc, NULL);
+    } else if (entry->kind == SEG_KIND_TRACER) {
+        struct seg_tracer_key key = {0};
+        size_t len = entry->key_len < sizeof key ? entry->key_len : sizeof key;
+
+        memcpy(&key, seg_entry_key(entry), len);
+        printf("of file %" PRIu32 " ", key.file);
+        print_text(seg_entry_key(entry) + len, entry->key_len - len);
     } else {
         print_text(seg_entry_key(entry), entry->key_len);
     }

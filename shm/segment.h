@@ -137,6 +137,9 @@ int seg_file(seg_t *seg, const char *path, size_t len, struct seg_entry **out);
 /* The dense id of a dynamic context. */
 int seg_context(seg_t *seg, const char *name, size_t len, uint32_t *id);
 
+/* Says that the file is one of a file tracer plug-in. */
+int seg_tracer(seg_t *seg, const struct seg_entry *file, const char *name, size_t len);
+
 /* Finds or makes the record of a code object's arcs. `content` is a struct seg_code_key and all of
  * its arcs; *first becomes the bit of the first one in SEG_ARCS of that file. */
 int seg_code(seg_t *seg, struct seg_entry *file, const void *content, size_t len, uint32_t *first);

@@ -189,6 +189,21 @@ int seg_context(seg_t *seg, const char *name, size_t len, uint32_t *id)
     return status;
 }
 
+int seg_tracer(seg_t *seg, const struct seg_entry *file, const char *name, size_t len)
+{
+    uint8_t key[sizeof(struct seg_tracer_key) + SEG_TRACER_NAME_MAX];
+    struct seg_tracer_key head = {.file = file->id};
+    struct seg_entry *entry;
+
+    if (len > SEG_TRACER_NAME_MAX) {
+        seg_lose(seg, SEG_LOST_LIMIT, 1);
+        return SEG_ERR_LIMIT;
+    }
+    memcpy(key, &head, sizeof head);
+    memcpy(key + sizeof head, name, len);
+    return seg_intern(seg, SEG_KIND_TRACER, key, sizeof head + len, NULL, 0, &entry);
+}
+
 /* Takes n arc bits of a file, one after the other. */
 static int take_arcs(seg_t *seg, struct seg_file *file, uint32_t n, uint32_t *first)
 {

@@ -385,10 +385,27 @@ failed:
     return NULL;
 }
 
+struct rt_code *rt_code_of_claim(PyObject *calls, uint32_t claim_number)
+{
+    struct rt_code *rc = calloc(1, sizeof *rc);
+
+    if (!rc) {
+        seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+        return NULL;
+    }
+    rc->claim = Py_NewRef(calls);
+    rc->claim_number = claim_number;
+    rc->epoch = rt_process.epoch;
+    rc->entry_arc = RT_NO_ARC;
+    rc->aside = true;
+    return rc;
+}
+
 void rt_code_free(struct rt_code *rc)
 {
     if (!rc || rc->shared)
         return;
+    Py_XDECREF(rc->claim);
     free(rc->lines.bits);
     free(rc->arcs.bits);
     free(rc->runs);
@@ -408,7 +425,7 @@ struct rt_code *rt_code_unmeasured(bool test)
     rc = calloc(1, sizeof *rc);
     if (rc) {
         rc->shared = true;
-        rc->test = test;
+        rc->test = rc->aside = test;
         rc->epoch = rt_process.epoch;
         latest[test] = rc; /* the old one stays: code objects have it */
     }

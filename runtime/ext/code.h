@@ -48,9 +48,12 @@ struct rt_code {
     bool armed;
     bool proofs_hold; /* INSTRUCTION events are not lost to another tool's LINE */
     bool test;        /* a call may begin a context (rt_test_named) */
+    bool aside;       /* test, or claim: there is more to do than to set bits */
     bool quiet;       /* its events are being disabled in this context */
     uint32_t left;    /* events that it may still have in this stay of a context */
     uint32_t stay;    /* its generation */
+    PyObject *claim;  /* owned: the callables of a claim (claimed.c), and then file is NULL */
+    uint32_t claim_number;
 };
 
 /* Reads the code object and finds its bits. NULL: out of memory or out of room, counted as lost.
@@ -61,6 +64,10 @@ void rt_code_free(struct rt_code *rc);
 /* What stands for all code that is not measured, and for that which may begin a context. NULL: out
  * of memory. */
 struct rt_code *rt_code_unmeasured(bool test);
+
+/* Stands for code of which something else is recorded than its own lines. NULL: out of memory,
+ * counted. */
+struct rt_code *rt_code_of_claim(PyObject *calls, uint32_t claim_number);
 
 /* What follows says that something ran in a context: rt_context_get(), of the calling thread. */
 

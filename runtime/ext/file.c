@@ -13,8 +13,7 @@
 
 #define KEY_MAX (3 * PATH_MAX)
 
-/* sys.path, one entry after the other, for relative names. */
-static int sys_path_entry(void *arg, unsigned i, char *buf, size_t size)
+int rt_sys_path_entry(void *arg, unsigned i, char *buf, size_t size)
 {
     PyObject *path = PySys_GetObject("path"), *item;
     const char *text;
@@ -123,7 +122,7 @@ static struct seg_entry *decide(const char *name, const char *dunder_file, const
             return decision.entry ? seg_entry_at(rt_process.seg, decision.entry) : NULL;
         }
     }
-    if (rt_rules_decide(rt_process.rules, name, dunder_file, module, sys_path_entry, NULL,
+    if (rt_rules_decide(rt_process.rules, name, dunder_file, module, rt_sys_path_entry, NULL,
                         canonical, sizeof canonical)) {
         if (seg_file(rt_process.seg, canonical, strlen(canonical), &file))
             return NULL; /* counted */

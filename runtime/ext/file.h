@@ -12,6 +12,9 @@ struct rt_file {
     struct seg_entry *entry;
 };
 
+/* sys.path, one entry after the other: a rt_sys_path_fn. */
+int rt_sys_path_entry(void *arg, unsigned i, char *buf, size_t size);
+
 /* The measured file of a code object that is just being entered in the running frame, or NULL. The
  * first frame with a file name decides for all, as in coverage.py. No exception is left set. Never
  * freed: code objects point to it for as long as the process lives. */

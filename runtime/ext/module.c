@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "claimed.h"
 #include "codemap.h"
 #include "context.h"
 #include "process.h"
@@ -98,6 +99,9 @@ static PyObject *attach(PyObject *module, PyObject *noargs)
     }
     if (seg_flags(rt_process.seg) & SEG_FLAG_HOLD && is_gateway())
         rt_process_pause(true);
+    rt_claimed_load(state); /* before the tracer: what plug-ins import is not measured */
+    if (state->tracer)
+        Py_RETURN_TRUE; /* one of them has been here */
     if (start_tracer(module, state)) {
         PyErr_Clear();
         seg_lose(rt_process.seg, SEG_LOST_ATTACH, 1);
@@ -370,7 +374,8 @@ static int exec(PyObject *module)
         PyModule_AddIntConstant(module, "FLAG_NO_ADOPT", SEG_FLAG_NO_ADOPT) ||
         PyModule_AddIntConstant(module, "FLAG_OWNED", SEG_FLAG_OWNED) ||
         PyModule_AddIntConstant(module, "FLAG_HOLD", SEG_FLAG_HOLD) ||
-        PyModule_AddStringConstant(module, "TRACER", tracer->name))
+        PyModule_AddStringConstant(module, "TRACER", tracer->name) ||
+        PyModule_AddFunctions(module, rt_claimed_methods))
         return -1;
     return 0;
 }
@@ -382,6 +387,8 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
     if (!state)
         return 0;
     Py_VISIT(state->decisions);
+    if (rt_claimed_traverse(state, visit, arg))
+        return -1;
     return state->tracer ? state->tracer->traverse(state, visit, arg) : 0;
 }
 
@@ -393,6 +400,7 @@ static int clear(PyObject *module)
     if (!state)
         return 0;
     Py_CLEAR(state->decisions);
+    rt_claimed_clear(state);
     if (state->tracer)
         state->tracer->clear(state);
     state->tracer = NULL;

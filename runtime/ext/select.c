@@ -32,7 +32,8 @@ struct rt_rules {
 /* What a decision is about. */
 struct subject {
     const struct rt_rules *rules;
-    const char *path;
+    const char *path;   /* what folders are compared with: canonical */
+    const char *name;   /* what patterns are compared with: the same, or as a plug-in called it */
     struct text module; /* s is NULL: unknown */
     rt_sys_path_fn *sys_path;
     void *arg;
@@ -145,6 +146,11 @@ void rt_rules_free(struct rt_rules *rules)
     free(rules->texts);
     free(rules->bytes);
     free(rules);
+}
+
+const char *rt_rules_text(const struct rt_rules *rules, enum seg_rule_kind kind)
+{
+    return has(rules, kind) ? rules->texts[rules->first[kind]].s : NULL;
 }
 
 /* -- matchers -- */
@@ -265,7 +271,7 @@ static bool measured(const struct subject *subject)
     const struct rt_rules *rules = subject->rules;
     const char *path = subject->path;
 
-    if (!encodable(path))
+    if (!encodable(subject->name))
         return false;
     if (has(rules, SEG_RULE_SOURCE_DIR) || has(rules, SEG_RULE_SOURCE_PKG)) {
         if (!in_modules(rules, SEG_RULE_SOURCE_PKG, subject->module) &&
@@ -274,7 +280,7 @@ static bool measured(const struct subject *subject)
         if (third_party(subject, path) && !source_in_third(subject))
             return false;
     } else if (has(rules, SEG_RULE_INCLUDE)) {
-        if (!in_globs(rules, SEG_RULE_INCLUDE, path))
+        if (!in_globs(rules, SEG_RULE_INCLUDE, subject->name))
             return false;
     } else {
         if (in_tree(rules, SEG_RULE_NEVER_DIR, path) || third_party(subject, path))
@@ -282,7 +288,7 @@ static bool measured(const struct subject *subject)
         if (!has(rules, SEG_RULE_COVER_PYLIB) && in_tree(rules, SEG_RULE_STDLIB_DIR, path))
             return false;
     }
-    return !in_globs(rules, SEG_RULE_OMIT, path);
+    return !in_globs(rules, SEG_RULE_OMIT, subject->name);
 }
 
 static bool ends_with(const char *s, size_t len, const char *suffix)
@@ -307,9 +313,10 @@ static struct text module_of(const char *canonical, const char *module)
     return (struct text){module, module ? strlen(module) : 0};
 }
 
-int rt_rules_match(const struct rt_rules *rules, const char *canonical, const char *module)
+int rt_rules_match(const struct rt_rules *rules, const char *canonical, const char *name,
+                   const char *module, rt_sys_path_fn *path, void *arg)
 {
-    struct subject subject = {rules, canonical, module_of(canonical, module), NULL, NULL};
+    struct subject subject = {rules, canonical, name, module_of(canonical, module), path, arg};
 
     return measured(&subject);
 }
@@ -364,7 +371,7 @@ int rt_rules_decide(const struct rt_rules *rules, const char *co_filename, const
                     const char *module, rt_sys_path_fn *path, void *arg, char *canonical,
                     size_t size)
 {
-    struct subject subject = {rules, canonical, {NULL, 0}, path, arg};
+    struct subject subject = {rules, canonical, canonical, {NULL, 0}, path, arg};
     char source[PATH_MAX], found[PATH_MAX];
     const char *name = co_filename;
 

@@ -29,10 +29,13 @@ typedef int rt_sys_path_fn(void *arg, unsigned i, char *buf, size_t size);
 int rt_rules_load(const struct seg_rule *rules, size_t len, struct rt_rules **out);
 void rt_rules_free(struct rt_rules *rules);
 
-/* The decision for a canonical path. `module` is the frame's __name__, for a __main__ that
+/* The decision for a canonical path, of which `name` is what patterns are to be compared with: the
+ * path itself for Python files. `module` is the frame's __name__, for a __main__ that
  * `python -m` started its __spec__.name, NULL if that is no string; "__main__" and NULL are
- * replaced by what the file name says, as coverage.py does. 1: measured. */
-int rt_rules_match(const struct rt_rules *rules, const char *canonical, const char *module);
+ * replaced by what the file name says, as coverage.py does. `path` (may be NULL) is asked for
+ * virtual environments. 1: measured. */
+int rt_rules_match(const struct rt_rules *rules, const char *canonical, const char *name,
+                   const char *module, rt_sys_path_fn *path, void *arg);
 
 /* The decision for a code object: its co_filename, and from the globals of its frame str(__file__)
  * (NULL: none) and the module as above. `path` (may be NULL) is asked for relative names and for
@@ -42,6 +45,9 @@ int rt_rules_match(const struct rt_rules *rules, const char *canonical, const ch
 int rt_rules_decide(const struct rt_rules *rules, const char *co_filename, const char *dunder_file,
                     const char *module, rt_sys_path_fn *path, void *arg, char *canonical,
                     size_t size);
+
+/* The text of the first rule of a kind, or NULL. */
+const char *rt_rules_text(const struct rt_rules *rules, enum seg_rule_kind kind);
 
 /* The source package that this module name belongs to, or NULL. */
 const char *rt_rules_package(const struct rt_rules *rules, const char *module);

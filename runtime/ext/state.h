@@ -16,6 +16,11 @@ struct rt_state {
     Py_ssize_t extra; /* the code map's own: index of co_extra, or id of a code watcher */
     const struct rt_tracer *tracer;
     void *tracer_state; /* the tracer's own */
+    /* claimed.c: */
+    PyObject *claim;       /* asked for each file name whether a plug-in traces it, or NULL */
+    PyObject *claims;      /* dict: co_filename -> its answer */
+    uint32_t claim_number; /* of this claim */
+    bool claims_loaded;
 };
 
 /* A way to be told what runs. Chosen once, in module.c; nothing above asks which one it is. */

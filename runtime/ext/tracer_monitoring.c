@@ -20,6 +20,7 @@
  * the next switch of context arms it again. So a switch costs only what has been hot since the last
  * one (docs/contexts.md).
  */
+#include "claimed.h"
 #include "code.h"
 #include "codemap.h"
 #include "context.h"
@@ -43,7 +44,10 @@ struct monitoring {
     PyObject *set_events;       /* the function */
     PyObject *restart_events;   /* the function */
     unsigned long event[EVENTS];
-    unsigned long start_only, always; /* global events: without and with test functions */
+    unsigned long start_only, always;    /* global events: without and with test functions */
+    unsigned long claimed[2], thrown[2]; /* of plug-ins' code, and the global part of it, by whether
+                                            arcs are recorded */
+    bool hears_thrown;                   /* the latter are on */
     /* Contexts only: */
     PyObject *quiet;     /* list of the code objects that went quiet since the last switch */
     uint32_t quiet_stay; /* the generation of the stay in which they did; 0: none did */
@@ -157,6 +161,8 @@ static int arm_code(const struct rt_state *state, PyObject *code, struct rt_code
 
     if (rc->file)
         events |= lasting ? lasting_events(m, rc) : once_events(m, rc);
+    if (rc->claim)
+        events |= m->claimed[rt_process.branches];
     rc->proofs_hold = events & m->event[INSTRUCTION] && alone(m);
     if (events & m->event[INSTRUCTION] && !rc->proofs_hold)
         events |= m->event[LINE] | (!RT_BRANCH_SIDES && rc->n_branches ? m->event[BRANCH] : 0);
@@ -173,19 +179,51 @@ static void first_arm(struct rt_state *state, PyCodeObject *code, struct rt_code
     seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
 }
 
+/* The global events, as the process needs them now. What is told of a plug-in's code beside its
+ * local events can before 3.15 only be told of all code. */
+static int listen(struct rt_state *state)
+{
+    struct monitoring *m = own(state);
+    unsigned long events = rt_test_contexts ? m->always : m->start_only;
+    PyObject *result;
+
+    if (m->hears_thrown)
+        events |= m->thrown[rt_process.branches];
+    result = PyObject_CallFunction(m->set_events, "Ok", m->tool, rt_process.paused ? 0ul : events);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+static void hear_of_exceptions(struct rt_state *state)
+{
+    if (own(state)->hears_thrown)
+        return;
+    own(state)->hears_thrown = true;
+    if (listen(state))
+        PyErr_Clear();
+}
+
 /* Code is entered for the first time in this interpreter: what it sets, or NULL if it matters to
  * nobody. Arms it, unless there is nothing left to set. */
 static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
 {
     uint32_t epoch = rt_process.epoch;
-    struct rt_file *file = rt_file_of(state, code);
+    struct rt_code *claimed = NULL;
+    bool plugin = state->claim && rt_claimed(state, code, &claimed);
+    struct rt_file *file = plugin ? NULL : rt_file_of(state, code);
     bool test = rt_test_contexts && rt_test_named(code), complete = false;
     struct rt_code *rc = test ? rt_code_unmeasured(true) : NULL;
 
-    if (epoch != rt_process.epoch)
+    if (epoch != rt_process.epoch) {
+        rt_code_free(claimed);
         return NULL; /* what the look-up ran in Python changed the segment */
+    }
     if (file)
         rc = rt_code_make(file, code, &complete);
+    if (claimed) {
+        rc = claimed;
+        hear_of_exceptions(state);
+    }
     if (!rc)
         return NULL;
     rc->test = test;
@@ -198,6 +236,12 @@ static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
     return rc;
 }
 
+/* What a callback returns for code of a plug-in, whose events are never disabled. */
+static PyObject *went_on(int status)
+{
+    return status ? NULL : Py_NewRef(Py_None);
+}
+
 static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct rt_state *state = state_of(module);
@@ -208,21 +252,24 @@ static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
     (void)n;
     if (rt_process.paused)
         Py_RETURN_NONE;
+    epoch = rt_process.epoch;
     rc = rt_codemap_get(state, code);
     if (!rc)
         rc = meet(state, code);
+    if (epoch != rt_process.epoch)
+        Py_RETURN_NONE;
     if (!rc)
         return disable(state);
     if (rt_contexts && !rc->armed) /* it was complete before contexts began */
         first_arm(state, code, rc);
-    if (rc->test) {
-        epoch = rt_process.epoch;
+    if (rc->test)
         rt_test_begin(state);
-        if (epoch != rt_process.epoch)
-            Py_RETURN_NONE;
-    }
+    if (epoch != rt_process.epoch)
+        Py_RETURN_NONE;
     if (rc->file)
         rt_code_enter(rc, rt_context_get());
+    else if (rc->claim)
+        return went_on(rt_claimed_start(state, rc, PyEval_GetFrame(), true));
     /* With contexts, what entering tells must be told in each of them. */
     if (rt_contexts && (rc->test || rc->entry_line || rc->entry_arc != RT_NO_ARC))
         Py_RETURN_NONE;
@@ -343,6 +390,8 @@ static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n
         if (epoch != rt_process.epoch)
             Py_RETURN_NONE;
     }
+    if (rc->claim)
+        return went_on(rt_claimed_start(state, rc, PyEval_GetFrame(), false));
     if (!rc->file || !rt_process.branches)
         Py_RETURN_NONE;
     /* The arc that leaves the line of the yield belongs to the context of who resumes. */
@@ -355,8 +404,10 @@ static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n
 
 static PyObject *on_throw(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    Py_XDECREF(on_resume(module, args, n));
-    Py_RETURN_NONE; /* cannot be disabled before 3.15 */
+    PyObject *result = on_resume(module, args, n);
+
+    Py_XDECREF(result);
+    return went_on(result ? 0 : -1); /* cannot be disabled before 3.15 */
 }
 
 static PyObject *on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -368,6 +419,16 @@ static PyObject *on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n)
     if (rc && rc->test)
         rt_test_end(state);
     Py_RETURN_NONE;
+}
+
+static PyObject *on_end(PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+    struct rt_state *state = state_of(module);
+    struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
+
+    if (rc && rc->claim && rt_claimed_end(state, rc, PyEval_GetFrame()))
+        return NULL;
+    return on_leave(module, args, n);
 }
 
 /* -- lines and branches -- */
@@ -383,6 +444,8 @@ static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
         Py_RETURN_NONE;
     if (rc->file)
         rt_code_line(rc, context, number_of(args[1]));
+    else if (rc->claim)
+        return went_on(rt_claimed_line(state, rc, PyEval_GetFrame()));
     return told(state, args[0], rc, context);
 }
 
@@ -469,9 +532,9 @@ static struct callback {
     {"INSTRUCTION", CALLBACK("shmcov_instruction", on_instruction)},
     {"PY_RESUME", CALLBACK("shmcov_resume", on_resume)},
     {"PY_THROW", CALLBACK("shmcov_throw", on_throw)},
-    {"PY_RETURN", CALLBACK("shmcov_return", on_leave)},
+    {"PY_RETURN", CALLBACK("shmcov_return", on_end)},
     {"PY_YIELD", CALLBACK("shmcov_yield", on_leave)},
-    {"PY_UNWIND", CALLBACK("shmcov_unwind", on_leave)},
+    {"PY_UNWIND", CALLBACK("shmcov_unwind", on_end)},
 #if RT_BRANCH_SIDES
     {"BRANCH_LEFT", CALLBACK("shmcov_left", on_left)},
     {"BRANCH_RIGHT", CALLBACK("shmcov_right", on_right)},
@@ -556,6 +619,10 @@ static int read_events(PyObject *monitoring, struct monitoring *m)
 {
     static const char *const resumed[] = {"PY_RESUME", NULL};
     static const char *const line[] = {"LINE", NULL}, *const instruction[] = {"INSTRUCTION", NULL};
+    static const char *const claimed[] = {"LINE", "PY_RESUME", NULL};
+    static const char *const claimed_arcs[] = {"LINE", "PY_RESUME", "PY_RETURN", NULL};
+    static const char *const thrown[] = {"PY_THROW", NULL};
+    static const char *const thrown_arcs[] = {"PY_THROW", "PY_UNWIND", NULL};
     static const char *const test[] = {"PY_RESUME", "PY_RETURN", "PY_YIELD", NULL};
     /* PY_THROW and PY_UNWIND are no local events before 3.15. */
     static const char *const always[] = {"PY_START", "PY_THROW", "PY_UNWIND", NULL};
@@ -571,6 +638,10 @@ static int read_events(PyObject *monitoring, struct monitoring *m)
         event_set(monitoring, branch, &m->event[RT_BRANCH_SIDES ? SIDES : BRANCH]) ||
         event_set(monitoring, resumed, &m->event[RESUMED]) ||
         event_set(monitoring, test, &m->event[TEST]) ||
+        event_set(monitoring, claimed, &m->claimed[0]) ||
+        event_set(monitoring, claimed_arcs, &m->claimed[1]) ||
+        event_set(monitoring, thrown, &m->thrown[0]) ||
+        event_set(monitoring, thrown_arcs, &m->thrown[1]) ||
         event_set(monitoring, start_only, &m->start_only))
         return -1;
     return event_set(monitoring, always, &m->always);
@@ -597,18 +668,6 @@ static int read_functions(PyObject *monitoring, struct monitoring *m)
             return -1;
     }
     return 0;
-}
-
-/* The global events, as the process needs them now. */
-static int listen(struct rt_state *state)
-{
-    struct monitoring *m = own(state);
-    unsigned long events = rt_test_contexts ? m->always : m->start_only;
-    PyObject *result =
-        PyObject_CallFunction(m->set_events, "Ok", m->tool, rt_process.paused ? 0ul : events);
-
-    Py_XDECREF(result);
-    return result ? 0 : -1;
 }
 
 /* Everything that was disabled, by whatever tool, comes again: there is no other way to have the

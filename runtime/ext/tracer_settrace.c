@@ -9,6 +9,7 @@
  *
  * The last line is kept by frame, not by thread: greenlets switch frames below us.
  */
+#include "claimed.h"
 #include "code.h"
 #include "codemap.h"
 #include "process.h"
@@ -110,19 +111,25 @@ static void leave_frame(struct settrace *s, size_t i)
 static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
 {
     uint32_t epoch = rt_process.epoch;
-    struct rt_file *file = rt_file_of(state, code);
+    struct rt_code *claimed = NULL;
+    bool plugin = state->claim && rt_claimed(state, code, &claimed);
+    struct rt_file *file = plugin ? NULL : rt_file_of(state, code);
     bool test = rt_test_contexts && rt_test_named(code), complete;
     struct rt_code *rc;
 
-    if (epoch != rt_process.epoch)
+    if (epoch != rt_process.epoch) {
+        rt_code_free(claimed);
         return NULL; /* what the look-up ran in Python changed the segment */
-    rc = file ? rt_code_make(file, code, &complete) : rt_code_unmeasured(test);
+    }
+    rc = claimed ? claimed : file ? rt_code_make(file, code, &complete) : rt_code_unmeasured(test);
     if (rc && rt_codemap_put(state, code, rc)) {
         rt_code_free(rc);
         return NULL;
     }
-    if (rc)
+    if (rc && !rc->shared) {
         rc->test = test;
+        rc->aside = test || claimed;
+    }
     return rc;
 }
 
@@ -209,12 +216,46 @@ static void on_return(struct settrace *s, struct rt_code *rc, PyFrameObject *fra
     leave_frame(s, i);
 }
 
+/* If the program gives us back to sys.settrace(), Python asks the frame whom to call. */
+static void mark(const struct settrace *s, PyFrameObject *frame, PyObject *self)
+{
+    if (PyObject_SetAttr((PyObject *)frame, s->f_trace, self))
+        PyErr_Clear();
+}
+
+/* An event of code that a plug-in traces. */
+static int claimed_event(struct settrace *s, const struct rt_code *rc, PyFrameObject *frame,
+                         PyCodeObject *code, int what)
+{
+    if (what == PyTrace_LINE)
+        return rt_claimed_line(s->state, rc, frame);
+    if (what == PyTrace_CALL) {
+        mark(s, frame, s->tracer);
+        return rt_claimed_start(s->state, rc, frame, begins(frame, code));
+    }
+    return rt_process.branches && ends(frame, code) ? rt_claimed_end(s->state, rc, frame) : 0;
+}
+
+/* What an event is besides a line or an arc of a measured file. */
+static int aside(struct settrace *s, const struct rt_code *rc, PyFrameObject *frame,
+                 PyCodeObject *code, int what)
+{
+    int status = 0;
+
+    if (rc->test && what == PyTrace_CALL)
+        rt_test_begin(s->state);
+    if (rc->claim)
+        status = claimed_event(s, rc, frame, code, what);
+    return status;
+}
+
 static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
 {
     struct settrace *s = ((struct tracer *)self)->own;
     PyCodeObject *code;
     struct rt_code *rc;
     uint32_t epoch;
+    int status = 0;
 
     (void)arg;
     if (rt_process.paused)
@@ -226,14 +267,13 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
     rc = rt_codemap_get(s->state, code);
     if (!rc)
         rc = meet(s->state, code);
-    if (rc && rc->test && what == PyTrace_CALL)
-        rt_test_begin(s->state);
+    if (rc && rc->aside)
+        status = aside(s, rc, frame, code, what);
     if (epoch != rt_process.epoch)
-        rc = NULL; /* another thread changed the segment meanwhile */
+        rc = NULL; /* another thread, or a plug-in, changed the segment meanwhile */
     if (rc && rc->file) {
-        /* If the program gives us back to sys.settrace(), Python asks the frame whom to call. */
-        if (what == PyTrace_CALL && PyObject_SetAttr((PyObject *)frame, s->f_trace, self))
-            PyErr_Clear();
+        if (what == PyTrace_CALL)
+            mark(s, frame, self);
         if (what == PyTrace_LINE)
             on_line(s, rc, frame);
         else if (follows_frames(s) && what == PyTrace_CALL)
@@ -245,7 +285,7 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
     if (rc && rc->test && what == PyTrace_RETURN)
         rt_test_end(s->state);
     Py_DECREF(code);
-    return 0;
+    return status;
 }
 
 /* -- the object behind sys.gettrace() -- */

@@ -3,7 +3,8 @@
 
 This package is what stands on top: the command line, the supervisor of a run, and what turns a
 segment into a data file. Importing it costs nothing; coverage.py is imported by what needs it.
-Measured processes import none of it, only the extension module `_shmcov`.
+Measured processes import only the extension module `_shmcov`, and `file_tracers` where plug-ins of
+coverage.py have to run in them.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class Info(TypedDict):
     used: int  # bytes given out
     allocated: int  # bytes that the file system holds
     damaged: int  # parts that were skipped
-    lost: dict[str, int]  # space, map, limit, tracer, attach
+    lost: dict[str, int]  # space, map, limit, tracer, attach, plugin
     context: str  # the static context
     rules: list[tuple[int, str]]
 
@@ -57,6 +57,8 @@ class Copy:
         """The process table, newest first."""
     def files(self) -> list[str]:
         """The measured files, sorted."""
+    def tracers(self) -> dict[str, str]:
+        """The files among them that belong to a file tracer plug-in, and its name."""
     def lines(self, path: str, /) -> int:
         """How many lines of a file ran, in any context. KeyError: it was not measured."""
     def packages(self) -> list[tuple[str, str]]:
@@ -76,6 +78,7 @@ class Copy:
         argv: str | None = None,
         when: str | None = None,
         relative: Callable[[str], str | None] | Mapping[str, str] | None = None,
+        tracers: Mapping[str, str] | None = None,
     ) -> Counts:
         """Write the data file and put it in the place of the old one. Raises DataError.
 
@@ -85,6 +88,7 @@ class Copy:
         relative: gives the name that a file has in the data file, for measured files and for
         those of touch; a mapping may leave out names that stay as they are, and a callable that
         returns None leaves out the file.
+        tracers: the file tracer plug-ins whose files are in touch; those that are not are Python.
         """
 
 def check_target(target: str | PathLike[str], *, has_arcs: bool, append: bool) -> None:

@@ -35,7 +35,7 @@ from coverage.exceptions import CoverageWarning, DataError
 from coverage.multiproc import patch_multiprocessing
 from coverage.plugin import CoveragePlugin
 
-from shmcov import _merge, plan, result, segments, settings
+from shmcov import _merge, file_tracers, plan, result, segments, settings
 
 READER = "SHMCOV_READER"
 """The environment variable that names the process which delivers in a run of `shmcov run`."""
@@ -165,7 +165,7 @@ class Core:
     tracer_class = ShmTracer
     tracer_kwargs: dict[str, Any] = {}  # noqa: RUF012
     file_disposition_class = coverage.disposition.FileDisposition
-    supports_plugins = False
+    supports_plugins = True
     supports_dynamic_contexts = True
     packed_arcs = False
     systrace = False
@@ -382,6 +382,7 @@ class Collector(coverage.collector.Collector):
     _activity_since = False
     _recording = False
     _context: str | None = None
+    _file_tracers: file_tracers.FileTracers | None = None
     _written = False
     stopped = 0.0
     _ended: frozenset[segments.Process] = frozenset()
@@ -407,13 +408,24 @@ class Collector(coverage.collector.Collector):
         session = self._session
         if session is None:
             return
-        here = _here()
         if session.role is Role.ATTACHED:
-            here.newest = self
+            _here().newest = self
+        elif session.role is Role.OWNS:
+            self._claim_files()
         session.record()
         self._recording = self._activity_since = True
         if self._context:
             _shmcov.switch_context(self._context, everywhere=True)
+
+    def _claim_files(self) -> None:
+        """Lets the file tracer plug-ins of this Coverage object trace. In other processes of a run
+        they are loaded before anything runs."""
+        tracers = self._file_tracers
+        if self._cov._plugins.file_tracers and tracers is None:
+            tracers = self._file_tracers = file_tracers.FileTracers(
+                self.should_trace, self.check_include, self.warn
+            )
+        file_tracers.switch(tracers)
 
     def pause(self) -> None:
         self._activity_since |= self._recording

@@ -21,6 +21,7 @@ import os
 import re
 import sys
 import sysconfig
+import traceback
 import types
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ import coverage.context
 import coverage.inorout
 from coverage.exceptions import ConfigError, CoverageException
 from coverage.files import canonical_filename, find_python_files, globs_to_regex, prep_patterns
+
+from shmcov import file_tracers
 
 
 class Rule(IntEnum):
@@ -50,7 +53,8 @@ class Rule(IntEnum):
     CONTEXT = 10
     SOURCE_PKG_THIRD = 11
     VENV_THIRD = 12
-    OWNER = 13
+    FILE_TRACERS = 13
+    OWNER = 14
 
 
 FLAG_BRANCH = 1
@@ -86,7 +90,9 @@ def build(
 
     Raises coverage.py's ConfigError for settings that coverage.py would refuse.
     """
-    cov._init()
+    with sys_path_of(program, as_module):
+        cov._init()
+        plugins = file_tracers.told(cov)
     plan = Plan()
     config = cov.config
     if branch:
@@ -108,6 +114,8 @@ def build(
         plan.rules.append((int(Rule.COVER_PYLIB), ""))
     if context:
         plan.rules.append((int(Rule.CONTEXT), context))
+    if plugins is not None:
+        plan.rules.append((int(Rule.FILE_TRACERS), plugins))
     _warn_about_plugins(cov, plan.warnings)
     inorout.warn_conflicting_settings()
     return plan
@@ -147,15 +155,8 @@ def never_ran(
     it. The caller maps names (relative_files), here as for the files that ran.
     """
     inorout = _built(cov)
-    roots: list[str] = []
-    for package in inorout.source_pkgs:
-        places = sorted({place for name, place in packages if name == package})
-        # As in coverage.py, a package without an __init__ is not looked through.
-        roots += [place for place in places if _has_init(place)]
-    roots += inorout.source_dirs
-
     found: dict[str, None] = {}
-    for root in roots:
+    for root in _roots(inorout, packages):
         for path in find_python_files(root, inorout.include_namespace_packages):
             found[canonical_filename(path)] = None
     omit = inorout.omit_match
@@ -167,6 +168,42 @@ def imported(measured: Collection[str], packages: Collection[tuple[str, str]]) -
     """The names of source packages that were imported. The arguments are never_ran()'s."""
     # A script is matched by the name that its file would have as a module.
     return {name for name, _ in packages} | {inspect.getmodulename(path) for path in measured}
+
+
+def files_of_plugins(
+    cov: coverage.Coverage, packages: Collection[tuple[str, str]], warnings: Warnings
+) -> dict[str, str]:
+    """What file tracer plug-ins could run, whether it ran or not: path to name of the plug-in.
+
+    The arguments are never_ran()'s. A plug-in that fails is told in `warnings`.
+    """
+    inorout = _built(cov)
+    omit = inorout.omit_match
+    found: dict[str, str] = {}
+    for root in _roots(inorout, packages):
+        for plugin in cov._plugins.file_tracers:
+            name = plugin._coverage_plugin_name
+            try:
+                paths = [canonical_filename(path) for path in plugin.find_executable_files(root)]
+            except Exception:
+                trace = traceback.format_exc()
+                text = f"Plug-in {name!r} couldn't find its files below {root!r}:\n{trace}"
+                warnings.append((text, None))
+                continue
+            for path in paths:
+                if not (omit and omit.match(path)):
+                    found.setdefault(path, name)
+    return found
+
+
+def _roots(inorout: Any, packages: Collection[tuple[str, str]]) -> list[str]:
+    """Where files lie that could have run."""
+    roots: list[str] = []
+    for package in inorout.source_pkgs:
+        places = sorted({place for name, place in packages if name == package})
+        # As in coverage.py, a package without an __init__ is not looked through.
+        roots += [place for place in places if _has_init(place)]
+    return roots + list(inorout.source_dirs)
 
 
 def last_warnings(
@@ -290,11 +327,10 @@ def _built(cov: coverage.Coverage) -> Any:
 
 
 def _warn_about_plugins(cov: coverage.Coverage, warnings: Warnings) -> None:
-    for what, kind in (("file tracers", "file_tracers"), ("contexts", "context_switchers")):
-        plugins = getattr(cov._plugins, kind)
-        if plugins:
-            names = ", ".join(plugin._coverage_plugin_name for plugin in plugins)
-            warnings.append((f"Plugin {what} ({names}) aren't supported with shmcov", None))
+    plugins = cov._plugins.context_switchers
+    if plugins:
+        names = ", ".join(plugin._coverage_plugin_name for plugin in plugins)
+        warnings.append((f"Plugin contexts ({names}) aren't supported with shmcov", None))
 
 
 def _check_patterns(patterns: Iterable[str]) -> None:

@@ -30,6 +30,8 @@ LOST = {
     "limit": "{n} lines, files or contexts have numbers that are too large to be recorded",
     "tracer": "{n} functions could not be traced",
     "attach": "{n} processes could not start to measure",
+    "plugin": "{n} processes ran without file tracer plug-ins, because those could not be loaded "
+    "there: SHMCOV_DEBUG=1 in the environment makes them say why",
 }
 
 
@@ -62,11 +64,17 @@ def write(
 ) -> _merge.Counts:
     """Writes the data file. `cov` has been through plan.build()."""
     join_lines(copy)
+    failures: plan.Warnings = []
+    tracers = plan.files_of_plugins(cov, copy.packages(), failures)
+    tell(cov, failures)
+    for path in copy.tracers():
+        tracers.pop(path, None)  # whoever traced it has it
     now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
     return copy.write(
         target.path,
         append=target.append,
-        touch=plan.never_ran(cov, copy.files(), copy.packages()),
+        touch=[*plan.never_ran(cov, copy.files(), copy.packages()), *tracers],
+        tracers=tracers,
         coverage_version=coverage.__version__,
         # As in coverage.py: only where it makes no two equal files differ.
         argv=str(list(argv)) if target.suffixed else None,

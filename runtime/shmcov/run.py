@@ -101,11 +101,12 @@ class Script(cmdline.CoverageScript):
 
     def _supervise(self, program: Program, append: bool, own: dict[str, object]) -> int:
         try:
-            from shmcov import supervisor
+            from shmcov import plan, supervisor
         except ImportError as error:
             raise CoverageException(f"shmcov is not fully installed: {error}") from error
         _end_own_measurement()
-        self.coverage._init()
+        with plan.sys_path_of(program.args, program.as_module):
+            self.coverage._init()  # plug-ins may lie beside the program
         self.coverage._post_init()
         program.check()
         target = Target.of(self.coverage, append=append)

@@ -72,6 +72,7 @@ static void fill(int branch)
             segfill_arc(seg, context, path, (uint32_t)first + bit);
         }
         segfill_package(seg, path, "/src");
+        segfill_tracer(seg, path, "a.plugin");
         segfill_process(seg, 1);
     }
     good[branch] = malloc(1 << 20);

@@ -15,6 +15,7 @@ from typing import Any
 import coverage
 import pytest
 from coverage import CoverageData
+from coverage.exceptions import CoverageException
 from coverage.numbits import nums_to_numbits
 from segfill import BRANCH, EXACT, LINES, TRAIL, Segment
 from shmcov import _merge
@@ -551,6 +552,78 @@ def test_two_appends_at_once_lose_nothing(folder: Path, target: Path) -> None:
     assert len(read(target).measured_files()) == 2 + len(copies)
 
 
+# -- files of plug-ins --
+
+
+PLUGIN, OTHER = "package.module.Plugin", "package.module.Other"
+
+
+@pytest.mark.parametrize("branch", [False, True])
+def test_tracers_as_coverage_has_them(tmp_path: Path, target: Path, branch: bool) -> None:
+    """One that recorded lines, one that recorded none, one that never ran; and Python."""
+    segment = Segment(tmp_path / "segments", branch=branch)
+    data = CoverageData(str(tmp_path / "theirs"))
+    for path, lines, context in [(A, {1, 700}, None), (B, {3}, None), (B, {4}, "t")]:
+        segment.lines(path, lines, context)
+        data.set_context(context)
+        if branch:
+            data.add_arcs({path: [(line, line) for line in lines]})
+        else:
+            data.add_lines({path: lines})
+    segment.tracer(B, PLUGIN)
+    segment.tracer(C, PLUGIN)
+    data.add_file_tracers({B: PLUGIN, C: PLUGIN})
+    data.touch_files(["/src/never.html"], OTHER)
+    data.touch_files(["/src/never.py"])
+    data.close(force=True)
+    assert _merge.Copy(segment.fd).tracers() == {B: PLUGIN, C: PLUGIN}
+    touch = ["/src/never.html", "/src/never.py"]
+    write(segment, target, touch=touch, tracers={"/src/never.html": OTHER, "/unknown": OTHER})
+    assert content(target) == content(tmp_path / "theirs")
+    assert read(target).file_tracer(B) == PLUGIN
+    assert read(target).file_tracer(A) == ""
+
+
+def test_the_first_of_two_tracers_stays(folder: Path, target: Path) -> None:
+    segment = Segment(folder)
+    for path, plugins in [(A, [PLUGIN, OTHER]), (B, [OTHER, PLUGIN])]:
+        segment.lines(path, [1])
+        for plugin in plugins:
+            segment.tracer(path, plugin)
+    write(segment, target)
+    assert rows(target, "select tracer from tracer order by file_id") == [(PLUGIN,), (OTHER,)]
+
+
+def test_append_keeps_and_adds_tracers(folder: Path, target: Path) -> None:
+    theirs(target)  # says that C is one of some.plugin
+    segment = Segment(folder)
+    for path, plugin in [(A, PLUGIN), (C, "some.plugin"), (B, OTHER)]:
+        segment.lines(path, [9])
+        segment.tracer(path, plugin)
+    write(segment, target, append=True, touch=[B, "/x"], tracers={B: OTHER, "/x": PLUGIN})
+    data = read(target)
+    found = {path: data.file_tracer(path) for path in (A, B, C, "/x")}
+    assert found == {A: PLUGIN, B: OTHER, C: "some.plugin", "/x": PLUGIN}
+    assert sorted(data.lines(C) or []) == [1, 8, 9]
+
+
+@pytest.mark.parametrize("how", ["ran", "touched"])
+def test_append_refuses_another_tracer(folder: Path, target: Path, how: str) -> None:
+    data = theirs(target)
+    before = content(target)
+    with pytest.raises(CoverageException) as refused:
+        data.add_file_tracers({C: OTHER})
+    segment = Segment(folder)
+    segment.lines(A, [1])
+    if how == "ran":
+        segment.tracer(C, OTHER)
+    with pytest.raises(_merge.DataError, match="erase it, or run without --append") as error:
+        write(segment, target, append=True, touch=[C], tracers={C: OTHER})
+    assert str(error.value).startswith(str(refused.value).split(":")[0])
+    assert f"'some.plugin' in data file '{target}' vs '{OTHER}'" in str(error.value)
+    assert content(target) == before
+
+
 # -- what a segment says --
 
 
@@ -561,7 +634,7 @@ def test_info(folder: Path) -> None:
     assert info["flags"] == BRANCH
     assert info["context"] == "ctx"
     assert info["rules"] == [(10, "ctx")]
-    assert info["lost"] == {"space": 0, "map": 3, "limit": 0, "tracer": 0, "attach": 0}
+    assert info["lost"] == {"space": 0, "map": 3, "limit": 0, "tracer": 0, "attach": 0, "plugin": 0}
     assert info["uid"] == os.geteuid()
     assert info["damaged"] == 0
     assert info["supervisor"][0] == os.getpid()

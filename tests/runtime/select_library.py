@@ -34,7 +34,10 @@ def compile_library(folder: Path) -> ctypes.CDLL:
     library.rt_rules_load.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]
     library.rt_rules_free.argtypes = [ctypes.c_void_p]
     library.rt_rules_free.restype = None
-    library.rt_rules_match.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p]
+    library.rt_rules_match.argtypes = [
+        *[ctypes.c_void_p] + [ctypes.c_char_p] * 3,
+        *[SYS_PATH_FN, ctypes.c_void_p],
+    ]
     library.rt_rules_decide.argtypes = [
         *[ctypes.c_void_p] + [ctypes.c_char_p] * 3,
         *[SYS_PATH_FN, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t],
@@ -82,9 +85,13 @@ class Selection:
     def __exit__(self, *exc: object) -> None:
         self._library.rt_rules_free(self._rules)
 
-    def match(self, canonical: str, module: str | None) -> bool:
+    def match(self, canonical: str, module: str | None, name: str | None = None) -> bool:
+        """`name` is what a plug-in calls the file, if it is a plug-in's."""
+        path, called = os.fsencode(canonical), os.fsencode(canonical if name is None else name)
         return bool(
-            self._library.rt_rules_match(self._rules, os.fsencode(canonical), _encode(module))
+            self._library.rt_rules_match(
+                self._rules, path, called, _encode(module), _sys_path, None
+            )
         )
 
     def decide(

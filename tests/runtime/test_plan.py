@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import sys
 import types
 import zipfile
@@ -77,7 +78,8 @@ def test_flags_and_context() -> None:
     cov = coverage.Coverage(data_file=None, config_file=False)
     cov.set_option("run:dynamic_context", "test_function")
     made = plan.build(cov, branch=True, context="é")
-    assert made.flags == plan.FLAG_BRANCH | plan.FLAG_TEST_FUNCTION
+    # The third came with coverage.py 7.16.
+    assert made.flags & ~plan.FLAG_QUALNAME == plan.FLAG_BRANCH | plan.FLAG_TEST_FUNCTION
     assert texts(made, Rule.CONTEXT) == ["é"]
     assert all(type(kind) is int for kind, _ in made.rules)
 
@@ -151,18 +153,61 @@ def test_insides_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
         make()
 
 
-def test_plugins_are_told(project: Path) -> None:
-    (project / "tracing_plugin.py").write_text(
-        "import coverage\n"
-        "class Plugin(coverage.CoveragePlugin): pass\n"
-        "def coverage_init(reg, options):\n"
-        "    reg.add_file_tracer(Plugin())\n"
-    )
-    _, made = make(settings={"run:plugins": ["tracing_plugin"]})
-    sys.modules.pop("tracing_plugin")
+PLUGIN = """
+import coverage
+class Plugin(coverage.CoveragePlugin):
+    def find_executable_files(self, folder):
+        if folder.endswith("fails"):
+            raise ValueError("on purpose")
+        return [folder + "/a.page", folder + "/left_out.page"]
+def coverage_init(reg, options):
+    reg.{kind}(Plugin())
+"""
+
+
+@pytest.fixture
+def plugin(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.syspath_prepend(project)
+    yield project / "a_plugin.py"
+    sys.modules.pop("a_plugin", None)
+
+
+def test_context_plugins_are_told(plugin: Path) -> None:
+    plugin.write_text(PLUGIN.replace("{kind}", "add_dynamic_context"))
+    _, made = make(settings={"run:plugins": ["a_plugin"]})
     assert [text for text, _ in made.warnings] == [
-        "Plugin file tracers (tracing_plugin.Plugin) aren't supported with shmcov",
+        "Plugin contexts (a_plugin.Plugin) aren't supported with shmcov",
     ]
+    assert plan.Rule.FILE_TRACERS not in [kind for kind, _ in made.rules]
+
+
+def test_file_tracers_are_a_rule(plugin: Path) -> None:
+    """From which another process has the same configuration."""
+    plugin.write_text(PLUGIN.replace("{kind}", "add_file_tracer"))
+    settings = {"run:plugins": ["a_plugin"], "a_plugin:option": "value"}
+    _, made = make(settings=settings, source=["app"], omit=["x/*"])
+    assert made.warnings == []
+    (text,) = [text for kind, text in made.rules if kind == plan.Rule.FILE_TRACERS]
+    facts = json.loads(text)
+    assert all(Path(entry).is_absolute() for entry in facts["path"])
+    assert str(plugin.parent) in facts["path"]
+    other = coverage.Coverage(config_file=":data:" + facts["config"])
+    assert other.config.get_plugin_options("a_plugin") == {"option": "value"}
+    assert other.config.run_omit == ["x/*"]
+
+
+def test_files_of_plugins(plugin: Path) -> None:
+    plugin.write_text(PLUGIN.replace("{kind}", "add_file_tracer"))
+    for name in ("pages", "fails"):
+        (plugin.parent / name).mkdir()
+    source = [str(plugin.parent / name) for name in ("pages", "fails")]
+    cov, _ = make(settings={"run:plugins": ["a_plugin"]}, source=source, omit=["*/left_out.page"])
+    warnings: plan.Warnings = []
+    found = plan.files_of_plugins(cov, [], warnings)
+    assert found == {str(plugin.parent / "pages/a.page"): "a_plugin.Plugin"}
+    ((text, _),) = warnings
+    assert text.startswith("Plug-in 'a_plugin.Plugin' couldn't find its files below")
+    assert "ValueError: on purpose" in text
 
 
 def test_tell_honours_disable_warnings(recwarn: pytest.WarningsRecorder) -> None:

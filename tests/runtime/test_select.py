@@ -139,6 +139,34 @@ def test_config(library: ctypes.CDLL, world: World, number: int) -> None:
         compare_decisions(library, world, rng, CONFIGS[number], world.names())
 
 
+def compare_names_of_plugins(
+    library: ctypes.CDLL, world: World, rng: random.Random, config: dict[str, Any]
+) -> None:
+    """Those go through the rules as they are, relative or not."""
+    cov, made = make(config)
+    with Selection(library, made.rules) as selection:
+        for name in world.names():
+            frame = world.frame(rng, name)
+            module = coverage.inorout.name_for_module(name, frame)
+            path = coverage.files.abs_file(name)
+            if is_impossible(path, module if isinstance(module, str) else None):
+                continue
+            reason = cov._inorout.check_include_omit_etc(name, frame)  # type: ignore[union-attr]
+            matched = selection.match(path, module if isinstance(module, str) else None, name)
+            assert matched == (reason is None), (reason, config, name, frame.f_globals, made.rules)
+
+
+@pytest.mark.parametrize("number", range(len(CONFIGS)))
+def test_names_of_plugins(library: ctypes.CDLL, world: World, number: int) -> None:
+    compare_names_of_plugins(library, world, random.Random(number), CONFIGS[number])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_names_of_plugins_random(library: ctypes.CDLL, world: World, seed: int) -> None:
+    rng = random.Random(seed)
+    compare_names_of_plugins(library, world, rng, world.config(rng))
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_random_configs(library: ctypes.CDLL, world: World, seed: int) -> None:
     rng = random.Random(seed)

@@ -268,3 +268,36 @@ Test(table, a_damaged_chain_ends)
     cr_assert_null(seg_entry_at(place.seg, seg_entry_offset(place.seg, a)));
     drop_segment(&place);
 }
+
+Test(table, a_tracer_is_one_entry_for_each_file_and_name)
+{
+    static char name[SEG_TRACER_NAME_MAX + 1];
+    struct place place = make_segment(4 * MIB);
+    struct seg_tracer_key head = {0};
+    struct seg_cursor cursor = {0};
+    const struct seg_entry *entry;
+    struct seg_entry *a, *b;
+    struct seg_copy copy;
+    unsigned n = 0;
+
+    memset(name, 'n', sizeof name);
+    cr_assert_eq(seg_file(place.seg, "/a", 2, &a), SEG_OK);
+    cr_assert_eq(seg_file(place.seg, "/b", 2, &b), SEG_OK);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(seg_tracer(place.seg, a, "one", 3), SEG_OK);
+        cr_assert_eq(seg_tracer(place.seg, b, "one", 3), SEG_OK);
+        cr_assert_eq(seg_tracer(place.seg, b, name, sizeof name - 1), SEG_OK);
+    }
+    cr_assert_eq(seg_tracer(place.seg, b, name, sizeof name), SEG_ERR_LIMIT);
+    cr_assert_eq(seg_load_relaxed(&seg_head(place.seg)->lost[SEG_LOST_LIMIT]), 1);
+    copy = read_copy(place.fd);
+    while ((entry = seg_copy_next(&copy, SEG_KIND_TRACER, &cursor)) != NULL) {
+        memcpy(&head, seg_entry_key(entry), sizeof head);
+        cr_assert_eq(head.file, entry->id == 1 ? a->id : b->id);
+        n++;
+    }
+    cr_assert_eq(n, 3);
+    cr_assert_eq(copy.damaged, 0);
+    seg_copy_free(&copy);
+    drop_segment(&place);
+}

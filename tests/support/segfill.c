@@ -22,6 +22,7 @@ FILL_API int segfill_line(seg_t *seg, const char *context, const char *path, uin
 FILL_API int segfill_code(seg_t *seg, const char *path, const int32_t *words, size_t n);
 FILL_API int segfill_arc(seg_t *seg, const char *context, const char *path, uint32_t bit);
 FILL_API int segfill_package(seg_t *seg, const char *module, const char *folder);
+FILL_API int segfill_tracer(seg_t *seg, const char *path, const char *plugin);
 FILL_API int segfill_process(seg_t *seg, int done);
 FILL_API void segfill_lose(seg_t *seg, int what, uint64_t n);
 #endif
@@ -120,6 +121,14 @@ FILL_API int segfill_package(seg_t *seg, const char *module, const char *folder)
     status = seg_intern(seg, SEG_KIND_PACKAGE, key, module_len + folder_len, NULL, 0, &entry);
     free(key);
     return status;
+}
+
+FILL_API int segfill_tracer(seg_t *seg, const char *path, const char *plugin)
+{
+    struct seg_entry *file;
+    int status = seg_file(seg, path, strlen(path), &file);
+
+    return status ? status : seg_tracer(seg, file, plugin, strlen(plugin));
 }
 
 /* A row for the calling process. */

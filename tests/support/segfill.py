@@ -47,6 +47,7 @@ def library() -> ctypes.CDLL:
         ("code", ctypes.c_int, [handle, text, ctypes.POINTER(ctypes.c_int32), size]),
         ("arc", ctypes.c_int, [handle, text, text, ctypes.c_uint32]),
         ("package", ctypes.c_int, [handle, text, text]),
+        ("tracer", ctypes.c_int, [handle, text, text]),
         ("process", ctypes.c_int, [handle, ctypes.c_int]),
         ("lose", None, [handle, ctypes.c_int, number]),
     ]:
@@ -103,6 +104,10 @@ class Segment:
 
     def package(self, module: str, folder: str) -> None:
         self._checked(library().segfill_package(self.handle, _text(module), _text(folder)))
+
+    def tracer(self, path: str, plugin: str) -> None:
+        """Says that a file is one of a file tracer plug-in."""
+        self._checked(library().segfill_tracer(self.handle, _text(path), _text(plugin)))
 
     def process(self, *, done: bool = False) -> None:
         self._checked(library().segfill_process(self.handle, done))

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The claim, the calls that it asked for, and what those record.
+ *
+ * A claim gives for a file name: None (it is nobody's), False (a plug-in's, but left out), or three
+ * callables. Code objects keep these in their struct rt_code with the number of the claim; a new
+ * claim, or none, gets a new number, and what the old ones gave is not called any more.
+ */
+#include "claimed.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "context.h"
+#include "file.h"
+#include "process.h"
+
+enum call { STARTED, LINE, ENDED, CALLS };
+
+static struct rt_state *state_of(PyObject *module)
+{
+    return PyModule_GetState(module);
+}
+
+/* Whose is the exception that is set? Ours and the plug-in's are counted and forgotten. */
+static int forget_exception(void)
+{
+    if (!PyErr_ExceptionMatches(PyExc_Exception))
+        return -1;
+    PyErr_Clear();
+    seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+    return 0;
+}
+
+/* -- the claim -- */
+
+static bool in_main_interpreter(void)
+{
+    return PyInterpreterState_Get() == PyInterpreterState_Main();
+}
+
+void rt_claimed_load(struct rt_state *state)
+{
+    const char *plugins = rt_rules_text(rt_process.rules, SEG_RULE_FILE_TRACERS);
+    const char *debug = getenv("SHMCOV_DEBUG");
+    PyObject *module, *result = NULL, *type, *value, *trace;
+
+    if (!plugins || state->claims_loaded || !in_main_interpreter())
+        return;
+    state->claims_loaded = true; /* a plug-in may process .pth files, and so come here again */
+    module = PyImport_ImportModule("shmcov.file_tracers");
+    if (module)
+        result = PyObject_CallMethod(module, "start", "s", plugins);
+    Py_XDECREF(module);
+    Py_XDECREF(result);
+    if (result)
+        return;
+    seg_lose(rt_process.seg, SEG_LOST_PLUGIN, 1);
+    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt))
+        PyErr_SetInterrupt(); /* it is meant for the program, which begins soon */
+    PyErr_Fetch(&type, &value, &trace);
+    if (debug && *debug)
+        PySys_FormatStderr("shmcov: process %d runs without file tracers: %S: %S\n", (int)getpid(),
+                           type, value);
+    PyErr_Clear(); /* of the above */
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(trace);
+}
+
+static bool is_calls(PyObject *answer)
+{
+    return PyTuple_Check(answer) && PyTuple_GET_SIZE(answer) == CALLS;
+}
+
+/* What the claim says of the running frame's file: borrowed, or NULL with an exception. */
+static PyObject *ask(struct rt_state *state, PyObject *filename)
+{
+    PyObject *answer = PyDict_GetItemWithError(state->claims, filename), *claim, *first;
+    uint32_t number = state->claim_number;
+
+    if (answer || PyErr_Occurred())
+        return answer;
+    claim = Py_XNewRef(state->claim);
+    if (!claim)
+        return Py_None;
+    answer = PyObject_CallFunctionObjArgs(claim, filename, (PyObject *)PyEval_GetFrame(), NULL);
+    Py_DECREF(claim);
+    if (!answer)
+        return NULL;
+    if (number != state->claim_number) { /* another one was set meanwhile */
+        Py_DECREF(answer);
+        return Py_None;
+    }
+    first = PyDict_SetDefault(state->claims, filename, answer); /* another thread may have asked */
+    Py_DECREF(answer);
+    return first;
+}
+
+bool rt_claimed(struct rt_state *state, PyCodeObject *code, struct rt_code **rc)
+{
+    PyObject *answer = ask(state, code->co_filename);
+
+    *rc = NULL;
+    if (!answer) {
+        PyErr_Clear();
+        seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+    }
+    if (!answer || answer == Py_None)
+        return false;
+    if (is_calls(answer))
+        *rc = rt_code_of_claim(answer, state->claim_number);
+    return true;
+}
+
+/* -- the calls -- */
+
+static int call(struct rt_state *state, const struct rt_code *rc, enum call which,
+                PyFrameObject *frame, PyObject *more)
+{
+    PyObject *args[] = {(PyObject *)frame, more}, *result;
+
+    if (rc->claim_number != state->claim_number || !frame)
+        return 0;
+    result = PyObject_Vectorcall(PyTuple_GET_ITEM(rc->claim, which), args, more ? 2 : 1, NULL);
+    Py_XDECREF(result);
+    return result ? 0 : forget_exception();
+}
+
+int rt_claimed_start(struct rt_state *state, const struct rt_code *rc, PyFrameObject *frame,
+                     bool begins)
+{
+    return call(state, rc, STARTED, frame, begins ? Py_True : Py_False);
+}
+
+int rt_claimed_line(struct rt_state *state, const struct rt_code *rc, PyFrameObject *frame)
+{
+    return call(state, rc, LINE, frame, NULL);
+}
+
+int rt_claimed_end(struct rt_state *state, const struct rt_code *rc, PyFrameObject *frame)
+{
+    return call(state, rc, ENDED, frame, NULL);
+}
+
+void rt_claimed_clear(struct rt_state *state)
+{
+    Py_CLEAR(state->claim);
+    Py_CLEAR(state->claims);
+}
+
+int rt_claimed_traverse(struct rt_state *state, visitproc visit, void *arg)
+{
+    Py_VISIT(state->claim);
+    Py_VISIT(state->claims);
+    return 0;
+}
+
+/* -- what they record -- */
+
+/* The file of a path, or NULL: not now, or no room; or an exception. */
+static struct seg_entry *file_of(PyObject *path)
+{
+    struct seg_entry *file = NULL;
+    PyObject *bytes;
+
+    if (!rt_process.seg || rt_process.paused)
+        return NULL;
+    bytes = PyUnicode_EncodeFSDefault(path);
+    if (bytes &&
+        seg_file(rt_process.seg, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes), &file))
+        file = NULL;
+    Py_XDECREF(bytes);
+    return file;
+}
+
+/* Sets a bit in the context of the thread. False: no room for it, counted. */
+static bool set(struct seg_entry *file, enum seg_space space, uint32_t n)
+{
+    struct rt_context *context = rt_context_get();
+    uint32_t size = context && context->id ? SEG_RECORD_BITS : SEG_CHUNK_BITS;
+    seg_u8 *bits = NULL;
+
+    if (context && context->id)
+        bits = rt_context_bits(context, file->id, space, n);
+    else if (seg_chunk(rt_process.seg, file, space, n >> SEG_CHUNK_SHIFT, &bits))
+        bits = NULL;
+    if (bits)
+        seg_bit_set(bits, n & (size - 1));
+    return bits;
+}
+
+static bool set_arc(struct seg_entry *file, int32_t from, int32_t to)
+{
+    struct {
+        struct seg_code_key key;
+        struct seg_arc arc;
+        int32_t to;
+    } content = {{file->id, 1}, {from, SEG_ARC_EXACT, 1}, to};
+    uint32_t bit;
+
+    if (!rt_process.branches || !from || !to)
+        return true;
+    return !seg_code(rt_process.seg, file, &content, offsetof(__typeof__(content), to) + sizeof to,
+                     &bit) &&
+           set(file, SEG_ARCS, bit);
+}
+
+static PyObject *record(PyObject *module, PyObject *args)
+{
+    struct seg_entry *file;
+    PyObject *path;
+    int first, last, previous;
+    bool room = true;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "Uiii", &path, &first, &last, &previous))
+        return NULL;
+    file = file_of(path);
+    for (int64_t line = first > 0 ? first : 1; file && room && line <= last; line++) {
+        room = set(file, SEG_LINES, (uint32_t)line) && set_arc(file, previous, (int32_t)line);
+        previous = (int32_t)line;
+    }
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *record_arc(PyObject *module, PyObject *args)
+{
+    struct seg_entry *file;
+    PyObject *path;
+    int from, to;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "Uii", &path, &from, &to))
+        return NULL;
+    file = file_of(path);
+    if (file)
+        set_arc(file, from, to);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *record_tracer(PyObject *module, PyObject *args)
+{
+    const struct seg_entry *file;
+    PyObject *path;
+    const char *name;
+    Py_ssize_t len;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "Us#", &path, &name, &len))
+        return NULL;
+    file = file_of(path);
+    if (file)
+        seg_tracer(rt_process.seg, file, name, (size_t)len);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
+/* -- the rest of what Python sees -- */
+
+static PyObject *set_file_tracers(PyObject *module, PyObject *claim)
+{
+    struct rt_state *state = state_of(module);
+    PyObject *claims, *old_claim = state->claim, *old_claims = state->claims;
+
+    if (claim != Py_None && !PyCallable_Check(claim)) {
+        PyErr_Format(PyExc_TypeError, "a claim is a callable or None, not %.100s",
+                     Py_TYPE(claim)->tp_name);
+        return NULL;
+    }
+    if (!in_main_interpreter()) {
+        PyErr_SetString(PyExc_RuntimeError, "only the main interpreter has file tracers");
+        return NULL;
+    }
+    claims = PyDict_New();
+    if (!claims)
+        return NULL;
+    state->claim_number++;
+    state->claims = claims;
+    state->claim = claim == Py_None ? NULL : Py_NewRef(claim);
+    Py_XDECREF(old_claim);
+    Py_XDECREF(old_claims);
+    Py_RETURN_NONE;
+}
+
+static const char *text_of(PyObject *bytes)
+{
+    return bytes ? PyBytes_AS_STRING(bytes) : NULL;
+}
+
+static PyObject *measured(PyObject *module, PyObject *args)
+{
+    PyObject *module_name, *path = NULL, *name = NULL, *module_bytes = NULL;
+    int yes = 0;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O&O&O", PyUnicode_FSConverter, &path, PyUnicode_FSConverter, &name,
+                          &module_name))
+        goto done; /* a converter that succeeded has been undone */
+    if (PyUnicode_Check(module_name))
+        module_bytes = PyUnicode_EncodeFSDefault(module_name);
+    if (!PyErr_Occurred() && rt_process.rules)
+        yes = rt_rules_match(rt_process.rules, text_of(path), text_of(name), text_of(module_bytes),
+                             rt_sys_path_entry, NULL);
+    Py_DECREF(path);
+    Py_DECREF(name);
+done:
+    Py_XDECREF(module_bytes);
+    return PyErr_Occurred() ? NULL : PyBool_FromLong(yes);
+}
+
+PyMethodDef rt_claimed_methods[] = {
+    {"set_file_tracers", set_file_tracers, METH_O,
+     "set_file_tracers(claim)\n\n"
+     "Asks claim(filename, frame) once for each co_filename that is met from now on: None if it "
+     "is\n"
+     "Python's own, False if its code is not to be measured, or three callables that are called\n"
+     "for frames of its code: started(frame, begins), line(frame), ended(frame). None: no more."},
+    {"measured", measured, METH_VARARGS,
+     "measured(path, name, module) -> bool\n\n"
+     "Whether the rules of the run measure the file. path: absolute, without links; name: what it\n"
+     "is called, for patterns; module: its name, or None."},
+    {"record", record, METH_VARARGS,
+     "record(path, first, last, previous)\n\n"
+     "Lines first to last of a file ran, in the context of the thread, after the line `previous`."},
+    {"record_arc", record_arc, METH_VARARGS,
+     "record_arc(path, from, to)\n\nOne arc of a file was taken; for runs that record branches."},
+    {"record_tracer", record_tracer, METH_VARARGS,
+     "record_tracer(path, name)\n\nThe file belongs to the file tracer plug-in `name`."},
+    {NULL, NULL, 0, NULL},
+};
