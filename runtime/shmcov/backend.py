@@ -99,6 +99,11 @@ _marked: weakref.WeakKeyDictionary[Any, Wanted] = weakref.WeakKeyDictionary()
 """The configurations that name the plug-in."""
 
 
+def wanted(config: Any) -> Wanted | None:
+    """What a configuration said before `configure` changed it, if it names the plug-in."""
+    return _marked.get(config)
+
+
 class Plugin(CoveragePlugin):
     """Marks each configuration that it is asked to configure."""
 
@@ -119,8 +124,10 @@ class Plugin(CoveragePlugin):
             )
             return
         wanted = Wanted(self.options, list(config.patch), list(config.concurrency))
-        # These start coverage.py in children, which are measured without it.
-        config.patch = [name for name in wanted.patch if name not in ("subprocess", "fork")]
+        # These start coverage.py in children, which are measured without it. But what becomes of
+        # this process by exec needs to be told.
+        dropped = {"fork"} if "execv" in wanted.patch else {"fork", "subprocess"}
+        config.patch = [name for name in wanted.patch if name not in dropped]
         config.concurrency = [name for name in wanted.concurrency if name != "multiprocessing"]
         _marked[config] = wanted
         _install()
@@ -283,6 +290,8 @@ class Session:
                 self.role = Role.READS
                 self.everything = what == their_what
         if self.role is Role.OWNS:
+            if "execv" in wanted.patch:
+                _remove_former()
             self.path = _create(cov, wanted)
             _owned.append(self)
         else:
@@ -352,6 +361,17 @@ def _create(cov: coverage.Coverage, wanted: Wanted) -> str:
     )
     os.close(fd)  # programs close what they did not open
     return path
+
+
+def _remove_former() -> None:
+    """The segment that this process owned before it became another program, and saved."""
+    path = os.environ.get(segments.VARIABLE)
+    if path and path not in [session.path for session in _owned]:
+        with contextlib.suppress(OSError, segments.SegmentNotUsable):
+            with segments.opened(Path(path)) as fd:
+                info = segments.read(Path(path), fd).info()
+            if info["flags"] & _shmcov.FLAG_OWNED and info["supervisor"][0] == os.getpid():
+                segments.remove(Path(path))
 
 
 IDLE = 8

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: coverage.py's, with another `run` and two commands of our own.
+"""The command line: coverage.py's, with another `run` and three commands of our own.
 
 coverage.py parses the options and reads the configuration, so both mean here what they mean there,
-whatever its version. All commands but `run`, `status` and `salvage` are coverage.py's own.
+whatever its version. All commands but `run`, `status`, `salvage` and `doctor` are coverage.py's
+own.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ HELP = """\
         annotate    Annotate source files with execution information.
         combine     Combine a number of data files.
         debug       Display information about the internals of coverage.py
+        doctor      Show what is in force here, and what the configuration does not need.
         erase       Erase previously collected coverage data.
         help        Get help on using {program_name}.
         html        Create an HTML report.
@@ -42,7 +44,11 @@ HELP = """\
 def main(argv: list[str] | None = None) -> int:
     """The program `shmcov`. Returns the exit status, or dies of the measured program's signal."""
     argv = sys.argv[1:] if argv is None else argv
-    own: dict[str, Callable[[list[str]], int]] = {"status": _status, "salvage": _salvage}
+    own: dict[str, Callable[[list[str]], int]] = {
+        "status": _status,
+        "salvage": _salvage,
+        "doctor": _doctor,
+    }
     name = argv[0] if argv else ""
     if name == "help" and argv[1:2] and argv[1] in own:
         return own[argv[1]](["--help"])
@@ -61,6 +67,12 @@ def _salvage(argv: list[str]) -> int:
     from shmcov.salvage import salvage
 
     return salvage(argv)
+
+
+def _doctor(argv: list[str]) -> int:
+    from shmcov.doctor import doctor
+
+    return doctor(argv)
 
 
 def _coverage(argv: list[str]) -> int:

@@ -57,7 +57,31 @@ EXPECTED: dict[str, tuple[Expected, ...]] = {
             "counts the data files of processes, and there is one for all",
             (
                 "tests/test_concurrency.py::MultiprocessingTest::test_multiprocessing_*[fork]",
+                "tests/test_concurrency.py::MultiprocessingTest::test_multiprocessing_*[spawn]",
                 "tests/test_process.py::ProcessTest::test_fork",
+            ),
+        ),
+        Expected(
+            "has two configurations, and wants the child's data where only the one of the two puts "
+            "it that does not measure; it is in the file of the other, and nothing is to combine",
+            (
+                "tests/test_process.py::ProcessStartupTest"
+                "::test_subprocess_with_pth_files_and_parallel",
+            ),
+        ),
+        Expected(
+            "wants multiprocessing to be patched, which is not needed",
+            (
+                "tests/test_concurrency.py::ConcurrencyTest::test_multiprocessing_needs_config_file",
+                "tests/test_concurrency.py::MultiprocessingTest"
+                "::test_multiprocessing_bootstrap_error_handling",
+            ),
+        ),
+        Expected(
+            "wants to see coverage.py decide about files, which the C code does",
+            (
+                "tests/test_debug.py::DebugTraceTest::test_debug_trace",
+                "tests/test_debug.py::DebugTraceTest::test_debug_trace_pid",
             ),
         ),
         Expected(

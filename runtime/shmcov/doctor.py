@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`shmcov doctor`: what is in force here, tried out where it can be, and what is not needed.
+
+Exit status 1 if something keeps processes from being measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import _shmcov
+import coverage
+from coverage.exceptions import CoverageException
+
+from shmcov import __version__, _merge, backend, segments, settings
+
+WIDTH = 16
+
+
+def doctor(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="shmcov doctor",
+        description="Show what shmcov does here: interpreter, tracer, segment, configuration, "
+        "whether children will be measured, and what in the configuration is not needed.",
+    )
+    parser.add_argument(
+        "--rcfile", help="The configuration file. Default: as coverage.py finds it."
+    )
+    options = parser.parse_args(argv)
+    show = _Sheet()
+    _interpreter(show)
+    _segment(show)
+    try:
+        cov = coverage.Coverage(config_file=options.rcfile or True)
+        cov._init()
+    except CoverageException as error:
+        show.bad("configuration", str(error))
+    else:
+        _configuration(show, cov)
+    return 1 if show.trouble else 0
+
+
+class _Sheet:
+    """What is printed, line by line as it is found out."""
+
+    def __init__(self) -> None:
+        self.trouble = False
+
+    def line(self, name: str, text: str) -> None:
+        for n, part in enumerate(text.splitlines()):
+            print(f"{'' if n else name:{WIDTH}}{part}")
+
+    def bad(self, name: str, text: str) -> None:
+        self.trouble = True
+        self.line(name, f"PROBLEM: {text}")
+
+
+def _interpreter(show: _Sheet) -> None:
+    free = getattr(sys, "_is_gil_enabled", None)
+    threads = ", free-threaded" if free is not None and not free() else ""
+    show.line("interpreter", f"{sys.executable}\nCPython {platform.python_version()}{threads}")
+    show.line("shmcov", f"{__version__}, tracer {_shmcov.TRACER}")
+    show.line("coverage.py", coverage.__version__)
+    lacks = backend.missing()
+    if lacks:
+        show.bad(
+            "",
+            "this version is not one that the plug-in knows (`plugins = shmcov` steps aside): "
+            + "; ".join(lacks),
+        )
+    files = [Path(folder, "_shmcov.pth") for folder in dict.fromkeys(sys.path)]
+    found = [str(path) for path in files if path.exists()]
+    if found:
+        show.line("start-up file", "\n".join(found))
+    else:
+        show.bad(
+            "start-up file", "_shmcov.pth is not in sys.path. Install shmcov here, not with -t"
+        )
+
+
+def _segment(show: _Sheet) -> None:
+    here = _shmcov.attached()
+    show.line("this process", f"is measured, in {here}" if here else "is not measured")
+    live = [path for path in segments.found() if str(path) != here]
+    if live:
+        show.line("left or live", f"{len(live)} other segments: see `shmcov status`")
+    folder = os.environ.get("SHMCOV_DIR")
+    size = os.environ.get("SHMCOV_SIZE")
+    try:
+        path, fd = segments.create(0, [], folder, settings.size("SHMCOV_SIZE", size) if size else 0)
+    except (OSError, ValueError) as error:
+        show.bad("segments", f"cannot be made: {error}")
+        return
+    try:
+        room = segments.in_words(os.fstat(fd).st_size)
+        show.line("segments", f"are made in {Path(path).parent}, up to {room}")
+        _children(show, path, fd)
+    finally:
+        os.close(fd)
+        segments.remove(Path(path))
+
+
+def _children(show: _Sheet, path: str, fd: int) -> None:
+    """Starts children in a run of their own, and looks who came."""
+    program = (
+        "import subprocess, sys; subprocess.run([sys.executable, '-c', ''], env={}, check=True)"
+    )
+    env = {**os.environ, segments.VARIABLE: path}
+    begin = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False
+    )
+    took = time.perf_counter() - begin
+    rows = [row for row in _merge.Copy(fd).processes() if row["pid"] != os.getpid()]
+    if done.returncode:
+        show.bad("children", f"could not be started: {done.stderr.strip()}")
+    elif not rows:
+        show.bad("children", "a child that was started did not attach. SHMCOV_DEBUG=1 says why")
+    elif len(rows) == 1 and not os.environ.get("SHMCOV_DIR"):
+        show.bad("children", "attach, but not with an empty environment")
+    else:
+        less = "" if len(rows) > 1 else ", but not with an empty environment (SHMCOV_DIR is set)"
+        show.line("children", f"attach{less} (two interpreters in {took:.2f} s)")
+
+
+# -- the configuration --
+
+
+def _configuration(show: _Sheet, cov: coverage.Coverage) -> None:
+    config = cov.config
+    files = [path for path in config.config_files_read if path]
+    show.line("configuration", "\n".join(map(str, files)) or "none: coverage.py's defaults")
+    show.line("data file", str(Path(config.data_file).absolute()))
+    if "shmcov" in config.plugins:
+        show.line("plug-in", "yes: `coverage run`, pytest --cov and the API record in a segment")
+    else:
+        show.line(
+            "plug-in",
+            "no: only `shmcov run` measures in a segment. For `coverage run`, pytest --cov\n"
+            "and the API, add to [run]: plugins = shmcov",
+        )
+    switchers = [one._coverage_plugin_name for one in cov._plugins.context_switchers]
+    if switchers:
+        show.line(
+            "not supported",
+            f"plug-ins for dynamic contexts ({', '.join(switchers)}): coverage.py's own core "
+            "measures",
+        )
+    idle = list(_not_needed(cov))
+    show.line("not needed", "\n".join(idle) or "nothing of what is configured")
+
+
+def _not_needed(cov: coverage.Coverage) -> Iterator[str]:
+    """What is there to help coverage.py's own core, and may be taken out."""
+    config = cov.config
+    wanted = backend.wanted(config)
+    patch = wanted.patch if wanted else config.patch
+    concurrency = wanted.concurrency if wanted else config.concurrency
+    helped = [name for name in concurrency if name != "thread"]
+    if helped:
+        yield f"[run] concurrency = {', '.join(helped)}"
+    # Under `coverage run` these make the first process save; `shmcov run` saves whatever happens.
+    first = " (but for `coverage run`)" if wanted else ""
+    for name in sorted(set(patch)):
+        yield f"[run] patch = {name}" + (first if name in ("_exit", "execv") else "")
+    if config.parallel and not (patch or "multiprocessing" in concurrency):
+        yield "[run] parallel = True, and `coverage combine`: there is one data file"
+    if config.sigterm:
+        yield f"[run] sigterm = True{first}"
+    if config.timid:
+        yield "[run] timid = True"
+    if config.core:
+        yield f"[run] core = {config.core}"
+    for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COVERAGE_CORE"):
+        if os.environ.get(name):
+            yield f"the environment variable {name}"
+    with contextlib.suppress(OSError):
+        for folder in dict.fromkeys(sys.path):
+            for path in sorted(Path(folder).glob("*.pth")):
+                text = path.read_text(errors="replace")
+                ours = path.name == "a1_coverage.pth"  # coverage.py's own
+                if "process_startup" in text and not ours:
+                    yield f"the start-up file {path}"
