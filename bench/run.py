@@ -25,9 +25,28 @@ import harness
 import report
 from harness import HERE, PYTHON, Failed, Settings, folder, say
 
-CASES = ("attach", "steady", "cpu", "second", "longcode", "contexts", "events", "django", "merge")
+CASES = (
+    "attach",
+    "steady",
+    "cpu",
+    "second",
+    "longcode",
+    "contexts",
+    "events",
+    "django",
+    "pytest_cov",
+    "merge",
+)
 # Rounds that a case needs by default, and seconds of bare Python that a run of a program takes.
-ROUNDS = {"attach": 60, "cpu": 9, "second": 9, "longcode": 9, "contexts": 7, "django": 3}
+ROUNDS = {
+    "attach": 60,
+    "cpu": 9,
+    "second": 9,
+    "longcode": 9,
+    "contexts": 7,
+    "django": 3,
+    "pytest_cov": 5,
+}
 
 
 def main() -> int:

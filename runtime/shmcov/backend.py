@@ -12,7 +12,6 @@ import contextlib
 import datetime
 import os
 import sys
-import tempfile
 import time
 import warnings
 import weakref
@@ -549,6 +548,8 @@ class Collector(coverage.collector.Collector):
 
     def _add_all(self, covdata: coverage.CoverageData, copy: _merge.Copy) -> None:
         """Into data that is in memory. (`update` can do that only once before 7.16.)"""
+        import tempfile  # costs more than the rest of what an attached process does
+
         with tempfile.TemporaryDirectory(prefix="shmcov-") as folder:
             path = str(Path(folder, "data"))
             self._write(copy, path, append=False)
