@@ -229,6 +229,14 @@ def _caller() -> coverage.Coverage | None:
     return None
 
 
+def _pytest_cov() -> str | None:
+    """The name of pytest-cov's controller, if that starts the Coverage object."""
+    for frame in _frames():
+        if frame.f_globals.get("__name__") == "pytest_cov.engine":
+            return type(frame.f_locals.get("self")).__name__
+    return None
+
+
 # -- sessions --
 
 
@@ -281,7 +289,8 @@ class Session:
         if here.run and here.owner and where == their_where:
             reader = os.environ.get(READER, "")
             if here.owner[1]:
-                if what == their_what:
+                # "Central": pytest-cov in a process that reports for itself, as looponfail's.
+                if what == their_what and _pytest_cov() != "Central":
                     self.role = Role.ATTACHED
             elif reader and reader != str(self.pid):
                 self.role = Role.ATTACHED
@@ -350,7 +359,7 @@ def _create(cov: coverage.Coverage, wanted: Wanted) -> str:
     the_plan = plan.build(cov, branch=config.branch, context=config.context)
     cov._inorout = inorout
     flags = the_plan.flags | _shmcov.FLAG_OWNED
-    if any(frame.f_globals.get("__name__") == "pytest_cov.engine" for frame in _frames()):
+    if _pytest_cov():
         flags |= _shmcov.FLAG_HOLD
     folder = _setting(wanted, "dir", "SHMCOV_DIR")
     size = _setting(wanted, "size", "SHMCOV_SIZE")

@@ -87,8 +87,11 @@ def main() -> int:
     parser.add_argument("--coverage-version", metavar="X", help="the newest 7.x if not given")
     parser.add_argument("--fresh", action="store_true", help="run ctrace again as well")
     parser.add_argument("--write", action="store_true", help="record the counts in docs/")
-    parser.add_argument("arguments", nargs="*", metavar="-- pytest args")
-    options = parser.parse_args()
+    parser.epilog = "What follows -- goes to pytest."
+    words = sys.argv[1:]
+    at = words.index("--") if "--" in words else len(words)  # argparse has its own ideas of it
+    options = parser.parse_args(words[:at])
+    options.arguments = words[at + 1 :]
     if options.write and options.arguments:
         parser.error("--write is for whole suites")
     try:
