@@ -36,6 +36,7 @@ EXPECTED: dict[str, tuple[Expected, ...]] = {
             (
                 "tests/test_core.py::CoverageCoreTest::test_core_default",
                 "tests/test_core.py::CoverageCoreTest::test_core_request_*",
+                "tests/test_process.py::CoverageCoreTest::test_core_*",
                 "tests/test_debug.py::DebugTraceTest::test_debug_sys",
                 "tests/test_debug.py::DebugOutputTest::*",
                 "tests/test_process.py::ProcessTest::test_timid",
@@ -56,8 +57,8 @@ EXPECTED: dict[str, tuple[Expected, ...]] = {
         Expected(
             "counts the data files of processes, and there is one for all",
             (
-                "tests/test_concurrency.py::MultiprocessingTest::test_multiprocessing_*[fork]",
-                "tests/test_concurrency.py::MultiprocessingTest::test_multiprocessing_*[spawn]",
+                "tests/test_concurrency.py::MultiprocessingTest::test_multiprocessing_simple[*",
+                "tests/test_concurrency.py::MultiprocessingTest::test_multiprocessing_append[*",
                 "tests/test_process.py::ProcessTest::test_fork",
             ),
         ),
