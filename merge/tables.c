@@ -153,7 +153,7 @@ static int name_files(struct merge_pass *p)
 {
     const struct merge *m = p->m;
     const char *tracer;
-    int64_t id;
+    int64_t id = 0;
     int status;
 
     if (!make_rows(&p->files, m->files_n))
