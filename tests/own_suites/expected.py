@@ -59,6 +59,7 @@ EXPECTED: dict[str, tuple[Expected, ...]] = {
             (
                 "tests/test_concurrency.py::MultiprocessingTest::test_multiprocessing_simple[*",
                 "tests/test_concurrency.py::MultiprocessingTest::test_multiprocessing_append[*",
+                "tests/test_concurrency.py::MultiprocessingTest::test_multiprocessing_and_gevent[*",
                 "tests/test_process.py::ProcessTest::test_fork",
             ),
         ),
