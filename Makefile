@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-PYTEST_ARGS ?= -m "not real"
+PYTEST_ARGS ?= -n 2 --dist loadgroup -m "not real"
 PACKAGES = gcc cmake ninja-build make pkg-config python3-dev python3-venv liburcu-dev \
 	libsqlite3-dev libcriterion-dev valgrind strace
 LINT_PACKAGES = clang clang-format clang-tidy
