@@ -150,6 +150,36 @@ def test_same_reports(suite: Project, options: tuple[str, ...]) -> None:
     assert ours == theirs
 
 
+FILE_TRACER = """
+    import coverage
+
+    class Tracer(coverage.CoveragePlugin):
+        def file_tracer(self, filename):
+            return None
+
+    def coverage_init(reg, options):
+        reg.add_file_tracer(Tracer())
+"""
+
+
+def test_file_tracers_where_warnings_are_errors(suite: Project) -> None:
+    """Workers import shmcov for them before pytest, which warns of what it cannot rewrite."""
+    suite.write("tracer.py", FILE_TRACER)
+    suite.write("pytest.ini", "[pytest]\nfilterwarnings = error\n")
+    suite.env["PYTHONPATH"] = str(suite.folder)
+    results = []
+    for names in ("tracer", "tracer, shmcov"):
+        suite.write(".coveragerc", f"[run]\nomit = conftest.py\nplugins = {names}\n")
+        done = suite.python(
+            *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--cov=src", "-n", "2"),
+            env=REFERENCE_CORE,
+        )
+        results.append((done.returncode, done.stderr, coverage_part(done), contexts(suite)))
+    theirs, ours = results
+    assert ours == theirs
+    assert ours[0] == 0
+
+
 def test_append(suite: Project) -> None:
     missing = []
     for plugin in (False, True):
