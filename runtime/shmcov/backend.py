@@ -30,7 +30,7 @@ import coverage.core
 import coverage.disposition
 import coverage.inorout
 import coverage.sqldata
-from coverage.exceptions import CoverageWarning, DataError
+from coverage.exceptions import CoverageException, CoverageWarning, DataError
 from coverage.multiproc import patch_multiprocessing
 from coverage.plugin import CoveragePlugin
 
@@ -329,7 +329,10 @@ class Session:
         if _shmcov.attached() == self.path:
             _shmcov.resume()
         else:
-            _shmcov.start(self.path)
+            try:
+                _shmcov.start(self.path)
+            except OSError as error:
+                raise CoverageException(f"Couldn't start to measure: {error}") from error
         os.environ[segments.VARIABLE] = self.path
 
     def pause(self) -> None:
@@ -392,7 +395,11 @@ def _end_idle() -> None:
     idle.sort(key=lambda collector: collector.stopped)
     for collector in idle[:-IDLE]:
         session = collector._session
-        if session and not _others(session.copy(), session):
+        try:
+            busy = session is not None and _others(session.copy(), session)
+        except segments.SegmentNotUsable:
+            busy = False
+        if not busy:
             collector.finish()
 
 

@@ -630,6 +630,41 @@ def test_no_segment_is_left(project: Project) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_many_objects_keep_few_segments(project: Project) -> None:
+    project.write("lib.py", LIFE_LIB)
+    configure(project)
+    project.write(
+        "many.py",
+        """
+        import coverage, lib, os
+        lines = []
+        for n in range(40):
+            cov = coverage.Coverage(data_file=None)
+            cov.start(); lib.a(); cov.stop()
+            data = cov.get_data()
+            lines += [sorted(data.lines(path)) for path in data.measured_files() if "lib" in path]
+        print(len(os.listdir("segments")), lines == [[2]] * 40)
+        """,
+    )
+    done = project.python("many.py", env={"SHMCOV_DIR": str(project.folder / "segments")})
+    count, right = done.stdout.split()
+    assert right == "True", done.stderr
+    assert int(count) < 12
+    assert list((project.folder / "segments").iterdir()) == []
+
+
+def test_a_segment_that_somebody_removed(project: Project) -> None:
+    project.write(
+        "main.py",
+        "import os, _shmcov\nos.unlink(_shmcov.attached())\nprint('ran')\n",
+    )
+    configure(project)
+    done = project.coverage("run", "main.py")
+    assert done.stdout.startswith("ran\n")
+    assert done.returncode == 1
+    assert "The data of this run is lost" in done.stdout + done.stderr
+
+
 def test_save_signal(project: Project) -> None:
     project.write(
         "main.py",
