@@ -175,36 +175,13 @@ static struct seg_entry *file_of(PyObject *path)
     return file;
 }
 
-/* Sets a bit in the context of the thread. False: no room for it, counted. */
-static bool set(struct seg_entry *file, enum seg_space space, uint32_t n)
-{
-    struct rt_context *context = rt_context_get();
-    uint32_t size = context && context->id ? SEG_RECORD_BITS : SEG_CHUNK_BITS;
-    seg_u8 *bits = NULL;
-
-    if (context && context->id)
-        bits = rt_context_bits(context, file->id, space, n);
-    else if (seg_chunk(rt_process.seg, file, space, n >> SEG_CHUNK_SHIFT, &bits))
-        bits = NULL;
-    if (bits)
-        seg_bit_set(bits, n & (size - 1));
-    return bits;
-}
-
 static bool set_arc(struct seg_entry *file, int32_t from, int32_t to)
 {
-    struct {
-        struct seg_code_key key;
-        struct seg_arc arc;
-        int32_t to;
-    } content = {{file->id, 1}, {from, SEG_ARC_EXACT, 1}, to};
     uint32_t bit;
 
     if (!rt_process.branches || !from || !to)
         return true;
-    return !seg_code(rt_process.seg, file, &content, offsetof(__typeof__(content), to) + sizeof to,
-                     &bit) &&
-           set(file, SEG_ARCS, bit);
+    return !rt_file_arc(file, from, to, &bit) && rt_file_set(file, rt_context_get(), SEG_ARCS, bit);
 }
 
 static PyObject *record(PyObject *module, PyObject *args)
@@ -219,7 +196,8 @@ static PyObject *record(PyObject *module, PyObject *args)
         return NULL;
     file = file_of(path);
     for (int64_t line = first > 0 ? first : 1; file && room && line <= last; line++) {
-        room = set(file, SEG_LINES, (uint32_t)line) && set_arc(file, previous, (int32_t)line);
+        room = rt_file_set(file, rt_context_get(), SEG_LINES, (uint32_t)line) &&
+               set_arc(file, previous, (int32_t)line);
         previous = (int32_t)line;
     }
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);

@@ -172,31 +172,31 @@ static int more_pairs(struct rt_code *rc)
     return 0;
 }
 
-/* Gives an arc a record of its own in the segment. */
-static int record_pair(const struct rt_code *rc, int32_t from, int32_t to, uint32_t *bit)
+int rt_file_arc(struct seg_entry *file, int32_t from, int32_t to, uint32_t *bit)
 {
     struct {
         struct seg_code_key key;
         struct seg_arc arc;
         int32_t to;
-    } content = {{rc->file->entry->id, 1}, {from, SEG_ARC_EXACT, 1}, to};
+    } content = {{file->id, 1}, {from, SEG_ARC_EXACT, 1}, to};
 
-    return seg_code(rt_process.seg, rc->file->entry, &content,
-                    offsetof(__typeof__(content), to) + sizeof to, bit);
+    return seg_code(rt_process.seg, file, &content, offsetof(__typeof__(content), to) + sizeof to,
+                    bit);
 }
 
-static void set_pair(const struct rt_code *rc, struct rt_context *context, uint32_t bit)
+bool rt_file_set(struct seg_entry *file, struct rt_context *context, enum seg_space space,
+                 uint32_t n)
 {
-    seg_u8 *bits;
+    uint32_t size = context && context->id ? SEG_RECORD_BITS : SEG_CHUNK_BITS;
+    seg_u8 *bits = NULL;
 
-    if (context && context->id) {
-        bits = rt_context_bits(context, rc->file->entry->id, SEG_ARCS, bit);
-        if (bits)
-            seg_bit_set(bits, bit & (SEG_RECORD_BITS - 1));
-    } else if (!seg_chunk(rt_process.seg, rc->file->entry, SEG_ARCS, bit >> SEG_CHUNK_SHIFT,
-                          &bits)) {
-        seg_bit_set(bits, bit & (SEG_CHUNK_BITS - 1));
-    }
+    if (context && context->id)
+        bits = rt_context_bits(context, file->id, space, n);
+    else if (seg_chunk(rt_process.seg, file, space, n >> SEG_CHUNK_SHIFT, &bits))
+        bits = NULL;
+    if (bits)
+        seg_bit_set(bits, n & (size - 1));
+    return bits;
 }
 
 void rt_code_pair(struct rt_code *rc, struct rt_context *context, int32_t from, int32_t to)
@@ -207,14 +207,15 @@ void rt_code_pair(struct rt_code *rc, struct rt_context *context, int32_t from, 
 
     if (pair && pair->key) {
         if (context)
-            set_pair(rc, context, pair->bit); /* otherwise it was set when it was met */
+            rt_file_set(rc->file->entry, context, SEG_ARCS,
+                        pair->bit); /* otherwise it was set when it was met */
         return;
     }
-    if (more_pairs(rc) || record_pair(rc, from, to, &bit))
+    if (more_pairs(rc) || rt_file_arc(rc->file->entry, from, to, &bit))
         return;
     *find_pair(rc->pairs, key) = (struct pair){key, bit};
     rc->pairs->used++;
-    set_pair(rc, context, bit);
+    rt_file_set(rc->file->entry, context, SEG_ARCS, bit);
 }
 
 /* -- making -- */

@@ -88,6 +88,14 @@ void rt_code_enter(struct rt_code *rc, struct rt_context *context);
  * known because it was seen. Needs the GIL. */
 void rt_code_pair(struct rt_code *rc, struct rt_context *context, int32_t from, int32_t to);
 
+/* For what has no struct rt_code, or no bit in it. Gives an arc of a file a record of its own in
+ * the segment, and finds its bit: 0 or a seg_status, counted. */
+int rt_file_arc(struct seg_entry *file, int32_t from, int32_t to, uint32_t *bit);
+
+/* Sets bit n of a space of a file. False: no room for it, counted. */
+bool rt_file_set(struct seg_entry *file, struct rt_context *context, enum seg_space space,
+                 uint32_t n);
+
 /* The branch at `unit`, or NULL. */
 const struct rt_branch *rt_code_branch(const struct rt_code *rc, uint32_t unit);
 

@@ -192,16 +192,15 @@ static PyObject *leave(PyObject *module, PyObject *noargs)
 static PyObject *owner(PyObject *module, PyObject *noargs)
 {
     const char *text;
-    size_t len = 0;
     bool alive;
 
     (void)noargs;
     if (!state_of(module)->tracer || !rt_process.seg)
         Py_RETURN_NONE;
-    text = rt_process_owner(&len);
+    text = rt_rules_text(rt_process.rules, SEG_RULE_OWNER);
     return Py_BuildValue("(INN)", (unsigned)seg_supervisor(rt_process.seg, &alive),
                          PyBool_FromLong(seg_flags(rt_process.seg) & SEG_FLAG_OWNED),
-                         PyUnicode_DecodeFSDefaultAndSize(text ? text : "", (Py_ssize_t)len));
+                         PyUnicode_DecodeFSDefault(text ? text : ""));
 }
 
 /* A context is switched in a run whose plan did not say that any would be: what is disabled has to

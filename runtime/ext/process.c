@@ -175,23 +175,3 @@ void rt_process_leave(void)
     rt_process.rules = NULL;
     pthread_mutex_unlock(&attaching);
 }
-
-const char *rt_process_owner(size_t *len)
-{
-    size_t left;
-    const struct seg_rule *rule = seg_rules(rt_process.seg, &left);
-
-    while (rule && left >= sizeof *rule && rule->len <= left - sizeof *rule) {
-        size_t step = sizeof *rule + (((size_t)rule->len + 7) & ~(size_t)7);
-
-        if (rule->kind == SEG_RULE_OWNER) {
-            *len = rule->len;
-            return (const char *)(rule + 1);
-        }
-        if (step >= left)
-            break;
-        left -= step;
-        rule = (const struct seg_rule *)((const char *)rule + step);
-    }
-    return NULL;
-}

@@ -45,8 +45,4 @@ void rt_process_pause(bool paused);
  * epoch is the same says that it is not. */
 void rt_process_leave(void);
 
-/* What a segment's plan says about whose it is: the text of SEG_RULE_OWNER, *len bytes, not
- * terminated. NULL: nothing. */
-const char *rt_process_owner(size_t *len);
-
 #endif
