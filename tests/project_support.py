@@ -18,10 +18,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 TIMEOUT = 60.0
 
 REFERENCE_CORE = {"COVERAGE_CORE": "ctrace" if find_spec("coverage.tracer") else "pytrace"}
 """What shmcov is compared with; a free-threaded Python has no compiled tracer of coverage.py."""
+
+with_ctrace = pytest.mark.skipif(
+    REFERENCE_CORE["COVERAGE_CORE"] != "ctrace", reason="only ctrace has file tracers"
+)
 
 
 def clean_environment() -> dict[str, str]:

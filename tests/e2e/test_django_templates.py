@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project_support import REFERENCE_CORE, Project
+from project_support import Project, with_ctrace
 
 pytest.importorskip("django_coverage_plugin")
-pytestmark = pytest.mark.skipif(
-    REFERENCE_CORE["COVERAGE_CORE"] != "ctrace", reason="only ctrace has file tracers"
-)
+pytestmark = with_ctrace
 
 SETTINGS = """
     import os

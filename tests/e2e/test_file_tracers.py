@@ -12,11 +12,7 @@ from typing import Any
 
 import coverage
 import pytest
-from project_support import REFERENCE_CORE, Project
-
-with_ctrace = pytest.mark.skipif(
-    REFERENCE_CORE["COVERAGE_CORE"] != "ctrace", reason="only ctrace has file tracers"
-)
+from project_support import Project, with_ctrace
 
 PLUGINS = """
     import os

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project_support import REFERENCE_CORE, Project
+from project_support import REFERENCE_CORE, Project, with_ctrace
 
 pytest.importorskip("pytest_cov")
 pytest.importorskip("xdist")
@@ -162,6 +162,7 @@ FILE_TRACER = """
 """
 
 
+@with_ctrace
 def test_file_tracers_where_warnings_are_errors(suite: Project) -> None:
     """Workers import shmcov for them before pytest, which warns of what it cannot rewrite."""
     suite.write("tracer.py", FILE_TRACER)
