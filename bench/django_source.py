@@ -23,8 +23,8 @@ def unpacked() -> Path:
         CACHE.mkdir(parents=True, exist_ok=True)
         sdist = CACHE / f"{name}.tar.gz"
         if not sdist.exists():
-            pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary=:all:"]
-            where = ["--no-build-isolation", f"--dest={CACHE}", name.replace("-", "==")]
+            pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps"]
+            where = ["--no-binary=django", f"--dest={CACHE}", name.replace("-", "==")]
             fetched = subprocess.run([*pip, *where], capture_output=True, text=True)
             if not sdist.exists():
                 raise Failed(fetched.stdout + fetched.stderr)
