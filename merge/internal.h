@@ -114,6 +114,12 @@ static inline bool merge_lines_has(const struct merge_lines *lines, int64_t line
     return line > 0 && (uint64_t)line / 8 < lines->used && lines->bits[line / 8] >> (line % 8) & 1;
 }
 
+static inline void merge_lines_remove(struct merge_lines *lines, int64_t line)
+{
+    if (merge_lines_has(lines, line))
+        lines->bits[line / 8] &= (uint8_t) ~(1u << (line % 8));
+}
+
 /* -- arcs.c -- */
 
 /* Sets `to` of the file's arcs. */

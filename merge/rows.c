@@ -139,6 +139,16 @@ static uint64_t pack(int32_t from, int32_t to)
     return (uint64_t)((uint32_t)from ^ 0x80000000u) << 32 | ((uint32_t)to ^ 0x80000000u);
 }
 
+static int32_t from_of(uint64_t packed)
+{
+    return (int32_t)((uint32_t)(packed >> 32) ^ 0x80000000u);
+}
+
+static int32_t to_of(uint64_t packed)
+{
+    return (int32_t)((uint32_t)packed ^ 0x80000000u);
+}
+
 static bool push_arc(struct merge_pass *p, int32_t from, int32_t to)
 {
     if (p->arcs_n == p->arcs_cap) {
@@ -224,10 +234,8 @@ static void sort_arcs(uint64_t *arcs, size_t n)
 
 static int put_arc(struct merge_pass *p, int64_t file, int64_t context, uint64_t packed)
 {
-    struct merge_old_row row = {.file = file,
-                                .context = context,
-                                .from = (int32_t)((uint32_t)(packed >> 32) ^ 0x80000000u),
-                                .to = (int32_t)((uint32_t)packed ^ 0x80000000u)};
+    struct merge_old_row row = {
+        .file = file, .context = context, .from = from_of(packed), .to = to_of(packed)};
     bool equal;
     int status = put_old_before(p, &row, &equal);
 
@@ -237,18 +245,26 @@ static int put_arc(struct merge_pass *p, int64_t file, int64_t context, uint64_t
     return merge_db_arc(&p->db, file, context, row.from, row.to);
 }
 
+/* In a dynamic context a line that an arc begins or ends at needs no row of its own. Reports take
+ * a line as run for any arc, and look at (l, l) only for lines with one way out, which they do not
+ * count; but such rows, for each context, would be two thirds of the file. */
+static void drop_told(struct merge_pass *p)
+{
+    for (size_t i = 0; i < p->arcs_n; i++) {
+        merge_lines_remove(&p->lines, from_of(p->arcs[i]));
+        merge_lines_remove(&p->lines, to_of(p->arcs[i]));
+    }
+}
+
 static int put_arcs(struct merge_pass *p, int64_t file, int64_t context,
                     const struct merge_hit *hits, size_t n)
 {
     uint32_t last_file = UINT32_MAX;
     uint64_t before = 0;
     int status = 0;
-    size_t lines_n;
+    size_t taken_n;
 
     p->arcs_n = 0;
-    if (!push_lines(p))
-        return merge_no_memory(p->error);
-    lines_n = p->arcs_n;
     for (size_t i = 0; i < n; i++) {
         if (hits[i].file != last_file && !push_pairs(p, &p->m->files[hits[i].file]))
             return merge_no_memory(p->error);
@@ -256,9 +272,14 @@ static int put_arcs(struct merge_pass *p, int64_t file, int64_t context,
         if (merge_hit_space(&hits[i]) == SEG_ARCS && !push_taken(p, &hits[i]))
             return merge_no_memory(p->error);
     }
-    sort_arcs(p->arcs + lines_n, p->arcs_n - lines_n);
-    for (size_t line = 0, arc = lines_n; !status && (line < lines_n || arc < p->arcs_n);) {
-        bool take_line = line < lines_n && (arc == p->arcs_n || p->arcs[line] <= p->arcs[arc]);
+    sort_arcs(p->arcs, p->arcs_n);
+    if (hits[0].context)
+        drop_told(p);
+    taken_n = p->arcs_n;
+    if (!push_lines(p))
+        return merge_no_memory(p->error);
+    for (size_t arc = 0, line = taken_n; !status && (arc < taken_n || line < p->arcs_n);) {
+        bool take_line = line < p->arcs_n && (arc == taken_n || p->arcs[line] <= p->arcs[arc]);
         uint64_t packed = take_line ? p->arcs[line++] : p->arcs[arc++];
 
         if (packed != before)
