@@ -40,6 +40,27 @@ TESTS = Path(__file__).resolve().parent
 CORPUS = TESTS / "corpus"
 DRIVER = TESTS / "corpus_driver.py"
 MODES = ("lines", "branch")
+# The same with contexts; and with one that changes at each call and return, where no line may be
+# lost.
+VARIANTS = (*MODES, "branch-contexts", "lines-switched")
+SWITCHER = """
+import sys, threading
+try:
+    import _shmcov
+except ImportError:
+    pass
+else:
+    count = 0
+
+    def switch(frame, event, arg):
+        global count
+        if event in ("call", "return"):
+            count += 1
+            _shmcov.switch_context("ab"[count % 2], everywhere=True)
+
+    sys.setprofile(switch)
+    threading.setprofile(switch)
+"""
 AT_A_TIME = 2
 PROGRAM_TIMEOUT = 60.0
 RUN_TIMEOUT = 600.0
@@ -327,18 +348,26 @@ def run_tested(
     include: Path = CORPUS,
     cwd: Path = CORPUS,
     options: Sequence[str] = (),
+    variant: str = "",
 ) -> tuple[Report, subprocess.CompletedProcess[str]]:
     """Run `arguments` once under shmcov, into one data file, and report on it."""
     data_file = folder / ".coverage"
     # A command in shmcov's place is coverage.py, which has to be told about children.
     extra = REFERENCE_PATCHES if stand_in() else ""
+    env = tested_environment(data_file)
+    if variant:
+        extra += "dynamic_context = test_function\n"
+    if variant == "switched":
+        (folder / "site").mkdir()
+        (folder / "site" / "sitecustomize.py").write_text(SWITCHER)
+        env["PYTHONPATH"] = str(folder / "site")
     rcfile = write_rcfile(folder / "tested.rc", branch=branch, include=include, extra=extra)
     command = shmcov_command()
     if options and command[0] == sys.executable:
         command[1:1] = options
     done = subprocess.run(
         [*command, "run", f"--rcfile={rcfile}", *(["--branch"] if branch else []), *arguments],
-        env=tested_environment(data_file),
+        env=env,
         cwd=cwd,
         timeout=RUN_TIMEOUT,
         stdin=subprocess.DEVNULL,
@@ -357,12 +386,15 @@ def run_tested(
     return report(data_file, plain, cwd), done
 
 
-def run_corpus_tested(work: Path, mode: str) -> Outcome:
+def run_corpus_tested(work: Path, name: str) -> Outcome:
     """Run the whole corpus in one run of shmcov: a driver starts each program as a child."""
     plan = work / "plan.json"
     plan.write_text(json.dumps([[program.name, program.command()] for program in programs()]))
     statuses = work / "statuses.json"
-    found, done = run_tested([str(DRIVER), str(plan), str(statuses)], work, branch=mode == "branch")
+    mode, _, variant = name.partition("-")
+    found, done = run_tested(
+        [str(DRIVER), str(plan), str(statuses)], work, branch=mode == "branch", variant=variant
+    )
     if done.returncode:
         raise RuntimeError(f"the driver ended with {done.returncode}\n{done.stderr}")
     return Outcome(found, json.loads(statuses.read_text()))

@@ -803,12 +803,7 @@ static int add_entry(struct reading *r)
         out->entry_arc = out->n_arcs++;
         return 0;
     }
-    /* it is left only when its end is reached */
-    out->only_instruction = true;
-    for (uint32_t i = out->first_unit; i < r->n; i++)
-        if (r->units[i].kind == DO_RETURN && add_proof(r, i, out->n_arcs))
-            return -1;
-    out->n_arcs++;
+    out->return_arc = out->n_arcs++; /* it is left only when its end is reached */
     return 0;
 }
 
@@ -864,6 +859,7 @@ int rt_shape_make(const struct rt_code_bytes *in, bool branches, struct rt_shape
 
     memset(out, 0, sizeof *out);
     out->entry_arc = RT_NO_ARC;
+    out->return_arc = RT_NO_ARC;
     r.n = (uint32_t)(in->code.len / 2);
     out->n_units = r.n;
     r.units = calloc(r.n + 1, sizeof *r.units);

@@ -72,6 +72,7 @@ struct rt_shape {
     struct rt_proof *proofs; /* by unit */
     uint32_t n_proofs;
     uint32_t entry_arc;    /* taken by entering (one-line def, class), or RT_NO_ARC */
+    uint32_t return_arc;   /* taken by returning (one-line generator), or RT_NO_ARC */
     bool unproved;         /* an arc of a branch has no proof */
     bool only_instruction; /* an arc is told by its proof alone, by no branch event */
 };

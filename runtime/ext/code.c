@@ -98,11 +98,10 @@ void rt_code_enter(struct rt_code *rc, struct rt_context *context)
     rt_code_arc(rc, context, rc->entry_arc);
 }
 
-void rt_code_unit(struct rt_code *rc, struct rt_context *context, uint32_t unit)
+const struct rt_proof *rt_code_proofs(const struct rt_code *rc, uint32_t unit)
 {
     uint32_t low = 0, high = rc->n_proofs;
 
-    rt_code_line(rc, context, rt_shape_line(rc->runs, rc->n_runs, unit));
     while (low < high) {
         uint32_t middle = (low + high) / 2;
 
@@ -111,8 +110,16 @@ void rt_code_unit(struct rt_code *rc, struct rt_context *context, uint32_t unit)
         else
             high = middle;
     }
-    for (; low < rc->n_proofs && rc->proofs[low].unit == unit; low++)
-        rt_code_arc(rc, context, rc->proofs[low].arc);
+    return low < rc->n_proofs && rc->proofs[low].unit == unit ? &rc->proofs[low] : NULL;
+}
+
+void rt_code_unit(struct rt_code *rc, struct rt_context *context, uint32_t unit)
+{
+    const struct rt_proof *proof = rt_code_proofs(rc, unit), *end = rc->proofs + rc->n_proofs;
+
+    rt_code_line(rc, context, rt_shape_line(rc->runs, rc->n_runs, unit));
+    for (; proof && proof < end && proof->unit == unit; proof++)
+        rt_code_arc(rc, context, proof->arc);
 }
 
 const struct rt_branch *rt_code_branch(const struct rt_code *rc, uint32_t unit)
@@ -363,6 +370,7 @@ struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *com
     rc->units = shape.n_units;
     rc->entry_line = shape.entry_line;
     rc->entry_arc = shape.entry_arc;
+    rc->return_arc = shape.return_arc;
     rc->inner_target = shape.inner_target;
     rc->generator = code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR);
     rc->unproved = shape.unproved;
@@ -397,7 +405,7 @@ struct rt_code *rt_code_of_claim(PyObject *calls, uint32_t claim_number)
     rc->claim = Py_NewRef(calls);
     rc->claim_number = claim_number;
     rc->epoch = rt_process.epoch;
-    rc->entry_arc = RT_NO_ARC;
+    rc->entry_arc = rc->return_arc = RT_NO_ARC;
     rc->aside = true;
     return rc;
 }
@@ -413,6 +421,7 @@ void rt_code_free(struct rt_code *rc)
     free(rc->branches);
     free(rc->proofs);
     free(rc->pairs);
+    free(rc->sites);
     free(rc);
 }
 

@@ -24,12 +24,13 @@ struct rt_code {
     bool shared;          /* stands for many code objects: never freed */
     struct rt_chunks lines;
     struct rt_chunks arcs;
-    uint32_t first_arc; /* bit of arc 0 in the file's SEG_ARCS */
-    uint32_t units;     /* length of the code, in code units */
-    int32_t entry_line; /* set by entering; 0: none */
-    uint32_t entry_arc; /* taken by entering; RT_NO_ARC: none */
-    bool inner_target;  /* as in struct rt_shape */
-    bool generator;     /* its frames can be resumed */
+    uint32_t first_arc;  /* bit of arc 0 in the file's SEG_ARCS */
+    uint32_t units;      /* length of the code, in code units */
+    int32_t entry_line;  /* set by entering; 0: none */
+    uint32_t entry_arc;  /* taken by entering; RT_NO_ARC: none */
+    uint32_t return_arc; /* taken by returning; the same */
+    bool inner_target;   /* as in struct rt_shape */
+    bool generator;      /* its frames can be resumed */
     bool unproved;
     bool only_instruction;
     struct rt_run *runs;
@@ -46,13 +47,14 @@ struct rt_code {
     struct rt_pairs *pairs; /* arcs seen at run time (rt_code_pair), or NULL */
     /* The tracer's own. Plain words, guarded by the GIL or by races that only cost time. */
     bool armed;
-    bool proofs_hold; /* INSTRUCTION events are not lost to another tool's LINE */
-    bool test;        /* a call may begin a context (rt_test_named) */
-    bool aside;       /* test, or claim: there is more to do than to set bits */
-    bool quiet;       /* its events are being disabled in this context */
-    uint32_t left;    /* events that it may still have in this stay of a context */
-    uint32_t stay;    /* its generation */
-    PyObject *claim;  /* owned: the callables of a claim (claimed.c), and then file is NULL */
+    bool proofs_hold;       /* INSTRUCTION events are not lost to another tool's LINE */
+    bool test;              /* a call may begin a context (rt_test_named) */
+    bool aside;             /* test, or claim: there is more to do than to set bits */
+    bool quiet;             /* its events are being disabled in this context */
+    struct rt_sites *sites; /* owned; NULL: they cannot be restored one by one */
+    uint32_t left;          /* events that it may still have in this stay of a context */
+    uint32_t stay;          /* its generation */
+    PyObject *claim;        /* owned: the callables of a claim (claimed.c), and then file is NULL */
     uint32_t claim_number;
 };
 
@@ -98,5 +100,8 @@ bool rt_file_set(struct seg_entry *file, struct rt_context *context, enum seg_sp
 
 /* The branch at `unit`, or NULL. */
 const struct rt_branch *rt_code_branch(const struct rt_code *rc, uint32_t unit);
+
+/* The first of the proofs that `unit` gives, or NULL. */
+const struct rt_proof *rt_code_proofs(const struct rt_code *rc, uint32_t unit);
 
 #endif

@@ -33,6 +33,15 @@
 #define RT_FREE_THREADED 0
 #endif
 
+/* Single sites of sys.monitoring can be restored (sites.h). */
+#define RT_SITES (RT_MONITORING && !RT_FREE_THREADED)
+
+/* What a code object's lines are kept in is an array of bytes, 2 to 5 for each code unit. */
+#define RT_LINES_PACKED (PY_VERSION_HEX >= 0x030E0000)
+
+/* There are builds that make machine code of bytecode. */
+#define RT_JIT (PY_VERSION_HEX >= 0x030D0000)
+
 #if PY_VERSION_HEX < 0x030C0000
 #define PyUnstable_Eval_RequestCodeExtraIndex _PyEval_RequestCodeExtraIndex
 #define PyUnstable_Code_GetExtra _PyCode_GetExtra

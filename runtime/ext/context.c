@@ -34,8 +34,19 @@ static __thread struct rt_context *current;
 #endif
 static _Atomic uint32_t last_generation = 1;
 
+/* Threads that are in a context of their own. */
+static _Atomic uint32_t owners;
+
+static void set_own(struct rt_context *context, bool own)
+{
+    if (context->own != own)
+        atomic_fetch_add_explicit(&owners, own ? 1 : UINT32_MAX, memory_order_relaxed);
+    context->own = own;
+}
+
 static void end_of_thread(void *context)
 {
+    set_own(context, false);
     free(((struct rt_context *)context)->table);
     free(context);
 }
@@ -60,7 +71,7 @@ static void catch_up(struct rt_context *context, uint64_t now)
     if (context->own && context->epoch == rt_process.epoch)
         return;
     context->epoch = rt_process.epoch;
-    context->own = false;
+    set_own(context, false);
     context->owner = NULL;
     context->id = (uint32_t)(now >> 32);
     context->generation = (uint32_t)now;
@@ -106,9 +117,9 @@ int rt_context_switch(struct rt_context *context, const char *name, size_t len)
     uint64_t now;
     int status = switch_all(name, len, &now);
 
-    context->own = false;
+    set_own(context, false);
     catch_up(context, now);
-    context->own = context->id;
+    set_own(context, context->id);
     return status;
 }
 
@@ -117,6 +128,19 @@ int rt_context_everywhere(const char *name, size_t len)
     uint64_t now;
 
     return switch_all(name, len, &now);
+}
+
+bool rt_context_shared(void)
+{
+    uint64_t now = atomic_load_explicit(&everywhere, memory_order_relaxed);
+    bool ours = current && current->own && current->generation == (uint32_t)now;
+
+    return atomic_load_explicit(&owners, memory_order_relaxed) == ours;
+}
+
+void rt_context_after_fork(void)
+{
+    atomic_store_explicit(&owners, current && current->own, memory_order_relaxed);
 }
 
 void rt_context_reset(void)

@@ -43,6 +43,12 @@ int rt_context_switch(struct rt_context *context, const char *name, size_t len);
 /* The same for all threads that are in none of their own, the calling one as well as others. */
 int rt_context_everywhere(const char *name, size_t len);
 
+/* Whether all threads are in one context now: none but the calling one is in one of its own. */
+bool rt_context_shared(void);
+
+/* In the child of a fork: the other threads are gone. */
+void rt_context_after_fork(void);
+
 /* The process has entered another segment: all threads are in its static context. */
 void rt_context_reset(void);
 

@@ -24,6 +24,7 @@ static uint32_t interpreter_version;
 static void in_child(void)
 {
     pthread_mutex_init(&attaching, NULL);
+    rt_context_after_fork();
     if (!rt_process.seg)
         return;
     seg_after_fork(rt_process.seg);

@@ -14,17 +14,20 @@
  *                instructions prove most of the arcs
  *   BRANCH_LEFT, BRANCH_RIGHT   code with branches, 3.14 and later
  *   BRANCH       3.12 and 3.13: code with an arc that no instruction proves
+ *   PY_RETURN    a generator on one line, with branches
  *
- * With contexts an event has to come again in every context. Events then stay on until a code
- * object has fired so often in one context that disabling pays (FIRES_PER_LINE); it goes quiet, and
- * the next switch of context arms it again. So a switch costs only what has been hot since the last
- * one (docs/contexts.md).
+ * With contexts an event has to come again in every context. It is disabled at its first hit in
+ * one, and the next switch restores what was (sites.h): a switch costs what has run since the last
+ * one. Where single sites cannot be restored, events stay on until a code object has fired so often
+ * in one context that disabling pays (FIRES_PER_LINE); it goes quiet, and the next switch arms it
+ * again (docs/contexts.md).
  */
 #include "claimed.h"
 #include "code.h"
 #include "codemap.h"
 #include "context.h"
 #include "process.h"
+#include "sites.h"
 #include "state.h"
 #include "test_function.h"
 
@@ -34,12 +37,13 @@
  * arming again costs about as much as this many events. */
 #define FIRES_PER_LINE 32
 
-enum event { LINE, INSTRUCTION, BRANCH, SIDES, RESUMED, TEST, EVENTS };
+enum event { LINE, INSTRUCTION, BRANCH, SIDES, RESUMED, RETURNED, TEST, EVENTS };
 
 struct monitoring {
     PyObject *disable;          /* sys.monitoring.DISABLE */
     PyObject *set_local_events; /* the function */
     PyObject *tool;             /* our tool id, an int */
+    long tool_number;           /* the same */
     PyObject *get_tool;         /* the function */
     PyObject *set_events;       /* the function */
     PyObject *restart_events;   /* the function */
@@ -52,6 +56,7 @@ struct monitoring {
     PyObject *quiet;     /* list of the code objects that went quiet since the last switch */
     uint32_t quiet_stay; /* the generation of the stay in which they did; 0: none did */
     bool mixed;          /* two threads are in two contexts: nothing goes quiet */
+    enum { UNKNOWN, HOLD, DO_NOT_HOLD } sites; /* rt_sites_hold() */
 };
 
 /* A number that an event brings. */
@@ -96,20 +101,28 @@ static unsigned long once_events(const struct monitoring *m, const struct rt_cod
         events = m->event[SIDES];
     if (!RT_BRANCH_SIDES && rc->unproved)
         events = m->event[BRANCH];
+    if (rc->return_arc != RT_NO_ARC)
+        events |= m->event[RETURNED];
     return events | m->event[instruction ? INSTRUCTION : LINE];
 }
 
-/* The same when events stay on: LINE, because fewer of them fire, and whatever begins contexts. */
-static unsigned long lasting_events(const struct monitoring *m, const struct rt_code *rc)
+/* The same with contexts. LINE, because fewer of them fire; then what begins contexts. `proofs`:
+ * the instructions that prove arcs can be had alone (rt_sites_find). */
+static unsigned long lasting_events(const struct monitoring *m, const struct rt_code *rc,
+                                    bool proofs)
 {
     unsigned long events = m->event[LINE];
 
-    if (rc->n_branches)
-        events |= RT_BRANCH_SIDES ? m->event[SIDES] : m->event[BRANCH];
-    if (rc->only_instruction)
+    if (rc->n_branches && RT_BRANCH_SIDES)
+        events |= m->event[SIDES];
+    if (!RT_BRANCH_SIDES && (proofs ? rc->unproved : rc->n_branches))
+        events |= m->event[BRANCH];
+    if (proofs ? rc->n_proofs : rc->only_instruction)
         events |= m->event[INSTRUCTION];
     if (rc->generator && rt_process.branches)
         events |= m->event[RESUMED];
+    if (rc->return_arc != RT_NO_ARC)
+        events |= m->event[RETURNED];
     return events;
 }
 
@@ -117,12 +130,10 @@ static unsigned long lasting_events(const struct monitoring *m, const struct rt_
  * INSTRUCTION event of that one execution. */
 static bool alone(const struct monitoring *m)
 {
-    long ours = PyLong_AsLong(m->tool);
-
     for (long id = 0; id < 6; id++) {
         PyObject *number, *name;
 
-        if (id == ours)
+        if (id == m->tool_number)
             continue;
         number = PyLong_FromLong(id);
         name = number ? PyObject_CallOneArg(m->get_tool, number) : NULL;
@@ -134,6 +145,12 @@ static bool alone(const struct monitoring *m)
             return false;
     }
     return true;
+}
+
+/* Being entered sets something, other than by a LINE event. */
+static bool tells_by_entry(const struct rt_code *rc)
+{
+    return rc->entry_line || rc->entry_arc != RT_NO_ARC;
 }
 
 /* Turns local events on for one code object. */
@@ -153,26 +170,65 @@ static int arm(const struct rt_state *state, PyObject *code, unsigned long event
     return result ? 0 : -1;
 }
 
-/* Arms a code object: with events that stay on, or that are each disabled at their first hit. */
-static int arm_code(const struct rt_state *state, PyObject *code, struct rt_code *rc, bool lasting)
+/* Whether sites can be restored in this interpreter. */
+static bool sites_hold(const struct rt_state *state)
+{
+    struct monitoring *m = own(state);
+    PyCodeObject *probe;
+
+    if (!RT_SITES || m->sites != UNKNOWN)
+        return m->sites == HOLD;
+    m->sites = DO_NOT_HOLD;
+    probe = PyCode_NewEmpty("<shmcov>", "probe", 1);
+    if (probe && !arm(state, (PyObject *)probe, m->event[LINE]) &&
+        rt_sites_hold(probe, m->tool_number))
+        m->sites = HOLD;
+    PyErr_Clear();
+    Py_XDECREF(probe);
+    return m->sites == HOLD;
+}
+
+/* Arms a code object with events of its file and of contexts. */
+static int arm_with(const struct rt_state *state, PyObject *code, struct rt_code *rc,
+                    unsigned long events)
 {
     const struct monitoring *m = own(state);
-    unsigned long events = rc->test ? m->event[TEST] : 0;
 
-    if (rc->file)
-        events |= lasting ? lasting_events(m, rc) : once_events(m, rc);
-    if (rc->claim)
-        events |= m->claimed[rt_process.branches];
     rc->proofs_hold = events & m->event[INSTRUCTION] && alone(m);
     if (events & m->event[INSTRUCTION] && !rc->proofs_hold)
         events |= m->event[LINE] | (!RT_BRANCH_SIDES && rc->n_branches ? m->event[BRANCH] : 0);
+    if (rc->test)
+        events |= m->event[TEST];
+    if (rc->claim)
+        events |= m->claimed[rt_process.branches];
     return arm(state, code, events);
+}
+
+/* For events that are each disabled at their first hit, for good. */
+static int arm_once(const struct rt_state *state, PyObject *code, struct rt_code *rc)
+{
+    return arm_with(state, code, rc, rc->file ? once_events(own(state), rc) : 0);
+}
+
+/* For events that come again in every context. */
+static int arm_lasting(const struct rt_state *state, PyObject *code, struct rt_code *rc)
+{
+    struct monitoring *m = own(state);
+    bool hold = rc->file && sites_hold(state), proofs = hold && rc->n_proofs && alone(m);
+
+    free(rc->sites);
+    rc->sites = NULL;
+    if (arm_with(state, code, rc, rc->file ? lasting_events(m, rc, proofs) : 0))
+        return -1;
+    if (hold && (proofs || !rc->only_instruction))
+        rc->sites = rt_sites_find((PyCodeObject *)code, rc, m->tool_number);
+    return 0;
 }
 
 static void first_arm(struct rt_state *state, PyCodeObject *code, struct rt_code *rc)
 {
     rc->armed = true;
-    if (!arm_code(state, (PyObject *)code, rc, rt_contexts))
+    if (!(rt_contexts ? arm_lasting : arm_once)(state, (PyObject *)code, rc))
         return;
     /* e.g. "cannot instrument shim code object" of some Cython modules */
     PyErr_Clear();
@@ -242,6 +298,108 @@ static PyObject *went_on(int status)
     return status ? NULL : Py_NewRef(Py_None);
 }
 
+/* -- contexts -- */
+
+/* Everything tells again that has been disabled since the last switch. */
+static void rearm(struct rt_state *state)
+{
+    struct monitoring *m = own(state);
+    PyObject *quiet = PyList_AsTuple(m->quiet); /* a copy: another thread may append */
+
+    m->quiet_stay = 0;
+    if (!quiet || PyList_SetSlice(m->quiet, 0, PyTuple_GET_SIZE(quiet), NULL))
+        PyErr_Clear();
+    for (Py_ssize_t i = 0; quiet && i < PyTuple_GET_SIZE(quiet); i++) {
+        PyObject *code = PyTuple_GET_ITEM(quiet, i);
+        struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)code);
+
+        if (!rc)
+            continue;
+        rc->quiet = false;
+        if (rc->sites && rt_sites_restore(rc->sites, (PyCodeObject *)code, m->tool_number))
+            continue;
+        if (arm(state, code, 0) || arm_lasting(state, code, rc))
+            PyErr_Clear();
+    }
+    Py_XDECREF(quiet);
+}
+
+/* Something of this code is about to be disabled for the rest of this stay. */
+static bool go_quiet(struct rt_state *state, PyObject *code, struct rt_code *rc,
+                     const struct rt_context *context)
+{
+    struct monitoring *m = own(state);
+
+    if (rc->quiet)
+        return true;
+    if (PyList_Append(m->quiet, code)) {
+        PyErr_Clear();
+        return false;
+    }
+    rc->quiet = true;
+    m->quiet_stay = context->generation;
+    return true;
+}
+
+/* Counts an event that stays on. True: it has come so often that this does not pay. */
+static bool fires_too_often(struct rt_code *rc, const struct rt_context *context)
+{
+    if (rc->stay != context->generation) {
+        rc->stay = context->generation;
+        rc->left = FIRES_PER_LINE * (rc->n_runs + 1);
+    }
+    if (!rc->left)
+        return true;
+    rc->left--;
+    return false;
+}
+
+/* The rest of told(). */
+RT_SELDOM static PyObject *told_seldom(struct rt_state *state, PyObject *code, struct rt_code *rc,
+                                       const struct rt_context *context)
+{
+    struct monitoring *m = own(state);
+    bool was_quiet;
+
+    if (m->mixed)
+        Py_RETURN_NONE;
+    if (m->quiet_stay && m->quiet_stay != context->generation) {
+        /* another interpreter has switched, and this one misses what is disabled */
+        m->mixed = true;
+        rearm(state);
+        Py_RETURN_NONE;
+    }
+    if (!rc->sites && !fires_too_often(rc, context))
+        Py_RETURN_NONE;
+    was_quiet = rc->quiet;
+    if (!go_quiet(state, code, rc, context))
+        Py_RETURN_NONE;
+    if (!rc->sites && !was_quiet && once_events(m, rc) != lasting_events(m, rc, false) &&
+        arm_once(state, code, rc))
+        PyErr_Clear();
+    return disable(state);
+}
+
+/* What a callback returns for an event that has told what it can tell in this context. */
+static PyObject *told(struct rt_state *state, PyObject *code, struct rt_code *rc,
+                      const struct rt_context *context)
+{
+    if (!context || (rc->quiet && rc->sites && own(state)->quiet_stay == context->generation))
+        return disable(state);
+    return told_seldom(state, code, rc, context);
+}
+
+static void switched(struct rt_state *state)
+{
+    struct monitoring *m = own(state);
+
+    m->mixed = !rt_context_shared();
+    if (PyList_GET_SIZE(m->quiet))
+        rearm(state);
+}
+
+/* -- frames -- */
+
 static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct rt_state *state = state_of(module);
@@ -266,12 +424,19 @@ static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
         rt_test_begin(state);
     if (epoch != rt_process.epoch)
         Py_RETURN_NONE;
-    if (rc->file)
-        rt_code_enter(rc, rt_context_get());
-    else if (rc->claim)
+    if (rc->claim)
         return went_on(rt_claimed_start(state, rc, PyEval_GetFrame(), true));
-    /* With contexts, what entering tells must be told in each of them. */
-    if (rt_contexts && (rc->test || rc->entry_line || rc->entry_arc != RT_NO_ARC))
+    if (rc->file && tells_by_entry(rc)) {
+        struct rt_context *context = rt_context_get();
+
+        rt_code_enter(rc, context);
+        /* With contexts, it must be told in each of them. */
+        if (rt_contexts && !rc->sites)
+            Py_RETURN_NONE;
+        if (!rc->test)
+            return told(state, args[0], rc, context);
+    }
+    if (rt_contexts && rc->test)
         Py_RETURN_NONE;
     return disable(state);
 }
@@ -282,96 +447,6 @@ static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
 static struct rt_code *told_by(const struct rt_state *state, PyObject *code)
 {
     return rt_process.paused ? NULL : rt_codemap_get(state, (PyCodeObject *)code);
-}
-
-/* -- contexts -- */
-
-static void rearm(struct rt_state *state)
-{
-    struct monitoring *m = own(state);
-    PyObject *quiet = PyList_AsTuple(m->quiet); /* a copy: another thread may append */
-
-    m->quiet_stay = 0;
-    if (!quiet || PyList_SetSlice(m->quiet, 0, PyTuple_GET_SIZE(quiet), NULL))
-        PyErr_Clear();
-    for (Py_ssize_t i = 0; quiet && i < PyTuple_GET_SIZE(quiet); i++) {
-        PyObject *code = PyTuple_GET_ITEM(quiet, i);
-        struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)code);
-
-        if (!rc)
-            continue;
-        rc->quiet = false;
-        if (arm(state, code, 0) || arm_code(state, code, rc, true))
-            PyErr_Clear();
-    }
-    Py_XDECREF(quiet);
-}
-
-/* Code has fired so often in this context that it is to be disabled for the rest of it. */
-static bool go_quiet(struct rt_state *state, PyObject *code, struct rt_code *rc)
-{
-    struct monitoring *m = own(state);
-
-    if (PyList_Append(m->quiet, code)) {
-        PyErr_Clear();
-        return false;
-    }
-    rc->quiet = true;
-    m->quiet_stay = rc->stay;
-    if (once_events(m, rc) != lasting_events(m, rc) && arm_code(state, code, rc, false))
-        PyErr_Clear();
-    return true;
-}
-
-/* The rest of told(): what an event does that is one too many, or the first of a stay. */
-RT_SELDOM static PyObject *told_seldom(struct rt_state *state, PyObject *code, struct rt_code *rc,
-                                       const struct rt_context *context)
-{
-    struct monitoring *m = own(state);
-
-    if (m->mixed)
-        Py_RETURN_NONE;
-    if (m->quiet_stay && m->quiet_stay != context->generation) {
-        /* another thread is in another context, and misses what is disabled */
-        m->mixed = true;
-        rearm(state);
-        Py_RETURN_NONE;
-    }
-    if (rc->stay != context->generation) {
-        rc->stay = context->generation;
-        rc->left = FIRES_PER_LINE * (rc->n_runs + 1);
-    }
-    if (rc->left) {
-        rc->left--;
-        Py_RETURN_NONE;
-    }
-    if (!rc->quiet && !go_quiet(state, code, rc))
-        Py_RETURN_NONE;
-    return disable(state);
-}
-
-/* What a callback returns for an event that has told what it can tell in this context. */
-static PyObject *told(struct rt_state *state, PyObject *code, struct rt_code *rc,
-                      const struct rt_context *context)
-{
-    const struct monitoring *m = own(state);
-
-    if (!context)
-        return disable(state);
-    if (rc->stay != context->generation || !rc->left ||
-        (m->quiet_stay && m->quiet_stay != rc->stay))
-        return told_seldom(state, code, rc, context);
-    rc->left--;
-    Py_RETURN_NONE;
-}
-
-static void switched(struct rt_state *state)
-{
-    struct monitoring *m = own(state);
-
-    m->mixed = false;
-    if (PyList_GET_SIZE(m->quiet))
-        rearm(state);
 }
 
 static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -431,6 +506,19 @@ static PyObject *on_end(PyObject *module, PyObject *const *args, Py_ssize_t n)
     return on_leave(module, args, n);
 }
 
+static PyObject *on_return(PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+    struct rt_state *state = state_of(module);
+    struct rt_code *rc = told_by(state, args[0]);
+    struct rt_context *context;
+
+    if (!rc || !rc->file || rc->return_arc == RT_NO_ARC)
+        return on_end(module, args, n);
+    context = rt_context_get();
+    rt_code_arc(rc, context, rc->return_arc);
+    return rc->test ? on_end(module, args, n) : told(state, args[0], rc, context);
+}
+
 /* -- lines and branches -- */
 
 static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -438,15 +526,21 @@ static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
     struct rt_state *state = state_of(module);
     struct rt_code *rc = told_by(state, args[0]);
     struct rt_context *context = rt_context_get();
+    PyObject *result;
 
     (void)n;
     if (!rc)
         Py_RETURN_NONE;
+    if (rc->claim)
+        return went_on(rt_claimed_line(state, rc, PyEval_GetFrame()));
     if (rc->file)
         rt_code_line(rc, context, number_of(args[1]));
-    else if (rc->claim)
-        return went_on(rt_claimed_line(state, rc, PyEval_GetFrame()));
-    return told(state, args[0], rc, context);
+    result = told(state, args[0], rc, context);
+    if (rc->sites && result == own(state)->disable &&
+        rt_sites_line_off(rc->sites, (PyCodeObject *)args[0], own(state)->tool_number,
+                          number_of(args[1])))
+        Py_SETREF(result, Py_NewRef(Py_None));
+    return result;
 }
 
 static PyObject *on_instruction(PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -454,13 +548,19 @@ static PyObject *on_instruction(PyObject *module, PyObject *const *args, Py_ssiz
     struct rt_state *state = state_of(module);
     struct rt_code *rc = told_by(state, args[0]);
     struct rt_context *context = rt_context_get();
+    PyObject *result;
 
     (void)n;
     if (!rc)
         Py_RETURN_NONE;
     if (rc->file)
         rt_code_unit(rc, context, unit_of(args[1]));
-    return told(state, args[0], rc, context);
+    result = told(state, args[0], rc, context);
+    if (rc->sites && result == own(state)->disable &&
+        rt_sites_unit_off(rc->sites, (PyCodeObject *)args[0], own(state)->tool_number,
+                          unit_of(args[1])))
+        Py_SETREF(result, Py_NewRef(Py_None));
+    return result;
 }
 
 #if RT_BRANCH_SIDES
@@ -471,11 +571,15 @@ static PyObject *on_side(PyObject *module, PyObject *const *args, bool right)
     struct rt_code *rc = told_by(state, args[0]);
     struct rt_context *context = rt_context_get();
     const struct rt_branch *branch;
+    uint32_t arc;
 
     if (!rc)
         Py_RETURN_NONE;
-    if ((branch = rt_code_branch(rc, unit_of(args[1]))))
-        rt_code_arc(rc, context, right ? branch->far_arc : branch->near_arc);
+    branch = rt_code_branch(rc, unit_of(args[1]));
+    arc = !branch ? RT_NO_ARC : right ? branch->far_arc : branch->near_arc;
+    if (arc == RT_NO_ARC)
+        return disable(state); /* nothing to tell in any context */
+    rt_code_arc(rc, context, arc);
     return told(state, args[0], rc, context);
 }
 
@@ -532,7 +636,7 @@ static struct callback {
     {"INSTRUCTION", CALLBACK("shmcov_instruction", on_instruction)},
     {"PY_RESUME", CALLBACK("shmcov_resume", on_resume)},
     {"PY_THROW", CALLBACK("shmcov_throw", on_throw)},
-    {"PY_RETURN", CALLBACK("shmcov_return", on_end)},
+    {"PY_RETURN", CALLBACK("shmcov_return", on_return)},
     {"PY_YIELD", CALLBACK("shmcov_yield", on_leave)},
     {"PY_UNWIND", CALLBACK("shmcov_unwind", on_end)},
 #if RT_BRANCH_SIDES
@@ -568,6 +672,7 @@ static int take_tool(PyObject *monitoring, struct monitoring *m)
 
         if (result) {
             Py_DECREF(result);
+            m->tool_number = order[i];
             m->tool = PyLong_FromLong(order[i]);
             return m->tool ? 0 : -1;
         }
@@ -617,7 +722,8 @@ static int event_set(PyObject *monitoring, const char *const *names, unsigned lo
 
 static int read_events(PyObject *monitoring, struct monitoring *m)
 {
-    static const char *const resumed[] = {"PY_RESUME", NULL};
+    static const char *const resumed[] = {"PY_RESUME", NULL}, *const returned[] = {"PY_RETURN",
+                                                                                   NULL};
     static const char *const line[] = {"LINE", NULL}, *const instruction[] = {"INSTRUCTION", NULL};
     static const char *const claimed[] = {"LINE", "PY_RESUME", NULL};
     static const char *const claimed_arcs[] = {"LINE", "PY_RESUME", "PY_RETURN", NULL};
@@ -637,6 +743,7 @@ static int read_events(PyObject *monitoring, struct monitoring *m)
         event_set(monitoring, instruction, &m->event[INSTRUCTION]) ||
         event_set(monitoring, branch, &m->event[RT_BRANCH_SIDES ? SIDES : BRANCH]) ||
         event_set(monitoring, resumed, &m->event[RESUMED]) ||
+        event_set(monitoring, returned, &m->event[RETURNED]) ||
         event_set(monitoring, test, &m->event[TEST]) ||
         event_set(monitoring, claimed, &m->claimed[0]) ||
         event_set(monitoring, claimed_arcs, &m->claimed[1]) ||

@@ -351,6 +351,141 @@ def test_other_tools_keep_what_they_disabled(project: Project) -> None:
     assert set(project.report()["lib.py"]["contexts"]["6"]) == {f"number {n}" for n in range(5)}
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")
+@pytest.mark.parametrize("branch", [False, True], ids=["lines", "branch"])
+def test_a_debugger_that_comes_and_goes(project: Project, branch: bool) -> None:
+    configure(project, branch=branch)
+    project.write(
+        "prog.py",
+        """
+        import sys
+        import lib
+        import shmcov
+
+        seen = []
+
+        def trace(frame, event, arg):
+            if event == "line" and frame.f_code is lib.branchy.__code__:
+                seen.append(frame.f_lineno)
+            return trace
+
+        for n in range(12):
+            shmcov.switch_context(f"number {n}")
+            sys.settrace(trace if n % 3 == 1 else None)
+            for _ in range(3):
+                lib.branchy(n % 2)
+            sys.settrace(None)
+            lib.comprehension(2)
+        print(len(seen), len(set(seen)))
+        """,
+    )
+    done = project.shmcov("run", "--shm-contexts", "prog.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["36", "4"]
+    contexts = project.report()["lib.py"]["contexts"]
+    assert set(contexts["5"]) == {f"number {n}" for n in range(12)}
+    assert set(contexts["6"]) == {f"number {n}" for n in range(1, 12, 2)}
+    assert set(contexts["8"]) == {f"number {n}" for n in range(0, 12, 2)}
+    assert set(contexts["31"]) == {f"number {n}" for n in range(12)}
+
+
+POLYMORPHIC = """
+    import operator
+
+    class A:
+        __slots__ = ("value",)
+        def __init__(self, value):
+            self.value = value
+        def __len__(self):
+            return 3
+        def __iter__(self):
+            yield self.value
+            yield self.value
+
+    class B(A):
+        __slots__ = ("__dict__",)
+        @property
+        def double(self):
+            return self.value * 2
+
+    def helper(x): return x
+
+    def values(n):
+        return [
+            range(n), [n] * 5, (n, n), {n: 1}, A(n), B(float(n)), "text" * n,
+            (helper(i) for i in range(n)),
+        ]
+
+    def work(n):
+        total = 0
+        for value in values(n):
+            for item in value:
+                if isinstance(item, str):
+                    total += 1
+                elif item > 2:
+                    total += item
+                else:
+                    total -= 1
+            total += \\
+                len(value) if hasattr(value, "__len__") else 7
+        things = [A(n), B(n), B(2.5)]
+        for thing in things:
+            helper(thing).value += n
+            total += getattr(thing, "double", 0)
+            (total, last) = (
+                total + thing.value,
+                thing,
+            )
+        pairs = [(x, y) for x in range(n % 4) for y in "ab"]
+        while pairs:
+            pairs.pop()
+            try:
+                total += operator.truediv(n, len(pairs))
+            except ZeroDivisionError:
+                total += 1
+        return total
+"""
+
+
+@pytest.mark.parametrize("branch", [False, True], ids=["lines", "branch"])
+def test_specialised_code_is_told_and_goes_on_being_right(project: Project, branch: bool) -> None:
+    """Restoring a site puts an opcode over one that the interpreter had specialised."""
+    configure(project, branch=branch)
+    project.write("poly.py", POLYMORPHIC)
+    project.write(
+        "prog.py",
+        """
+        import gc
+        import poly
+        try:
+            from shmcov import switch_context
+        except ImportError:
+            switch_context = print
+
+        for n in range(1, 400):
+            switch_context(f"c{n % 5}" if n % 7 else "")
+            for _ in range(1 + 40 * (n % 40 == 0)):
+                result = poly.work(n % 9 + 1)
+            if n % 50 == 0:
+                poly.helper = lambda x: x
+                poly.__dict__[f"new_{n}"] = 1
+                gc.collect()
+            print(n, result)
+        """,
+    )
+    bare = project.python("prog.py")
+    done = project.shmcov("run", "--shm-contexts", "prog.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == bare.stdout
+    report = project.report()["poly.py"]
+    assert not report["missing_lines"]
+    first = (project.folder / "poly.py").read_text().splitlines().index("def work(n):") + 2
+    found = {line: set(names) for line, names in report["contexts"].items() if int(line) >= first}
+    assert len(found) > 20
+    everywhere = {"", *(f"c{n}" for n in range(5))}
+    assert all(names == everywhere for names in found.values()), found
+
+
 def test_a_kill_leaves_the_contexts_of_what_ran(project: Project) -> None:
     configure(project, branch=False, more="dynamic_context = test_function\n")
     project.write(

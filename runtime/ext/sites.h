@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sites of a code object: where CPython's instrumentation tells our tool of an event.
+ *
+ * sys.monitoring can disable one site (a callback returns DISABLE) and has nothing to enable one
+ * again: set_local_events instruments a whole code object anew, restart_events everything of every
+ * tool. With contexts each site that was disabled must come back at each switch, so this writes
+ * the instrumented opcode back itself, as instrument() and instrument_line() of CPython's
+ * Python/instrumentation.c do for one site, and leaves alone what other tools have there.
+ *
+ * This needs CPython's own structures, whose layout is known when the extension is compiled, and
+ * which rt_sites_hold() tries out at run time. Where it does not hold (a JIT, which bakes the
+ * absence of a site into its code; a free-threaded build, where other threads run the code and
+ * have copies of it), the tracer does without.
+ *
+ * Everything here needs the GIL, and raises nothing.
+ */
+#ifndef RT_SITES_H
+#define RT_SITES_H
+
+#include "code.h"
+#include "compat.h"
+
+#if RT_SITES
+
+/* Finds the sites of a code object that has just been armed for `tool` (its number): those that
+ * have something to tell. INSTRUCTION is taken away from all units that prove no arc, and LINE from
+ * those that do, so a unit tells once. NULL: no memory. Freed with free(). */
+struct rt_sites *rt_sites_find(PyCodeObject *code, const struct rt_code *rc, long tool);
+
+/* The line has been told: disables all sites of it. Unlike DISABLE it reaches those where the
+ * interpreter asks no callback because the line has not changed, and an instruction that was
+ * specialised when the site was restored is so again. False: there is none, and DISABLE loses no
+ * INSTRUCTION. */
+bool rt_sites_line_off(struct rt_sites *sites, PyCodeObject *code, long tool, int32_t line);
+
+/* The instruction has been told: disables its INSTRUCTION. The rest as above. */
+bool rt_sites_unit_off(struct rt_sites *sites, PyCodeObject *code, long tool, uint32_t unit);
+
+/* Every site tells again, also in frames that are running. False: the code is not armed as it was
+ * when its sites were found, nothing has been done. */
+bool rt_sites_restore(struct rt_sites *sites, PyCodeObject *code, long tool);
+
+/* Whether all this holds in this interpreter: tried on a code object of PyCode_NewEmpty() that is
+ * armed with LINE. */
+bool rt_sites_hold(PyCodeObject *probe, long tool);
+
+#else
+
+static inline struct rt_sites *rt_sites_find(PyCodeObject *code, const struct rt_code *rc,
+                                             long tool)
+{
+    (void)code, (void)rc, (void)tool;
+    return NULL;
+}
+
+static inline bool rt_sites_line_off(struct rt_sites *sites, PyCodeObject *code, long tool,
+                                     int32_t line)
+{
+    (void)sites, (void)code, (void)tool, (void)line;
+    return false;
+}
+
+static inline bool rt_sites_unit_off(struct rt_sites *sites, PyCodeObject *code, long tool,
+                                     uint32_t unit)
+{
+    (void)sites, (void)code, (void)tool, (void)unit;
+    return false;
+}
+
+static inline bool rt_sites_restore(struct rt_sites *sites, PyCodeObject *code, long tool)
+{
+    (void)sites, (void)code, (void)tool;
+    return false;
+}
+
+static inline bool rt_sites_hold(PyCodeObject *probe, long tool)
+{
+    (void)probe, (void)tool;
+    return false;
+}
+
+#endif
+
+#endif
