@@ -18,43 +18,42 @@ struct rt_chunks {
     seg_u8 **bits;
 };
 
+/* What every event reads comes first, to lie in two cache lines. */
 struct rt_code {
     struct rt_file *file; /* NULL: not measured, known for another reason */
+    PyObject *claim;      /* owned: the callables of a claim (claimed.c), and then file is NULL */
     uint32_t epoch;       /* of the process, in which this was found */
-    bool shared;          /* stands for many code objects: never freed */
-    struct rt_chunks lines;
-    struct rt_chunks arcs;
-    uint32_t first_arc;  /* bit of arc 0 in the file's SEG_ARCS */
-    uint32_t units;      /* length of the code, in code units */
-    int32_t entry_line;  /* set by entering; 0: none */
-    uint32_t entry_arc;  /* taken by entering; RT_NO_ARC: none */
-    uint32_t return_arc; /* taken by returning; the same */
-    bool inner_target;   /* as in struct rt_shape */
-    bool generator;      /* its frames can be resumed */
-    bool unproved;
-    bool only_instruction;
-    struct rt_run *runs;
-    uint32_t n_runs;
-    struct rt_branch *branches;
-    uint32_t n_branches;
-    struct rt_proof *proofs;
-    uint32_t n_proofs;
-    /* The record of the last line that was set in a dynamic context: mostly the next one's too. */
-    struct rt_recent {
-        uint32_t generation, number;
-        seg_u8 *bits;
-    } recent[SEG_SPACES];
-    struct rt_pairs *pairs; /* arcs seen at run time (rt_code_pair), or NULL */
     /* The tracer's own. Plain words, guarded by the GIL or by races that only cost time. */
     bool armed;
     bool proofs_hold;       /* INSTRUCTION events are not lost to another tool's LINE */
     bool test;              /* a call may begin a context (rt_test_named) */
     bool aside;             /* test, or claim: there is more to do than to set bits */
     bool quiet;             /* its events are being disabled in this context */
+    bool shared;            /* stands for many code objects: never freed */
     struct rt_sites *sites; /* owned; NULL: they cannot be restored one by one */
+    /* The record of the last line that was set in a dynamic context: mostly the next one's too. */
+    struct rt_recent {
+        uint32_t generation, number;
+        seg_u8 *bits;
+    } recent[SEG_SPACES];
+    struct rt_chunks lines;
+    struct rt_chunks arcs;
+    uint32_t first_arc;  /* bit of arc 0 in the file's SEG_ARCS */
+    int32_t entry_line;  /* set by entering; 0: none */
+    uint32_t entry_arc;  /* taken by entering; RT_NO_ARC: none */
+    uint32_t return_arc; /* taken by returning; the same */
+    struct rt_run *runs;
+    struct rt_branch *branches;
+    struct rt_proof *proofs;
+    uint32_t n_runs, n_branches, n_proofs;
+    uint32_t units;    /* length of the code, in code units */
+    bool inner_target; /* as in struct rt_shape */
+    bool generator;    /* its frames can be resumed */
+    bool unproved;
+    bool only_instruction;
     uint32_t left;          /* events that it may still have in this stay of a context */
     uint32_t stay;          /* its generation */
-    PyObject *claim;        /* owned: the callables of a claim (claimed.c), and then file is NULL */
+    struct rt_pairs *pairs; /* arcs seen at run time (rt_code_pair), or NULL */
     uint32_t claim_number;
 };
 
