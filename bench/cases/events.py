@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instructions of one LINE event where events stay on: in a dynamic context.
+"""Instructions of one LINE event in a dynamic context, with what makes it come again.
 
-callgrind counts a program that calls a function of 100 straight lines 10 times in each of 40
-contexts, and one that does so 25 times; the difference is 60,000 events. No context fires so many
-that code goes quiet.
+callgrind counts a program that calls a function of 100 straight lines once in each of 100 contexts,
+and one that does so in each of 700; the difference is 60,000 events and 1,200 switches.
 """
 
 import sys
@@ -28,11 +27,12 @@ from harness import (
 
 TITLE = "Instructions of an event in a dynamic context"
 TEXT = (
-    "callgrind counts a function of 100 straight lines that is called 10 and 25 times in each of "
-    "40 contexts: *all* is what an event costs more than bare Python, *ours* what of it is spent "
-    "in `_shmcov` and in what that calls; the rest is CPython's dispatch."
+    "callgrind counts a function of 100 straight lines that is called once in each of 100 and in "
+    "each of 700 contexts: *all* is what an event costs more than bare Python, with its part of "
+    "the switches and of restoring its site, *ours* what of it is spent in `_shmcov` and in what "
+    "that calls; the rest is CPython's dispatch."
 )
-STAYS, FEW, MANY, LONG = 40, 10, 25, 100
+FEW, MANY, LONG = 100, 700, 100
 EXTENSION = "/_shmcov."
 
 
@@ -45,10 +45,10 @@ def rows(settings: Settings) -> Iterator[Row]:
         return
     run_program(BARE, LINES, settings.folder, "words", "1")  # compiles what programs import
     costs = {
-        tool: [count(tool, calls, settings.folder) for calls in (FEW, MANY)]
+        tool: [count(tool, stays, settings.folder) for stays in (FEW, MANY)]
         for tool in (BARE, SHMCOV)
     }
-    events = STAYS * (MANY - FEW) * LONG
+    events = (MANY - FEW) * LONG
     (bare, _), (total, ours) = (
         tuple((many - few) / events for few, many in zip(*counts, strict=True))
         for counts in (costs[BARE], costs[SHMCOV])
@@ -58,7 +58,7 @@ def rows(settings: Settings) -> Iterator[Row]:
         yield Row(what, LINES, SHMCOV.name, value, "instr")
 
 
-def count(tool: Tool, calls: int, folder: Path) -> tuple[int, int]:
+def count(tool: Tool, stays: int, folder: Path) -> tuple[int, int]:
     """The instructions of a run: all, and those of the extension with all that it calls."""
     rcfile = folder / "rc"
     rcfile.write_text(f"[run]\ndynamic_context = test_function\nsource = {PROGRAMS}\n")
@@ -67,7 +67,7 @@ def count(tool: Tool, calls: int, folder: Path) -> tuple[int, int]:
     options = tool.options(LINES, str(PROGRAMS), folder, rcfile)
     launch = [sys.executable, *options, str(HERE / "launch.py")] if tool is SHMCOV else []
     valgrind = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
-    program = [sys.executable, str(PROGRAMS / "line_events.py"), str(STAYS), str(calls)]
+    program = [sys.executable, str(PROGRAMS / "line_events.py"), str(stays)]
     execute([*launch, *valgrind, *program], environment(), folder, folder / "log")
     return read(out)
 

@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs straight lines in one context after the other, too few times for their events to go quiet.
+"""Runs straight lines, once in each of STAYS contexts.
 
-line_events.py STAYS CALLS
+line_events.py STAYS
 """
 
 import sys
 
 LINES = 100
-STAYS, CALLS = map(int, sys.argv[1:])
 
 body = "".join(f"    a = {i}\n" for i in range(LINES))
-source = (
-    f"def straight():\n{body}\ndef test_stay():\n    for _ in range({CALLS}):\n        straight()\n"
-)
-exec(compile(source, __file__, "exec"))
+exec(compile(f"def test_straight():\n{body}", __file__, "exec"))
 
-for _ in range(STAYS):
-    test_stay()  # type: ignore[name-defined]  # noqa: F821
+for _ in range(int(sys.argv[1])):
+    test_straight()  # type: ignore[name-defined]  # noqa: F821
