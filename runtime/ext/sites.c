@@ -35,6 +35,7 @@ struct site {
 struct rt_sites {
     uintptr_t version; /* of the code's instrumentation, when `hidden` was seen */
     uint32_t n, n_units, n_lines;
+    uint32_t next_line; /* behind the one told last: mostly the next to be told */
     struct site site[]; /* n_units of INSTRUCTION, by unit; n_lines of LINE, by line; others */
 };
 
@@ -253,6 +254,7 @@ struct rt_sites *rt_sites_find(PyCodeObject *code, const struct rt_code *rc, lon
         if (plain[2 * unit] != CACHE)
             n += event_site(code, rc, unit, tool, &sites->site[n]);
     sites->n = n;
+    sites->next_line = 0;
     sites->version = code->_co_instrumentation_version;
     Py_DECREF(bytes);
     return shrink(sites);
@@ -287,8 +289,10 @@ static void line_off(struct rt_sites *sites, PyCodeObject *code, struct site *si
 bool rt_sites_line_off(struct rt_sites *sites, PyCodeObject *code, long tool, int32_t line)
 {
     struct site *lines = sites->site + sites->n_units;
-    uint32_t low = 0, high = sites->n_lines, i;
+    uint32_t low = 0, high = sites->n_lines, i = sites->next_line;
 
+    if (i < high && lines[i].line == line)
+        low = high = i;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
 
@@ -299,6 +303,7 @@ bool rt_sites_line_off(struct rt_sites *sites, PyCodeObject *code, long tool, in
     }
     for (i = low; i < sites->n_lines && lines[i].line == line; i++)
         line_off(sites, code, &lines[i], tool);
+    sites->next_line = i;
     return i > low || sites->n_units;
 }
 
