@@ -174,12 +174,13 @@ Test(merge, branches)
         cr_assert_eq(segfill_arc(seg, NULL, "/a", (uint32_t)first + bit), 0);
     cr_assert_eq(segfill_line(seg, "t", "/a", 4), 0);
     cr_assert_eq(segfill_line(seg, "t", "/a", 3), 0);
+    cr_assert_eq(segfill_line(seg, "t", "/a", 6), 0);
     cr_assert_eq(segfill_arc(seg, "t", "/a", (uint32_t)first + 1), 0);
     cr_assert_eq(write_file(fd, NULL, &counts), 0);
     cr_expect_str_eq(query(ARC_ROWS), "/a  1 1;/a  1 3;/a  3 -1;/a  3 3;"
-                                      "/a t 1 4;/a t 3 3;/a t 3 4;/a t 4 4;");
+                                      "/a t 1 4;/a t 3 4;/a t 6 6;");
     cr_expect_str_eq(query("select count(*) from line_bits"), "0;");
-    cr_expect_eq(counts.arc_rows, 8);
+    cr_expect_eq(counts.arc_rows, 7);
 }
 
 Test(merge, the_segment_of_a_killed_writer)
