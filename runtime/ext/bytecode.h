@@ -86,6 +86,25 @@ void rt_shape_free(struct rt_shape *shape);
  * decorators stand before it, the line of the `def`. At most `max`; how many. */
 size_t rt_shape_heads(struct rt_bytes lines, int first_line, int *heads, size_t max);
 
+/* The first of the items that are about `unit`, or NULL. `unit` is what they begin with and are
+ * sorted by. */
+static inline const void *rt_at_unit(const void *items, uint32_t n, size_t size, uint32_t unit)
+{
+    const uint8_t *at = items, *end = n ? at + n * size : at;
+
+    while (n) {
+        const uint8_t *middle = at + n / 2 * size;
+
+        if (*(const uint32_t *)middle < unit) {
+            at = middle + size;
+            n -= n / 2 + 1;
+        } else {
+            n /= 2;
+        }
+    }
+    return at < end && *(const uint32_t *)at == unit ? at : NULL;
+}
+
 /* Line of the run that holds `unit`, 0 if none. */
 int32_t rt_shape_line(const struct rt_run *runs, uint32_t n_runs, uint32_t unit);
 

@@ -100,17 +100,7 @@ void rt_code_enter(struct rt_code *rc, struct rt_context *context)
 
 const struct rt_proof *rt_code_proofs(const struct rt_code *rc, uint32_t unit)
 {
-    uint32_t low = 0, high = rc->n_proofs;
-
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-
-        if (rc->proofs[middle].unit < unit)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < rc->n_proofs && rc->proofs[low].unit == unit ? &rc->proofs[low] : NULL;
+    return rt_at_unit(rc->proofs, rc->n_proofs, sizeof *rc->proofs, unit);
 }
 
 void rt_code_unit(struct rt_code *rc, struct rt_context *context, uint32_t unit)
@@ -124,17 +114,7 @@ void rt_code_unit(struct rt_code *rc, struct rt_context *context, uint32_t unit)
 
 const struct rt_branch *rt_code_branch(const struct rt_code *rc, uint32_t unit)
 {
-    uint32_t low = 0, high = rc->n_branches;
-
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-
-        if (rc->branches[middle].unit < unit)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < rc->n_branches && rc->branches[low].unit == unit ? &rc->branches[low] : NULL;
+    return rt_at_unit(rc->branches, rc->n_branches, sizeof *rc->branches, unit);
 }
 
 /* -- pairs -- */

@@ -274,7 +274,8 @@ static uint8_t behind(const struct rt_sites *sites, const PyCodeObject *code,
     return same && site->hidden ? site->hidden : opcode;
 }
 
-static void line_off(struct rt_sites *sites, PyCodeObject *code, struct site *site, long tool)
+static void line_off(const struct rt_sites *sites, PyCodeObject *code, const struct site *site,
+                     long tool)
 {
     uint8_t *opcode = &units_of(code)[site->unit].op.code, hidden;
 
@@ -307,7 +308,8 @@ bool rt_sites_line_off(struct rt_sites *sites, PyCodeObject *code, long tool, in
     return i > low || sites->n_units;
 }
 
-static void unit_off(struct rt_sites *sites, PyCodeObject *code, struct site *site, long tool)
+static void unit_off(const struct rt_sites *sites, PyCodeObject *code, const struct site *site,
+                     long tool)
 {
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
     uint8_t *opcode = &units_of(code)[site->unit].op.code, hidden;
@@ -325,20 +327,11 @@ static void unit_off(struct rt_sites *sites, PyCodeObject *code, struct site *si
 
 bool rt_sites_unit_off(struct rt_sites *sites, PyCodeObject *code, long tool, uint32_t unit)
 {
-    uint32_t low = 0, high = sites->n_units;
+    const struct site *site = rt_at_unit(sites->site, sites->n_units, sizeof *site, unit);
 
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-
-        if (sites->site[middle].unit < unit)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == sites->n_units || sites->site[low].unit != unit)
-        return false;
-    unit_off(sites, code, &sites->site[low], tool);
-    return true;
+    if (site)
+        unit_off(sites, code, site, tool);
+    return site;
 }
 
 /* What the instrumented opcode of a site hides when it replaces this one, which is kept. */
