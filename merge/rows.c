@@ -247,7 +247,7 @@ static int put_arc(struct merge_pass *p, int64_t file, int64_t context, uint64_t
 
 /* In a dynamic context a line that an arc begins or ends at needs no row of its own. Reports take
  * a line as run for any arc, and look at (l, l) only for lines with one way out, which they do not
- * count; but such rows, for each context, would be two thirds of the file. */
+ * count; but such rows, for each context, would be most of the file. */
 static void drop_told(struct merge_pass *p)
 {
     for (size_t i = 0; i < p->arcs_n; i++) {

@@ -386,14 +386,21 @@ def run_tested(
     return report(data_file, plain, cwd), done
 
 
+def mode_of(variant: str) -> str:
+    """What the reference is measured with for it."""
+    return variant.partition("-")[0]
+
+
 def run_corpus_tested(work: Path, name: str) -> Outcome:
     """Run the whole corpus in one run of shmcov: a driver starts each program as a child."""
     plan = work / "plan.json"
     plan.write_text(json.dumps([[program.name, program.command()] for program in programs()]))
     statuses = work / "statuses.json"
-    mode, _, variant = name.partition("-")
     found, done = run_tested(
-        [str(DRIVER), str(plan), str(statuses)], work, branch=mode == "branch", variant=variant
+        [str(DRIVER), str(plan), str(statuses)],
+        work,
+        branch=mode_of(name) == "branch",
+        variant=name.partition("-")[2],
     )
     if done.returncode:
         raise RuntimeError(f"the driver ended with {done.returncode}\n{done.stderr}")

@@ -82,6 +82,12 @@ bool rt_code_has_arc(struct rt_code *rc, struct rt_context *context, uint32_t ar
 /* The instruction at `unit` ran: its line, and the arcs that this proves. */
 void rt_code_unit(struct rt_code *rc, struct rt_context *context, uint32_t unit);
 
+/* Being entered sets something, other than by a LINE event. */
+static inline bool rt_code_enters(const struct rt_code *rc)
+{
+    return rc->entry_line || rc->entry_arc != RT_NO_ARC;
+}
+
 /* The code was entered. */
 void rt_code_enter(struct rt_code *rc, struct rt_context *context);
 

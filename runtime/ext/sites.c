@@ -18,7 +18,6 @@
 #include <internal/pycore_instruments.h>
 #include <opcode.h>
 #include <stdlib.h>
-#include <string.h>
 
 #if RT_JIT
 #include <dlfcn.h>
@@ -27,9 +26,9 @@
 struct site {
     uint32_t unit;
     int32_t line;   /* LINE: as the event names it */
-    uint8_t event;  /* PY_MONITORING_EVENT_... */
-    uint8_t opcode; /* LINE, INSTRUCTION: that of co_code; otherwise the instrumented one */
-    uint8_t hidden; /* the same: the opcode that restoring replaced, or 0 */
+    uint8_t event;  /* others than LINE and INSTRUCTION: PY_MONITORING_EVENT_... */
+    uint8_t opcode; /* the same: the instrumented one; LINE, INSTRUCTION: that of co_code */
+    uint8_t hidden; /* LINE, INSTRUCTION: the opcode that restoring replaced, or 0 */
 };
 
 struct rt_sites {
@@ -164,10 +163,8 @@ static bool line_site(PyCodeObject *code, const struct rt_code *rc, uint32_t uni
 {
     if (units_of(code)[unit].op.code != INSTRUMENTED_LINE)
         return false;
-    *site = (struct site){.unit = unit,
-                          .line = rt_shape_line(rc->runs, rc->n_runs, unit),
-                          .event = PY_MONITORING_EVENT_LINE,
-                          .opcode = plain};
+    *site = (struct site){
+        .unit = unit, .line = rt_shape_line(rc->runs, rc->n_runs, unit), .opcode = plain};
     return true;
 }
 
@@ -178,7 +175,7 @@ static bool tells(const struct rt_code *rc, uint32_t unit, int event)
 
     switch (event) {
     case PY_MONITORING_EVENT_PY_START:
-        return rc->entry_line || rc->entry_arc != RT_NO_ARC;
+        return rt_code_enters(rc);
     case PY_MONITORING_EVENT_PY_RETURN:
         return rc->return_arc != RT_NO_ARC;
     case PY_MONITORING_EVENT_PY_RESUME:
@@ -242,8 +239,7 @@ struct rt_sites *rt_sites_find(PyCodeObject *code, const struct rt_code *rc, lon
     }
     for (uint32_t unit = 0; unit < n_units; unit++)
         if (plain[2 * unit] != CACHE && instructions && prune(code, rc, unit, tool))
-            sites->site[n++] = (struct site){
-                .unit = unit, .event = PY_MONITORING_EVENT_INSTRUCTION, .opcode = plain[2 * unit]};
+            sites->site[n++] = (struct site){.unit = unit, .opcode = plain[2 * unit]};
     sites->n_units = n;
     for (uint32_t unit = 0; unit < n_units; unit++)
         if (plain[2 * unit] != CACHE)

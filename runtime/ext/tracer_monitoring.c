@@ -147,12 +147,6 @@ static bool alone(const struct monitoring *m)
     return true;
 }
 
-/* Being entered sets something, other than by a LINE event. */
-static bool tells_by_entry(const struct rt_code *rc)
-{
-    return rc->entry_line || rc->entry_arc != RT_NO_ARC;
-}
-
 /* Turns local events on for one code object. */
 static int arm(const struct rt_state *state, PyObject *code, unsigned long events)
 {
@@ -188,13 +182,13 @@ static bool sites_hold(const struct rt_state *state)
     return m->sites == HOLD;
 }
 
-/* Arms a code object with events of its file and of contexts. */
+/* Arms a code object with events of its file and of contexts. `proofs`: they are known to hold. */
 static int arm_with(const struct rt_state *state, PyObject *code, struct rt_code *rc,
-                    unsigned long events)
+                    unsigned long events, bool proofs)
 {
     const struct monitoring *m = own(state);
 
-    rc->proofs_hold = events & m->event[INSTRUCTION] && alone(m);
+    rc->proofs_hold = proofs || (events & m->event[INSTRUCTION] && alone(m));
     if (events & m->event[INSTRUCTION] && !rc->proofs_hold)
         events |= m->event[LINE] | (!RT_BRANCH_SIDES && rc->n_branches ? m->event[BRANCH] : 0);
     if (rc->test)
@@ -207,7 +201,7 @@ static int arm_with(const struct rt_state *state, PyObject *code, struct rt_code
 /* For events that are each disabled at their first hit, for good. */
 static int arm_once(const struct rt_state *state, PyObject *code, struct rt_code *rc)
 {
-    return arm_with(state, code, rc, rc->file ? once_events(own(state), rc) : 0);
+    return arm_with(state, code, rc, rc->file ? once_events(own(state), rc) : 0, false);
 }
 
 /* For events that come again in every context. */
@@ -218,7 +212,7 @@ static int arm_lasting(const struct rt_state *state, PyObject *code, struct rt_c
 
     free(rc->sites);
     rc->sites = NULL;
-    if (arm_with(state, code, rc, rc->file ? lasting_events(m, rc, proofs) : 0))
+    if (arm_with(state, code, rc, rc->file ? lasting_events(m, rc, proofs) : 0, proofs))
         return -1;
     if (hold && (proofs || !rc->only_instruction))
         rc->sites = rt_sites_find((PyCodeObject *)code, rc, m->tool_number);
@@ -324,7 +318,8 @@ static void rearm(struct rt_state *state)
     Py_XDECREF(quiet);
 }
 
-/* Something of this code is about to be disabled for the rest of this stay. */
+/* Something of this code is about to be disabled for the rest of this stay; where that is not
+ * undone site by site, the events become those that can all be disabled. */
 static bool go_quiet(struct rt_state *state, PyObject *code, struct rt_code *rc,
                      const struct rt_context *context)
 {
@@ -338,6 +333,9 @@ static bool go_quiet(struct rt_state *state, PyObject *code, struct rt_code *rc,
     }
     rc->quiet = true;
     m->quiet_stay = context->generation;
+    if (!rc->sites && once_events(m, rc) != lasting_events(m, rc, false) &&
+        arm_once(state, code, rc))
+        PyErr_Clear();
     return true;
 }
 
@@ -359,7 +357,6 @@ RT_SELDOM static PyObject *told_seldom(struct rt_state *state, PyObject *code, s
                                        const struct rt_context *context)
 {
     struct monitoring *m = own(state);
-    bool was_quiet;
 
     if (m->mixed)
         Py_RETURN_NONE;
@@ -369,14 +366,8 @@ RT_SELDOM static PyObject *told_seldom(struct rt_state *state, PyObject *code, s
         rearm(state);
         Py_RETURN_NONE;
     }
-    if (!rc->sites && !fires_too_often(rc, context))
+    if ((!rc->sites && !fires_too_often(rc, context)) || !go_quiet(state, code, rc, context))
         Py_RETURN_NONE;
-    was_quiet = rc->quiet;
-    if (!go_quiet(state, code, rc, context))
-        Py_RETURN_NONE;
-    if (!rc->sites && !was_quiet && once_events(m, rc) != lasting_events(m, rc, false) &&
-        arm_once(state, code, rc))
-        PyErr_Clear();
     return disable(state);
 }
 
@@ -426,7 +417,7 @@ static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
         Py_RETURN_NONE;
     if (rc->claim)
         return went_on(rt_claimed_start(state, rc, PyEval_GetFrame(), true));
-    if (rc->file && tells_by_entry(rc)) {
+    if (rc->file && rt_code_enters(rc)) {
         struct rt_context *context = rt_context_get();
 
         rt_code_enter(rc, context);
@@ -526,6 +517,7 @@ static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
     struct rt_state *state = state_of(module);
     struct rt_code *rc = told_by(state, args[0]);
     struct rt_context *context = rt_context_get();
+    int32_t line = number_of(args[1]);
     PyObject *result;
 
     (void)n;
@@ -534,12 +526,11 @@ static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
     if (rc->claim)
         return went_on(rt_claimed_line(state, rc, PyEval_GetFrame()));
     if (rc->file)
-        rt_code_line(rc, context, number_of(args[1]));
+        rt_code_line(rc, context, line);
     result = told(state, args[0], rc, context);
     if (rc->sites && result == own(state)->disable &&
-        rt_sites_line_off(rc->sites, (PyCodeObject *)args[0], own(state)->tool_number,
-                          number_of(args[1])))
-        Py_SETREF(result, Py_NewRef(Py_None));
+        rt_sites_line_off(rc->sites, (PyCodeObject *)args[0], own(state)->tool_number, line))
+        Py_SETREF(result, Py_NewRef(Py_None)); /* it is off already */
     return result;
 }
 
@@ -548,18 +539,18 @@ static PyObject *on_instruction(PyObject *module, PyObject *const *args, Py_ssiz
     struct rt_state *state = state_of(module);
     struct rt_code *rc = told_by(state, args[0]);
     struct rt_context *context = rt_context_get();
+    uint32_t unit = unit_of(args[1]);
     PyObject *result;
 
     (void)n;
     if (!rc)
         Py_RETURN_NONE;
     if (rc->file)
-        rt_code_unit(rc, context, unit_of(args[1]));
+        rt_code_unit(rc, context, unit);
     result = told(state, args[0], rc, context);
     if (rc->sites && result == own(state)->disable &&
-        rt_sites_unit_off(rc->sites, (PyCodeObject *)args[0], own(state)->tool_number,
-                          unit_of(args[1])))
-        Py_SETREF(result, Py_NewRef(Py_None));
+        rt_sites_unit_off(rc->sites, (PyCodeObject *)args[0], own(state)->tool_number, unit))
+        Py_SETREF(result, Py_NewRef(Py_None)); /* it is off already */
     return result;
 }
 

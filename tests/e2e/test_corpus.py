@@ -59,7 +59,7 @@ if REFERENCE_CORE["COVERAGE_CORE"] == "pytrace":
 def known_difference(name: str, mode: str) -> Difference | None:
     """Look up the difference that is expected here."""
     known = KNOWN_DIFFERENCES.get(name)
-    if known and sys.version_info[:2] in known.versions and mode.partition("-")[0] in known.modes:
+    if known and sys.version_info[:2] in known.versions and corpus.mode_of(mode) in known.modes:
         return known
     return None
 
@@ -92,7 +92,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Conf
         if mode not in done:
             work = tmp_path_factory.mktemp(f"corpus-{mode}")
             try:
-                reference = corpus.Reference(folder, mode.partition("-")[0]).outcome(work)
+                reference = corpus.Reference(folder, corpus.mode_of(mode)).outcome(work)
                 done[mode] = reference, corpus.run_corpus_tested(work, mode)
             except RuntimeError as error:
                 done[mode] = error
