@@ -234,6 +234,19 @@ static PyObject *copy_processes(PyObject *object, PyObject *Py_UNUSED(args))
     return list;
 }
 
+PyDoc_STRVAR(hits_doc, "hits()\n--\n\nHow much is in the segment: the number of hits.");
+
+static PyObject *copy_hits(PyObject *object, PyObject *Py_UNUSED(args))
+{
+    struct copy *self = (struct copy *)object;
+    uint64_t hits;
+
+    lock_copy(self);
+    hits = seg_copy_hits(merge_copy(self->merge));
+    unlock_copy(self);
+    return number(hits);
+}
+
 PyDoc_STRVAR(files_doc, "files()\n--\n\nThe measured files, sorted.");
 
 static PyObject *copy_files(PyObject *object, PyObject *Py_UNUSED(args))
@@ -615,6 +628,7 @@ out:
 static PyMethodDef copy_methods[] = {
     {"info", copy_info, METH_NOARGS, info_doc},
     {"processes", copy_processes, METH_NOARGS, processes_doc},
+    {"hits", copy_hits, METH_NOARGS, hits_doc},
     {"files", copy_files, METH_NOARGS, files_doc},
     {"tracers", copy_tracers, METH_NOARGS, tracers_doc},
     {"lines", copy_lines, METH_O, lines_doc},

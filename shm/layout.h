@@ -42,7 +42,7 @@
  * number would misread; there is no promise between numbers, because a segment lives as long as
  * one run. SEG_FINGERPRINT catches a forgotten bump: it is made of the sizes below. */
 #define SEG_MAGIC UINT64_C(0x00766f636d687331) /* "1shmcov\0" on a little-endian machine */
-#define SEG_VERSION UINT32_C(2)
+#define SEG_VERSION UINT32_C(3)
 #define SEG_ENDIAN UINT32_C(0x01020304)
 
 /* Windows of the mapping: the first is SEG_WINDOW bytes, each next one doubles the mapped size. */
@@ -102,7 +102,10 @@ struct seg_header {
     seg_u32 next_id[8]; /* last dense id given out, by enum seg_kind */
     uint8_t pad3[32];
     seg_u64 lost[8]; /* by enum seg_lost */
-    uint8_t reserved2[4096 - 448];
+    /* -- written by whoever delivers, under an flock of the file: shm/delivery.h -- */
+    seg_u64 delivered;    /* hits in the data file, plus one; 0: it was never delivered */
+    seg_u64 delivered_to; /* identifies the data file, as it was left */
+    uint8_t reserved2[4096 - 464];
 };
 _Static_assert(sizeof(struct seg_header) == 4096, "the header is one page");
 _Static_assert(offsetof(struct seg_header, size) == 24, "identity stays where it is");
@@ -110,6 +113,7 @@ _Static_assert(offsetof(struct seg_header, bump) == 128, "shared words begin on 
 _Static_assert(offsetof(struct seg_header, processes) == 256, "a cache line each");
 _Static_assert(offsetof(struct seg_header, next_id) == 320, "a cache line each");
 _Static_assert(offsetof(struct seg_header, lost) == 384, "a cache line each");
+_Static_assert(offsetof(struct seg_header, delivered) == 448, "a cache line each");
 _Static_assert(SEG_LOST_KINDS <= 8, "room for the counters");
 
 #define SEG_BUCKETS_OFF ((uint64_t)sizeof(struct seg_header))
@@ -134,6 +138,10 @@ enum seg_rule_kind {
     SEG_RULE_VENV_THIRD,   /* no text: sys.path entries in virtual environments are third-party */
     SEG_RULE_FILE_TRACERS, /* what processes load coverage.py's file tracer plug-ins from: JSON */
     SEG_RULE_OWNER,        /* what the run measures and where its data goes, as a digest */
+    /* For people who find a segment; nobody writes to what they name: */
+    SEG_RULE_COMMAND,   /* the command line of the run */
+    SEG_RULE_FOLDER,    /* where it was started */
+    SEG_RULE_DATA_FILE, /* where its data was to go */
     SEG_RULE_KINDS
 };
 

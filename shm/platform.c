@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What differs between operating systems; platform.h says what each function promises.
+ * What differs between operating systems in files and memory; platform.h says what each function
+ * promises.
  */
 #include "platform.h"
 
@@ -93,52 +94,10 @@ void seg_platform_in_place(int fd)
     errno = saved;
 }
 
-int seg_platform_process(uint32_t pid, struct seg_platform_process *out)
-{
-    char path[32], text[1024];
-    char *at;
-    ssize_t n;
-    int fd;
-
-    snprintf(path, sizeof path, "/proc/%u/stat", (unsigned)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    n = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (n <= 0)
-        return -1;
-    text[n] = '\0';
-
-    /* The name in parentheses may hold blanks and parentheses; the state follows the last one. */
-    at = strrchr(text, ')');
-    if (at == NULL || at[1] != ' ' || at[2] == '\0')
-        return -1;
-    at += 2;
-    out->ended = *at == 'Z' || *at == 'X';
-    out->parent = (uint32_t)strtoul(at + 1, &at, 10);
-    for (int field = 5; field < 22; field++) {
-        at = *at == ' ' ? strchr(at + 1, ' ') : NULL;
-        if (at == NULL)
-            return -1;
-    }
-    out->start = strtoull(at, NULL, 10);
-    return 0;
-}
-
-uint64_t seg_platform_namespace(void)
-{
-    struct stat st;
-
-    return stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
-}
-
 #elif defined(__APPLE__)
 
-#include <libproc.h>
 #include <sys/mount.h>
 #include <sys/param.h>
-#include <sys/proc.h>
 
 /* A POSIX shared-memory object can be sized only once, so a regular file it is. */
 static const char *const roots[] = {"/private/tmp", NULL};
@@ -184,23 +143,6 @@ bool seg_platform_in_memory(int fd)
 void seg_platform_in_place(int fd)
 {
     (void)fd;
-}
-
-int seg_platform_process(uint32_t pid, struct seg_platform_process *out)
-{
-    struct proc_bsdinfo info;
-
-    if (proc_pidinfo((int)pid, PROC_PIDTBSDINFO, 0, &info, sizeof info) != (int)sizeof info)
-        return -1;
-    out->start = (uint64_t)info.pbi_start_tvsec * 1000000 + info.pbi_start_tvusec;
-    out->parent = info.pbi_ppid;
-    out->ended = info.pbi_status == SZOMB;
-    return 0;
-}
-
-uint64_t seg_platform_namespace(void)
-{
-    return 1; /* there is one */
 }
 
 #else

@@ -52,4 +52,31 @@ int seg_platform_process(uint32_t pid, struct seg_platform_process *out);
 /* Names the pid namespace of this process; 0: unknown. */
 uint64_t seg_platform_namespace(void);
 
+/* -- what users.c asks -- */
+
+/* How the kernel names a file in a list of mappings: the one that is mapped at an address of this
+ * process, or where that is NULL, the one behind fd. */
+#define SEG_MAPPING_NAME 64
+bool seg_platform_mapping_name(int fd, const void *mapped, char name[SEG_MAPPING_NAME]);
+
+/* Has the process mapped the file of that name? */
+enum seg_platform_answer { SEG_NO, SEG_YES, SEG_UNKNOWN };
+enum seg_platform_answer seg_platform_maps(uint32_t pid, const char *name);
+
+/* Calls fn for each process of this user that was started less than `ms` milliseconds ago. */
+void seg_platform_each_young(unsigned ms, void (*fn)(void *arg, uint32_t pid, uint64_t start),
+                             void *arg);
+
+/* Is "NAME=value" in the environment that the process was started with? */
+bool seg_platform_has_variable(uint32_t pid, const char *variable);
+
+/* Does the process sleep in read() on a pipe that `owner` can write into? */
+bool seg_platform_sleeps_on(uint32_t pid, uint32_t owner);
+
+/* Is this text among the arguments of the process? */
+bool seg_platform_has_argument(uint32_t pid, const char *text);
+
+/* A descriptor that becomes readable when the process ends, or -1. */
+int seg_platform_pidfd(uint32_t pid);
+
 #endif

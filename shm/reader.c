@@ -369,6 +369,44 @@ int seg_copy_arcs(struct seg_copy *copy, const struct seg_entry *code, seg_arc_f
     return 0;
 }
 
+/* -- how much -- */
+
+static uint64_t ones(const uint8_t *bits, size_t len)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < len; i++)
+        n += (uint64_t)__builtin_popcount(bits[i]);
+    return n;
+}
+
+static int add_chunk(void *arg, uint32_t chunk, const uint8_t *bits)
+{
+    (void)chunk;
+    *(uint64_t *)arg += ones(bits, SEG_CHUNK_BYTES);
+    return 0;
+}
+
+static int add_record(void *arg, const struct seg_hit *hit)
+{
+    *(uint64_t *)arg += ones(hit->bits, SEG_RECORD_BYTES);
+    return 0;
+}
+
+uint64_t seg_copy_hits(struct seg_copy *copy)
+{
+    struct seg_cursor cursor = {0};
+    const struct seg_entry *file;
+    uint64_t n = 0;
+
+    while ((file = seg_copy_next(copy, SEG_KIND_FILE, &cursor)) != NULL) {
+        for (int space = 0; space < SEG_SPACES; space++)
+            seg_copy_chunks(copy, file, (enum seg_space)space, add_chunk, &n);
+    }
+    seg_copy_records(copy, add_record, &n);
+    return n;
+}
+
 /* -- processes -- */
 
 const struct seg_process *seg_copy_process(struct seg_copy *copy, uint64_t *offset, uint64_t *steps)

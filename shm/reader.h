@@ -61,6 +61,10 @@ int seg_copy_records(struct seg_copy *copy, seg_record_fn *fn, void *arg);
 typedef int seg_arc_fn(void *arg, uint32_t bit, const struct seg_arc *arc, const int32_t *trail);
 int seg_copy_arcs(struct seg_copy *copy, const struct seg_entry *code, seg_arc_fn *fn, void *arg);
 
+/* The number of hits: bits that are set, in all contexts. As hits are only ever added, two copies
+ * of a segment with the same number hold the same ones. */
+uint64_t seg_copy_hits(struct seg_copy *copy);
+
 /* Walk over the process rows, newest first; *offset zero at the start; NULL at the end. */
 const struct seg_process *seg_copy_process(struct seg_copy *copy, uint64_t *offset,
                                            uint64_t *steps);

@@ -300,6 +300,11 @@ const char *seg_path(const seg_t *seg)
     return seg->path;
 }
 
+const void *seg_address(const seg_t *seg)
+{
+    return seg_head(seg);
+}
+
 const struct seg_rule *seg_rules(const seg_t *seg, size_t *len)
 {
     /* Looking at the plan may map its window, which the handle's user does not see change. */

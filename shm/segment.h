@@ -87,6 +87,9 @@ uint32_t seg_supervisor(const seg_t *seg, bool *alive);
 uint32_t seg_flags(const seg_t *seg);
 const char *seg_path(const seg_t *seg);
 
+/* Where the header is mapped. */
+const void *seg_address(const seg_t *seg);
+
 /* The rules of the plan in the segment: *len bytes. The pointer stays valid. */
 const struct seg_rule *seg_rules(const seg_t *seg, size_t *len);
 

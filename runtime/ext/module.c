@@ -12,6 +12,7 @@
 #include "claimed.h"
 #include "codemap.h"
 #include "context.h"
+#include "ending.h"
 #include "process.h"
 #include "segment.h"
 #include "state.h"
@@ -374,7 +375,8 @@ static int exec(PyObject *module)
         PyModule_AddIntConstant(module, "FLAG_OWNED", SEG_FLAG_OWNED) ||
         PyModule_AddIntConstant(module, "FLAG_HOLD", SEG_FLAG_HOLD) ||
         PyModule_AddStringConstant(module, "TRACER", tracer->name) ||
-        PyModule_AddFunctions(module, rt_claimed_methods))
+        PyModule_AddFunctions(module, rt_claimed_methods) ||
+        PyModule_AddFunctions(module, rt_ending_methods))
         return -1;
     return 0;
 }

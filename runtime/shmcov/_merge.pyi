@@ -55,6 +55,8 @@ class Copy:
     def info(self) -> Info: ...
     def processes(self) -> list[Process]:
         """The process table, newest first."""
+    def hits(self) -> int:
+        """How much is in the segment. Equal numbers, at two times, are equal hits."""
     def files(self) -> list[str]:
         """The measured files, sorted."""
     def tracers(self) -> dict[str, str]:

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of a run, for the Python code that delivers: who may still write, what was delivered, the
+ * keeper. Waiting and clocks are C's own, for the measured program may have replaced Python's.
+ */
+#include "ending.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "delivery.h"
+#include "keep.h"
+#include "leftover.h"
+#include "process.h"
+#include "users.h"
+
+static PyObject *raise_status(int status)
+{
+    if (status == SEG_ERR_SYSTEM)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    PyErr_SetString(PyExc_OSError, seg_strstatus(status));
+    return NULL;
+}
+
+/* The segment that this process records into, if it is the one at `path`. */
+static seg_t *own_segment(PyObject *path)
+{
+    seg_t *seg = rt_process.seg;
+
+    return seg && strcmp(seg_path(seg), PyBytes_AS_STRING(path)) == 0 ? seg : NULL;
+}
+
+/* -- users -- */
+
+struct pause {
+    PyThreadState *thread; /* what seg_users_settle runs without */
+    PyObject *callback;    /* borrowed, or NULL */
+    bool failed;
+};
+
+static bool pause_in_python(void *arg, unsigned ms)
+{
+    struct pause *pause = arg;
+    bool stop;
+
+    if (!pause->callback)
+        seg_users_sleep(NULL, ms);
+    PyEval_RestoreThread(pause->thread);
+    pause->failed = PyErr_CheckSignals() != 0;
+    if (!pause->failed && pause->callback) {
+        PyObject *result = PyObject_CallFunction(pause->callback, "d", ms / 1000.0);
+        int truth = result ? PyObject_IsTrue(result) : -1;
+
+        Py_XDECREF(result);
+        pause->failed = truth < 0;
+        stop = truth != 0;
+    } else {
+        stop = pause->failed;
+    }
+    pause->thread = PyEval_SaveThread();
+    return stop;
+}
+
+static PyObject *list_of(const struct seg_users *users)
+{
+    PyObject *list = PyList_New(0);
+
+    for (size_t i = 0; list && i < users->n; i++) {
+        PyObject *item =
+            Py_BuildValue("(IK)", users->user[i].pid, (unsigned long long)users->user[i].start);
+
+        if (!item || PyList_Append(list, item))
+            Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+static PyObject *settle(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"fd", "path", "seconds", "pause", "helpers_of_me", NULL};
+    struct seg_users users = {0};
+    struct pause pause = {0};
+    seg_t *own;
+    PyObject *path, *callback = Py_None, *result = NULL;
+    double seconds = 0;
+    int helpers = 0, status;
+
+    (void)module;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iO&|dOp:settle", names, &users.fd,
+                                     PyUnicode_FSConverter, &path, &seconds, &callback, &helpers))
+        return NULL;
+    users.path = PyBytes_AS_STRING(path);
+    users.helpers_of_me = helpers;
+    own = own_segment(path);
+    users.mapped = own ? seg_address(own) : NULL;
+    pause.callback = callback == Py_None ? NULL : callback;
+    pause.thread = PyEval_SaveThread();
+    status = seg_users_settle(&users, seconds > 0 ? (unsigned)(seconds * 1000) : 0, pause_in_python,
+                              &pause);
+    PyEval_RestoreThread(pause.thread);
+    if (!pause.failed)
+        result = status ? raise_status(status) : list_of(&users);
+    seg_users_free(&users);
+    Py_DECREF(path);
+    return result;
+}
+
+/* -- delivery -- */
+
+static PyObject *delivered(PyObject *module, PyObject *fd)
+{
+    struct seg_delivery delivery;
+    int number = PyObject_AsFileDescriptor(fd), status;
+
+    (void)module;
+    if (number < 0)
+        return NULL;
+    status = seg_delivery_read(number, &delivery);
+    if (status)
+        return raise_status(status);
+    if (!delivery.done)
+        Py_RETURN_NONE;
+    return Py_BuildValue("(KK)", (unsigned long long)delivery.hits,
+                         (unsigned long long)delivery.to);
+}
+
+static PyObject *set_delivered(PyObject *module, PyObject *args)
+{
+    unsigned long long hits, to;
+    int fd, status;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "iKK:set_delivered", &fd, &hits, &to))
+        return NULL;
+    status = seg_delivery_write(fd, hits, to);
+    return status ? raise_status(status) : Py_NewRef(Py_None);
+}
+
+static PyObject *set_delivered_here(PyObject *module, PyObject *args)
+{
+    PyObject *path;
+    unsigned long long hits, to;
+    seg_t *seg;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O&KK:set_delivered_here", PyUnicode_FSConverter, &path, &hits,
+                          &to))
+        return NULL;
+    seg = own_segment(path);
+    Py_DECREF(path);
+    if (seg)
+        seg_delivery_put(seg, hits, to);
+    return PyBool_FromLong(seg != NULL);
+}
+
+static PyObject *target(PyObject *module, PyObject *arg)
+{
+    PyObject *path;
+    uint64_t to;
+
+    (void)module;
+    if (!PyUnicode_FSConverter(arg, &path))
+        return NULL;
+    to = seg_delivery_target(PyBytes_AS_STRING(path));
+    Py_DECREF(path);
+    return PyLong_FromUnsignedLongLong(to);
+}
+
+static int new_file(void)
+{
+#ifdef __linux__
+    return memfd_create("shmcov", MFD_CLOEXEC);
+#else
+    char name[] = "/tmp/shmcov-XXXXXX";
+    int fd = mkstemp(name);
+
+    if (fd >= 0)
+        unlink(name);
+    return fd;
+#endif
+}
+
+static PyObject *spill(PyObject *module, PyObject *arg)
+{
+    PyObject *path;
+    seg_t *seg;
+    int fd, status;
+
+    (void)module;
+    if (!PyUnicode_FSConverter(arg, &path))
+        return NULL;
+    seg = own_segment(path);
+    Py_DECREF(path);
+    if (!seg)
+        Py_RETURN_NONE;
+    fd = new_file();
+    if (fd < 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    status = seg_spill(seg, fd);
+    if (!status)
+        return PyLong_FromLong(fd);
+    raise_status(status);
+    close(fd);
+    return NULL;
+}
+
+/* -- segments by name -- */
+
+static PyObject *remove_segment(PyObject *module, PyObject *arg)
+{
+    PyObject *path;
+    int status;
+
+    (void)module;
+    if (!PyUnicode_FSConverter(arg, &path))
+        return NULL;
+    status = seg_remove(PyBytes_AS_STRING(path));
+    Py_DECREF(path);
+    return status && errno != ENOENT ? raise_status(status) : Py_NewRef(Py_None);
+}
+
+static PyObject *set_aside(PyObject *module, PyObject *arg)
+{
+    PyObject *path;
+    int status;
+
+    (void)module;
+    if (!PyUnicode_FSConverter(arg, &path))
+        return NULL;
+    status = seg_set_aside(PyBytes_AS_STRING(path));
+    Py_DECREF(path);
+    return PyBool_FromLong(status == SEG_OK);
+}
+
+static PyObject *sweep(PyObject *module, PyObject *noargs)
+{
+    (void)module, (void)noargs;
+    Py_BEGIN_ALLOW_THREADS seg_sweep();
+    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+static PyObject *folders(PyObject *module, PyObject *noargs)
+{
+    PyObject *list = PyList_New(0);
+    char live[256], left[256];
+
+    (void)module, (void)noargs;
+    for (unsigned i = 0; list && seg_folder_name(i, live, sizeof live) == SEG_OK &&
+                         seg_leftover_folder(i, left, sizeof left) == SEG_OK;
+         i++) {
+        PyObject *item = Py_BuildValue("(O&O&)", PyUnicode_DecodeFSDefault, live,
+                                       PyUnicode_DecodeFSDefault, left);
+
+        if (!item || PyList_Append(list, item))
+            Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+/* -- the keeper -- */
+
+static void free_strings(char **strings)
+{
+    for (size_t i = 0; strings && strings[i]; i++)
+        free(strings[i]);
+    free(strings);
+}
+
+/* A sequence of str as what execve() takes: free_strings(). NULL with an exception. */
+static char **strings_of(PyObject *sequence)
+{
+    PyObject *fast = PySequence_Fast(sequence, "arguments must be a sequence of str");
+    Py_ssize_t n = fast ? PySequence_Fast_GET_SIZE(fast) : 0;
+    char **strings = fast ? calloc((size_t)n + 1, sizeof *strings) : NULL;
+
+    if (fast && !strings)
+        PyErr_NoMemory();
+    for (Py_ssize_t i = 0; strings && i < n; i++) {
+        PyObject *bytes;
+
+        if (PyUnicode_FSConverter(PySequence_Fast_GET_ITEM(fast, i), &bytes)) {
+            strings[i] = strdup(PyBytes_AS_STRING(bytes));
+            Py_DECREF(bytes);
+            if (strings[i])
+                continue;
+            PyErr_NoMemory();
+        }
+        free_strings(strings);
+        strings = NULL;
+    }
+    Py_XDECREF(fast);
+    return strings;
+}
+
+static PyObject *keep(PyObject *module, PyObject *args)
+{
+    PyObject *arguments, *environment, *result = NULL;
+    char **argv = NULL, **envp = NULL;
+    struct seg_keeper keeper;
+    int error;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OO:keep", &arguments, &environment) ||
+        !(argv = strings_of(arguments)) || !(envp = strings_of(environment)))
+        goto done;
+    error = argv[0] ? seg_keeper_start(argv[0], argv, envp, &keeper) : EINVAL;
+    errno = error;
+    result = error ? PyErr_SetFromErrno(PyExc_OSError)
+                   : Py_BuildValue("(IK)", keeper.pid, (unsigned long long)keeper.start);
+done:
+    free_strings(argv);
+    free_strings(envp);
+    return result;
+}
+
+static PyObject *end_keeper(PyObject *module, PyObject *args)
+{
+    unsigned long long start;
+    struct seg_keeper keeper;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "IK:end_keeper", &keeper.pid, &start))
+        return NULL;
+    keeper.start = start;
+    seg_keeper_end(&keeper);
+    Py_RETURN_NONE;
+}
+
+PyMethodDef rt_ending_methods[] = {
+    {"settle", (PyCFunction)(void (*)(void))settle, METH_VARARGS | METH_KEYWORDS,
+     "settle(fd, path, seconds=0, pause=None, helpers_of_me=False) -> [(pid, start)]\n\n"
+     "Waits until no other process may write into a segment, and says who still may when the time\n"
+     "is over. pause(seconds) lets time pass, and returns true to give up. With helpers_of_me\n"
+     "processes that end when this one does are not waited for."},
+    {"delivered", delivered, METH_O,
+     "delivered(fd) -> (hits, target) | None\n\nWhat of a segment was delivered last, and to "
+     "where."},
+    {"set_delivered", set_delivered, METH_VARARGS,
+     "set_delivered(fd, hits, target)\n\nPuts it down. fd: open for writing, with an flock."},
+    {"set_delivered_here", set_delivered_here, METH_VARARGS,
+     "set_delivered_here(path, hits, target) -> bool\n\n"
+     "The same for the segment that this process records into. False: it is another."},
+    {"target", target, METH_O,
+     "target(path) -> int\n\nIdentifies a data file as it is now; 0: it is not there."},
+    {"spill", spill, METH_O,
+     "spill(path) -> fd | None\n\n"
+     "A file in memory with what is in the segment that this process records into. None: that is\n"
+     "not the one at `path`."},
+    {"remove", remove_segment, METH_O,
+     "remove(path)\n\nRemoves the name of a segment, and its folder if that is empty. OSError."},
+    {"set_aside", set_aside, METH_O,
+     "set_aside(path) -> bool\n\nMoves a segment to where no starting process looks."},
+    {"sweep", sweep, METH_NOARGS, "sweep()\n\nDoes so with all segments that are left over."},
+    {"folders", folders, METH_NOARGS,
+     "folders() -> [(live, left over)]\n\nWhere segments of this user are."},
+    {"keep", keep, METH_VARARGS,
+     "keep(arguments, environment) -> (pid, start)\n\n"
+     "Starts a keeper of this process. The first argument is the program. OSError."},
+    {"end_keeper", end_keeper, METH_VARARGS, "end_keeper(pid, start)\n\nEnds it."},
+    {NULL, NULL, 0, NULL},
+};

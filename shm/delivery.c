@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How much was delivered, read and written in the header of a segment.
+ *
+ * Guarantees
+ *   - The two words are written by pwrite, by whoever holds the flock of the file, the number last:
+ *     a deliverer that is killed before it leaves one that is too low, which only has somebody
+ *     deliver again.
+ */
+#include "delivery.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "reader.h"
+
+int seg_delivery_read(int fd, struct seg_delivery *out)
+{
+    struct seg_header head;
+    struct stat st;
+    uint64_t delivered;
+    int status;
+
+    if (fstat(fd, &st) != 0)
+        return SEG_ERR_SYSTEM;
+    status = seg_access_header(fd, (uint64_t)st.st_size, &head);
+    if (status != SEG_OK)
+        return status;
+    delivered = seg_load_relaxed(&head.delivered); /* relaxed: a private copy */
+    out->done = delivered != 0;
+    out->hits = out->done ? delivered - 1 : 0;
+    out->to = seg_load_relaxed(&head.delivered_to); /* the same */
+    return SEG_OK;
+}
+
+static int put(int fd, size_t off, uint64_t value)
+{
+    ssize_t n;
+
+    do {
+        n = pwrite(fd, &value, sizeof value, (off_t)off);
+    } while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof value ? SEG_OK : SEG_ERR_SYSTEM;
+}
+
+int seg_delivery_write(int fd, uint64_t hits, uint64_t to)
+{
+    int status = put(fd, offsetof(struct seg_header, delivered_to), to);
+
+    SEG_KILL_POINT("delivery.named");
+    return status == SEG_OK ? put(fd, offsetof(struct seg_header, delivered), hits + 1) : status;
+}
+
+void seg_delivery_put(seg_t *seg, uint64_t hits, uint64_t to)
+{
+    /* Relaxed: words for whoever delivers next, in another process, after this one has ended. */
+    seg_store_relaxed(&seg_head(seg)->delivered_to, to);
+    seg_store_relaxed(&seg_head(seg)->delivered, hits + 1);
+}
+
+uint64_t seg_delivery_target(const char *path)
+{
+    struct stat st;
+    uint64_t parts[4], hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+
+    if (stat(path, &st) != 0)
+        return 0;
+    parts[0] = (uint64_t)st.st_ino;
+    parts[1] = (uint64_t)st.st_size;
+#ifdef __APPLE__
+    parts[2] = (uint64_t)st.st_mtimespec.tv_sec;
+    parts[3] = (uint64_t)st.st_mtimespec.tv_nsec;
+#else
+    parts[2] = (uint64_t)st.st_mtim.tv_sec;
+    parts[3] = (uint64_t)st.st_mtim.tv_nsec;
+#endif
+    for (size_t i = 0; i < sizeof parts; i++)
+        hash = (hash ^ ((const uint8_t *)parts)[i]) * UINT64_C(0x100000001b3);
+    return hash != 0 ? hash : 1;
+}
+
+int seg_spill(seg_t *seg, int fd)
+{
+    /* Relaxed: what is published before bump is read lies below it. */
+    uint64_t end = seg_load_relaxed(&seg_head(seg)->bump), off = 0;
+
+    if (end > seg->size)
+        return SEG_ERR_DAMAGED;
+    if (ftruncate(fd, (off_t)seg->size) != 0)
+        return SEG_ERR_SYSTEM;
+    while (off < end) {
+        uint64_t border = seg_window_end(seg_window_of(off));
+        uint64_t len = (end < border ? end : border) - off;
+        const void *from = seg_ptr(seg, off, len);
+        ssize_t n = from == NULL ? -1 : pwrite(fd, from, (size_t)len, (off_t)off);
+
+        if (n < 0 && from != NULL && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return from == NULL ? SEG_ERR_MAP : SEG_ERR_SYSTEM;
+        off += (uint64_t)n;
+    }
+    return SEG_OK;
+}
+
+bool seg_delivery_complete(int fd)
+{
+    struct seg_delivery delivery;
+    struct seg_copy copy;
+    uint64_t hits;
+
+    if (seg_delivery_read(fd, &delivery) != SEG_OK || seg_copy_read(fd, &copy) != SEG_OK)
+        return false;
+    hits = seg_copy_hits(&copy);
+    seg_copy_free(&copy);
+    return hits == delivery.hits;
+}

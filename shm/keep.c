@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starting a process that is nobody's child.
+ *
+ * fork() would copy the tables of a large process, run its pthread_atfork handlers, and leave a
+ * child that wait() of the program sees. Two clones in a row share the memory (CLONE_VFORK: the
+ * caller waits until the program has been started) and end without a signal; the one in the middle
+ * ends at once and is waited for by a flag that wait() does not set. So what runs in between is on
+ * a stack of its own, calls nothing but system calls, and blocks all signals.
+ */
+#include "keep.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "platform.h"
+
+#if defined(__linux__)
+
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#define STACK (64u << 10)
+
+struct start {
+    const char *program;
+    char *const *argv;
+    char *const *envp;
+    uint8_t *stack; /* of the second; the first has its own above it */
+    int pidfd;
+    volatile pid_t pid;
+    volatile int error;
+};
+
+#define NOT_INSTRUMENTED __attribute__((no_sanitize("address", "undefined", "thread")))
+
+NOT_INSTRUMENTED static void close_from(int fd)
+{
+    struct rlimit limit;
+
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, (unsigned)fd, ~0u, 0u) == 0)
+        return;
+#endif
+    getrlimit(RLIMIT_NOFILE, &limit);
+    for (; fd < (limit.rlim_cur < 65536 ? (int)limit.rlim_cur : 65536); fd++)
+        close(fd);
+}
+
+/* Python ignores SIGPIPE and SIGXFSZ, a shell may have ignored others. */
+NOT_INSTRUMENTED static void reset_signals(void)
+{
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    sigset_t none;
+
+    for (int signo = 1; signo < 65; signo++)
+        sigaction(signo, &usual, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Becomes the keeper. */
+NOT_INSTRUMENTED static int second(void *arg)
+{
+    struct start *start = arg;
+    int null;
+
+    setsid();
+    if (chdir("/") != 0 || dup2(start->pidfd, SEG_KEEPER_FD) < 0 ||
+        fcntl(SEG_KEEPER_FD, F_SETFD, 0) != 0)
+        goto failed;
+    close_from(SEG_KEEPER_FD + 1);
+    null = open("/dev/null", O_RDWR);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
+        goto failed;
+    if (null > 2 && null != SEG_KEEPER_FD)
+        close(null);
+    reset_signals();
+    execve(start->program, start->argv, start->envp);
+failed:
+    start->error = errno;
+    _exit(127);
+}
+
+/* Between the two: its end makes the keeper an orphan. */
+NOT_INSTRUMENTED static int first(void *arg)
+{
+    struct start *start = arg;
+
+    start->pid = clone(second, start->stack + STACK, CLONE_VM | CLONE_VFORK, start);
+    if (start->pid < 0)
+        start->error = errno;
+    _exit(0);
+}
+
+/* Would wait() of this process see its keeper? Orphans go to whoever reaps them. */
+static bool reaps_orphans(void)
+{
+    int reaper = 0;
+
+    return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &reaper) == 0 && reaper);
+}
+
+static int start_keeper(struct start *start)
+{
+    sigset_t all, before;
+    int status, saved = errno;
+    pid_t pid;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid = clone(first, start->stack + 2 * STACK, CLONE_VM | CLONE_VFORK, start);
+    if (pid < 0)
+        start->error = errno;
+    else
+        while (waitpid(pid, &status, __WCLONE) < 0 && errno == EINTR)
+            continue;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
+    return start->error;
+}
+
+int seg_keeper_start(const char *program, char *const argv[], char *const envp[],
+                     struct seg_keeper *out)
+{
+    struct start start = {.program = program, .argv = argv, .envp = envp};
+    struct seg_platform_process process;
+    int error;
+
+    *out = (struct seg_keeper){0, 0};
+    if (reaps_orphans())
+        return ENOTSUP;
+    start.pidfd = seg_platform_pidfd((uint32_t)getpid());
+    if (start.pidfd < 0)
+        return ENOTSUP;
+    start.stack = mmap(NULL, 2 * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start.stack == MAP_FAILED) {
+        close(start.pidfd);
+        return ENOMEM;
+    }
+    error = start_keeper(&start);
+    munmap(start.stack, 2 * STACK);
+    close(start.pidfd);
+    if (error == 0 && seg_platform_process((uint32_t)start.pid, &process) == 0)
+        *out = (struct seg_keeper){(uint32_t)start.pid, process.start};
+    return error;
+}
+
+void seg_keeper_end(const struct seg_keeper *keeper)
+{
+    struct seg_platform_process process;
+
+    if (keeper->start != 0 && seg_platform_process(keeper->pid, &process) == 0 &&
+        process.start == keeper->start)
+        kill((pid_t)keeper->pid, SIGTERM);
+}
+
+#else
+
+int seg_keeper_start(const char *program, char *const argv[], char *const envp[],
+                     struct seg_keeper *out)
+{
+    (void)program, (void)argv, (void)envp;
+    *out = (struct seg_keeper){0, 0};
+    return ENOTSUP;
+}
+
+void seg_keeper_end(const struct seg_keeper *keeper)
+{
+    (void)keeper;
+}
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Moving dead segments out of the way.
+ *
+ * Guarantees
+ *   - Whoever delivers a segment, or keeps it, holds a lock of its file, which goes with the
+ *     process: an flock while delivering, an open file description lock as its keeper. A segment
+ *     with either is not touched.
+ *   - A segment is renamed within its file system, in one step.
+ */
+#include "leftover.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "users.h"
+
+static const char suffix[] = ".left";
+
+int seg_leftover_folder(unsigned which, char *buf, size_t size)
+{
+    int status = seg_folder_name(which, buf, size);
+    size_t len = status == SEG_OK ? strlen(buf) : 0;
+
+    if (status != SEG_OK || size - len < sizeof suffix)
+        return SEG_ERR_LIMIT;
+    memcpy(buf + len, suffix, sizeof suffix);
+    return SEG_OK;
+}
+
+int seg_set_aside(const char *path)
+{
+    const char *name = strrchr(path, '/');
+    char folder[256], to[512];
+
+    for (unsigned i = 0; name != NULL && seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++) {
+        if (strlen(folder) != (size_t)(name - path) ||
+            strncmp(folder, path, (size_t)(name - path)) != 0)
+            continue;
+        if (snprintf(to, sizeof to, "%s%s%s", folder, suffix, name) >= (int)sizeof to)
+            return SEG_ERR_LIMIT;
+        *strrchr(to, '/') = '\0';
+        if (seg_folder_make(to) != SEG_OK)
+            return SEG_ERR_SYSTEM;
+        to[strlen(to)] = '/';
+        if (rename(path, to) != 0)
+            return SEG_ERR_SYSTEM;
+        rmdir(folder); /* fails where something is in it */
+        return SEG_OK;
+    }
+    return SEG_ERR_FOREIGN;
+}
+
+/* One lock for the whole file, of its own kind: readers and deliverers are not in its way. */
+static struct flock whole_file(void)
+{
+    return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
+}
+
+void seg_keeper_is_here(int fd)
+{
+#ifdef F_OFD_SETLK
+    struct flock lock = whole_file();
+
+    fcntl(fd, F_OFD_SETLK, &lock);
+#else
+    (void)fd;
+#endif
+}
+
+static bool has_keeper(int fd)
+{
+#ifdef F_OFD_GETLK
+    struct flock lock = whole_file();
+
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+#else
+    (void)fd;
+    return false;
+#endif
+}
+
+static bool owner_has_ended(int fd, const struct stat *st)
+{
+    struct seg_header head;
+
+    return seg_access_header(fd, (uint64_t)st->st_size, &head) == SEG_OK &&
+           seg_life(head.supervisor_pid, head.supervisor_start, head.supervisor_ns) ==
+               SEG_LIFE_ENDED;
+}
+
+static bool is_used(int fd, const char *path)
+{
+    struct seg_users users = {.fd = fd, .path = path};
+    int status = seg_users_settle(&users, 0, seg_users_sleep, NULL);
+    bool used = status != SEG_OK || users.n != 0;
+
+    seg_users_free(&users);
+    return used;
+}
+
+static void sweep_one(const char *path)
+{
+    struct stat st;
+    int fd;
+
+    if (seg_access_open(path, O_RDWR, &fd, &st) != SEG_OK)
+        return;
+    if (owner_has_ended(fd, &st) && !has_keeper(fd) && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+        !is_used(fd, path))
+        seg_set_aside(path);
+    close(fd);
+}
+
+static void sweep_folder(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    char path[512];
+
+    if (dir == NULL)
+        return;
+    while ((entry = readdir(dir)) != NULL) {
+        if (strncmp(entry->d_name, SEG_NAME_PREFIX, strlen(SEG_NAME_PREFIX)) == 0 &&
+            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path)
+            sweep_one(path);
+    }
+    closedir(dir);
+}
+
+void seg_sweep(void)
+{
+    char folder[256];
+
+    for (unsigned i = 0; seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++)
+        sweep_folder(folder);
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What operating systems tell of processes; platform.h says what each function promises.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "platform.h"
+
+#if defined(__linux__)
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+int seg_platform_process(uint32_t pid, struct seg_platform_process *out)
+{
+    char path[32], text[1024];
+    char *at;
+    ssize_t n;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%u/stat", (unsigned)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0)
+        return -1;
+    text[n] = '\0';
+
+    /* The name in parentheses may hold blanks and parentheses; the state follows the last one. */
+    at = strrchr(text, ')');
+    if (at == NULL || at[1] != ' ' || at[2] == '\0')
+        return -1;
+    at += 2;
+    out->ended = *at == 'Z' || *at == 'X';
+    out->parent = (uint32_t)strtoul(at + 1, &at, 10);
+    for (int field = 5; field < 22; field++) {
+        at = *at == ' ' ? strchr(at + 1, ' ') : NULL;
+        if (at == NULL)
+            return -1;
+    }
+    out->start = strtoull(at, NULL, 10);
+    return 0;
+}
+
+uint64_t seg_platform_namespace(void)
+{
+    struct stat st;
+
+    return stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
+}
+
+/* Opens a file of a process in /proc. */
+static int open_proc(uint32_t pid, const char *name)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%u/%s", (unsigned)pid, name);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Calls fn with each piece of a file that ends with `end`, until it returns true. 1: it did, 0: it
+ * never did, -1: the file cannot be read. */
+static int each_piece(int fd, char end, bool (*fn)(void *arg, const char *piece), void *arg)
+{
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    char *piece = NULL;
+    size_t room = 0;
+    ssize_t len;
+    int found = 0;
+
+    if (file == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    while (found == 0 && (len = getdelim(&piece, &room, end, file)) > 0) {
+        if (piece[len - 1] == end)
+            piece[len - 1] = '\0';
+        found = fn(arg, piece);
+    }
+    if (found == 0 && ferror(file))
+        found = -1;
+    free(piece);
+    fclose(file);
+    return found;
+}
+
+/* -- mappings -- */
+
+/* The device and inode of a line of /proc/PID/maps: "start-end mode offset device inode path". */
+static bool mapping_name(const char *line, char name[SEG_MAPPING_NAME])
+{
+    char device[SEG_MAPPING_NAME / 2], inode[SEG_MAPPING_NAME / 2 - 1];
+
+    if (sscanf(line, "%*s %*s %*s %31s %30s", device, inode) != 2)
+        return false;
+    snprintf(name, SEG_MAPPING_NAME, "%s %s", device, inode);
+    return true;
+}
+
+struct own_mapping {
+    uintptr_t address;
+    char *name;
+};
+
+static bool holds_address(void *arg, const char *line)
+{
+    const struct own_mapping *own = arg;
+    char *end;
+    uintptr_t from = (uintptr_t)strtoull(line, &end, 16), to;
+
+    if (*end != '-')
+        return false;
+    to = (uintptr_t)strtoull(end + 1, NULL, 16);
+    return from <= own->address && own->address < to && mapping_name(line, own->name);
+}
+
+bool seg_platform_mapping_name(int fd, const void *mapped, char name[SEG_MAPPING_NAME])
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    void *address = mapped != NULL ? NULL : mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
+    struct own_mapping own = {(uintptr_t)(mapped != NULL ? mapped : address), name};
+    int found;
+
+    if (address == MAP_FAILED)
+        return false;
+    found = each_piece(open_proc((uint32_t)getpid(), "maps"), '\n', holds_address, &own);
+    if (address != NULL)
+        munmap(address, page);
+    return found == 1;
+}
+
+static bool is_named(void *name, const char *line)
+{
+    char here[SEG_MAPPING_NAME];
+
+    return mapping_name(line, here) && strcmp(here, name) == 0;
+}
+
+enum seg_platform_answer seg_platform_maps(uint32_t pid, const char *name)
+{
+    int found = each_piece(open_proc(pid, "maps"), '\n', is_named, (void *)name);
+
+    return found < 0 ? SEG_UNKNOWN : found ? SEG_YES : SEG_NO;
+}
+
+/* -- young processes -- */
+
+void seg_platform_each_young(unsigned ms, void (*fn)(void *arg, uint32_t pid, uint64_t start),
+                             void *arg)
+{
+    uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK), since;
+    struct timespec now;
+    struct dirent *entry;
+    DIR *dir = opendir("/proc");
+
+    if (dir == NULL)
+        return;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    since = (uint64_t)now.tv_sec * ticks + (uint64_t)now.tv_nsec * ticks / 1000000000u;
+    since = since > ms * ticks / 1000 ? since - ms * ticks / 1000 : 0;
+    while ((entry = readdir(dir)) != NULL) {
+        uint32_t pid = (uint32_t)strtoul(entry->d_name, NULL, 10);
+        struct seg_platform_process info;
+        struct stat st;
+
+        if (pid == 0 || fstatat(dirfd(dir), entry->d_name, &st, 0) != 0 || st.st_uid != geteuid() ||
+            seg_platform_process(pid, &info) != 0 || info.ended || info.start < since)
+            continue;
+        fn(arg, pid, info.start);
+    }
+    closedir(dir);
+}
+
+static bool is_equal(void *text, const char *piece)
+{
+    return strcmp(text, piece) == 0;
+}
+
+static bool holds(void *text, const char *piece)
+{
+    return strstr(piece, text) != NULL;
+}
+
+bool seg_platform_has_variable(uint32_t pid, const char *variable)
+{
+    return each_piece(open_proc(pid, "environ"), '\0', is_equal, (void *)variable) == 1;
+}
+
+bool seg_platform_has_argument(uint32_t pid, const char *text)
+{
+    return each_piece(open_proc(pid, "cmdline"), '\0', holds, (void *)text) == 1;
+}
+
+/* -- pipes -- */
+
+/* What a descriptor of a process is, such as "pipe:[123]". */
+static bool descriptor_name(uint32_t pid, unsigned long fd, char name[64])
+{
+    char path[64];
+    ssize_t n;
+
+    snprintf(path, sizeof path, "/proc/%u/fd/%lu", (unsigned)pid, fd);
+    n = readlink(path, name, 63);
+    name[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+/* The pipe that a process sleeps on in read(). */
+static bool pipe_of_read(uint32_t pid, char name[64])
+{
+    int fd = open_proc(pid, "syscall");
+    char text[64];
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    char *at;
+
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        return false;
+    text[n] = '\0'; /* "number first-argument ..." or "running" */
+    if (strtoul(text, &at, 10) != SYS_read || at == text || *at != ' ')
+        return false;
+    return descriptor_name(pid, strtoul(at, NULL, 16), name) && strncmp(name, "pipe:", 5) == 0;
+}
+
+bool seg_platform_sleeps_on(uint32_t pid, uint32_t owner)
+{
+    char path[64], wanted[64], name[64];
+    struct dirent *entry;
+    bool found = false;
+    DIR *dir;
+
+    if (!pipe_of_read(pid, wanted))
+        return false;
+    snprintf(path, sizeof path, "/proc/%u/fd", (unsigned)owner);
+    dir = opendir(path);
+    while (dir != NULL && !found && (entry = readdir(dir)) != NULL) {
+        struct stat st;
+
+        /* The permissions of the link are those of the descriptor. */
+        found = descriptor_name(owner, strtoul(entry->d_name, NULL, 10), name) &&
+                strcmp(name, wanted) == 0 &&
+                fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                (st.st_mode & S_IWUSR) != 0;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return found;
+}
+
+int seg_platform_pidfd(uint32_t pid)
+{
+#ifdef SYS_pidfd_open
+    return (int)syscall(SYS_pidfd_open, (pid_t)pid, 0u);
+#else
+    (void)pid;
+    return -1;
+#endif
+}
+
+#elif defined(__APPLE__)
+
+#include <libproc.h>
+#include <sys/proc.h>
+
+int seg_platform_process(uint32_t pid, struct seg_platform_process *out)
+{
+    struct proc_bsdinfo info;
+
+    if (proc_pidinfo((int)pid, PROC_PIDTBSDINFO, 0, &info, sizeof info) != (int)sizeof info)
+        return -1;
+    out->start = (uint64_t)info.pbi_start_tvsec * 1000000 + info.pbi_start_tvusec;
+    out->parent = info.pbi_ppid;
+    out->ended = info.pbi_status == SZOMB;
+    return 0;
+}
+
+uint64_t seg_platform_namespace(void)
+{
+    return 1; /* there is one */
+}
+
+bool seg_platform_mapping_name(int fd, const void *mapped, char name[SEG_MAPPING_NAME])
+{
+    (void)fd, (void)mapped, (void)name;
+    return false;
+}
+
+enum seg_platform_answer seg_platform_maps(uint32_t pid, const char *name)
+{
+    (void)pid, (void)name;
+    return SEG_UNKNOWN;
+}
+
+void seg_platform_each_young(unsigned ms, void (*fn)(void *arg, uint32_t pid, uint64_t start),
+                             void *arg)
+{
+    (void)ms, (void)fn, (void)arg;
+}
+
+bool seg_platform_has_variable(uint32_t pid, const char *variable)
+{
+    (void)pid, (void)variable;
+    return false;
+}
+
+bool seg_platform_has_argument(uint32_t pid, const char *text)
+{
+    (void)pid, (void)text;
+    return false;
+}
+
+bool seg_platform_sleeps_on(uint32_t pid, uint32_t owner)
+{
+    (void)pid, (void)owner;
+    return false;
+}
+
+int seg_platform_pidfd(uint32_t pid)
+{
+    (void)pid;
+    return -1;
+}
+
+#else
+#error "shmcov runs on Linux and macOS"
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who may still write into a segment.
+ *
+ * Guarantees
+ *   - The process table is read with pread, row by row; a walk ends, whatever is in it.
+ *   - A process that has the segment mapped is found: it has a row, or it is a fork so young that
+ *     it has none yet. One that cannot be looked into, and has a row, counts as having it mapped.
+ *   - Looks are not atomic. Two in a row that find nobody, and no process that came in between, say
+ *     that nobody is there.
+ */
+#include "users.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "platform.h"
+
+#define PAUSE_MS 20u
+
+/* What a look needs to know of the segment. */
+struct look {
+    struct seg_users *users;
+    char mapping[SEG_MAPPING_NAME];
+    bool mapping_known;
+    char *variable;
+    uint64_t ns;
+    int status;
+};
+
+static void add(struct look *look, uint32_t pid, uint64_t start)
+{
+    struct seg_users *users = look->users;
+
+    for (size_t i = 0; i < users->n; i++) {
+        if (users->user[i].pid == pid && users->user[i].start == start)
+            return;
+    }
+    if (users->n == users->room) {
+        size_t room = users->room != 0 ? 2 * users->room : 16;
+        struct seg_user *bigger = realloc(users->user, room * sizeof *bigger);
+
+        if (bigger == NULL) {
+            look->status = SEG_ERR_NOMEM;
+            return;
+        }
+        users->user = bigger;
+        users->room = room;
+    }
+    users->user[users->n++] = (struct seg_user){pid, start};
+}
+
+static bool is_helper(const struct look *look, uint32_t pid)
+{
+    return look->users->helpers_of_me &&
+           (seg_platform_sleeps_on(pid, (uint32_t)getpid()) ||
+            /* multiprocessing's and its relatives': they wait in poll(), or cannot be looked into
+             */
+            seg_platform_has_argument(pid, ".forkserver import main") ||
+            seg_platform_has_argument(pid, ".resource_tracker import main"));
+}
+
+static enum seg_platform_answer maps(const struct look *look, uint32_t pid)
+{
+    return look->mapping_known ? seg_platform_maps(pid, look->mapping) : SEG_UNKNOWN;
+}
+
+static void look_at_row(struct look *look, const struct seg_process *row)
+{
+    if (row->pid == (uint32_t)getpid() || row->ns != look->ns ||
+        seg_life(row->pid, row->start, row->ns) != SEG_LIFE_ALIVE ||
+        maps(look, row->pid) == SEG_NO || is_helper(look, row->pid))
+        return;
+    add(look, row->pid, row->start);
+}
+
+static void look_at_young(void *arg, uint32_t pid, uint64_t start)
+{
+    struct look *look = arg;
+
+    if (pid == (uint32_t)getpid() ||
+        (maps(look, pid) != SEG_YES && !seg_platform_has_variable(pid, look->variable)))
+        return;
+    if (!is_helper(look, pid))
+        add(look, pid, start);
+}
+
+static bool read_at(int fd, void *to, size_t len, uint64_t off)
+{
+    ssize_t n;
+
+    do {
+        n = pread(fd, to, len, (off_t)off);
+    } while (n < 0 && errno == EINTR);
+    return n == (ssize_t)len;
+}
+
+static int look_at_rows(struct look *look)
+{
+    int fd = look->users->fd;
+    struct seg_header head;
+    struct seg_process row;
+    uint64_t off, left;
+    struct stat st;
+    int status;
+
+    if (fstat(fd, &st) != 0)
+        return SEG_ERR_SYSTEM;
+    status = seg_access_header(fd, (uint64_t)st.st_size, &head);
+    if (status != SEG_OK)
+        return status;
+    off = seg_load_relaxed(&head.processes); /* relaxed: a private copy */
+    look->users->newest = off;
+    for (left = head.size / SEG_ALIGN; off != 0 && left > 0; left--) {
+        if (off % SEG_ALIGN != 0 || !read_at(fd, &row, sizeof row, off))
+            break; /* damaged: what follows is unknown */
+        look_at_row(look, &row);
+        off = row.next;
+    }
+    return look->status;
+}
+
+int seg_users_look(struct seg_users *users)
+{
+    struct look look = {.users = users, .ns = seg_platform_namespace(), .status = SEG_OK};
+    size_t before = users->n;
+    int status;
+
+    look.variable = malloc(strlen(users->path) + sizeof "SHMCOV_SEGMENT=");
+    if (look.variable == NULL)
+        return SEG_ERR_NOMEM;
+    sprintf(look.variable, "SHMCOV_SEGMENT=%s", users->path);
+    look.mapping_known = seg_platform_mapping_name(users->fd, users->mapped, look.mapping);
+    users->n = 0;
+    /* The young first: one that ends while the rows are read leaves its own. */
+    seg_platform_each_young(SEG_YOUNG_MS, look_at_young, &look);
+    status = look_at_rows(&look);
+    if (status != SEG_OK)
+        users->n = before < users->room ? before : users->room;
+    free(look.variable);
+    return status;
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int seg_users_settle(struct seg_users *users, unsigned ms, bool (*pause)(void *arg, unsigned ms),
+                     void *arg)
+{
+    uint64_t until = now_ms() + ms, now, newest;
+    bool alone = false;
+    int status;
+
+    for (;;) {
+        newest = users->newest;
+        status = seg_users_look(users);
+        if (status != SEG_OK || (alone && users->n == 0 && users->newest == newest))
+            break;
+        alone = users->n == 0;
+        if (alone)
+            continue;
+        now = now_ms();
+        if (now >= until || pause(arg, until - now < PAUSE_MS ? (unsigned)(until - now) : PAUSE_MS))
+            break;
+    }
+    return status;
+}
+
+bool seg_users_sleep(void *unused, unsigned ms)
+{
+    struct timespec time = {ms / 1000, (long)(ms % 1000) * 1000000};
+
+    (void)unused;
+    nanosleep(&time, NULL);
+    return false;
+}
+
+void seg_users_free(struct seg_users *users)
+{
+    free(users->user);
+    users->user = NULL;
+    users->n = users->room = 0;
+}
