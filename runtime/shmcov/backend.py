@@ -12,13 +12,12 @@ import contextlib
 import datetime
 import os
 import sys
-import time
+import tempfile
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -31,10 +30,15 @@ import coverage.disposition
 import coverage.inorout
 import coverage.sqldata
 from coverage.exceptions import CoverageException, CoverageWarning, DataError
+from coverage.misc import isolate_module
 from coverage.multiproc import patch_multiprocessing
 from coverage.plugin import CoveragePlugin
 
 from shmcov import _merge, file_tracers, plan, result, segments, settings
+from shmcov.delivery import STILL_RUNNING, Delivery, Keeper, still_running
+
+os = isolate_module(os)  # type: ignore[assignment]
+_open = open
 
 READER = "SHMCOV_READER"
 """The environment variable that names the process which delivers in a run of `shmcov run`."""
@@ -237,6 +241,17 @@ def _pytest_cov() -> str | None:
     return None
 
 
+def _saves(cov: coverage.Coverage) -> bool:
+    """Will this object be saved at the end, whatever the program does?"""
+    makers = {"coverage.cmdline", "pytest_cov.engine"}
+    return cov._auto_save or any(frame.f_globals.get("__name__") in makers for frame in _frames())
+
+
+def _in_exit_patch() -> bool:
+    """Is coverage.py's `patch = _exit` about to end the process?"""
+    return any(frame.f_code.co_name == "coverage_os_exit_patch" for frame in _frames())
+
+
 # -- sessions --
 
 
@@ -255,7 +270,7 @@ class _Process:
         self.pid = os.getpid()
         _shmcov.attach()
         self.run = _shmcov.attached()
-        if self.run is not None and not os.path.exists(self.run):  # noqa: PTH110
+        if self.run is not None and not os.path.exists(self.run):
             self.run = None
         self.owner = _shmcov.owner() if self.run else None
         self.recorded = _shmcov.recording()
@@ -305,6 +320,18 @@ class Session:
         else:
             assert here.run is not None
             self.path = here.run
+        self.delivery = Delivery(self.path)
+        if self.role is Role.OWNS and not cov._no_disk:
+            self.delivery.keeper = self._keeper(cov)
+
+    def _keeper(self, cov: coverage.Coverage) -> Keeper | None:
+        data = cov._data
+        append = cov._auto_load or (data is not None and data._have_used)
+        suffixed = cov.config.parallel and not append
+        target = result.Target(cov.config.data_file, append, suffixed)
+        return Keeper.of(
+            self.path, self.wait, target.salvage_options(cov), only_again=not _saves(cov)
+        )
 
     @classmethod
     def of(cls, cov: coverage.Coverage, wanted: Wanted | None = None) -> Session:
@@ -341,16 +368,20 @@ class Session:
             _shmcov.pause()
             os.environ.pop(segments.VARIABLE, None)
 
-    def copy(self) -> _merge.Copy:
-        path = Path(self.path)
-        with segments.opened(path) as fd:
-            return segments.read(path, fd)
+    def settle(self, seconds: float = 0.0, *, helpers: bool = False) -> list[segments.Process]:
+        """Waits until nobody else records; who still does."""
+        return self.delivery.settle(seconds, helpers=helpers)
+
+    def disown(self) -> None:
+        """The segment goes, or is another's business."""
+        if self in _owned:
+            _owned.remove(self)
 
     def end(self) -> None:
         """The segment is of no use to anybody any more."""
         if self.role is Role.OWNS and self.pid == os.getpid() and self in _owned:
-            _owned.remove(self)
-            segments.remove(Path(self.path))
+            self.disown()
+            self.delivery.remove()
 
 
 _owned: list[Session] = []
@@ -364,43 +395,42 @@ def _create(cov: coverage.Coverage, wanted: Wanted) -> str:
     flags = the_plan.flags | _shmcov.FLAG_OWNED
     if _pytest_cov():
         flags |= _shmcov.FLAG_HOLD
+    rules = the_plan.rules + plan.identity(" ".join(_arguments()), config.data_file)
     folder = _setting(wanted, "dir", "SHMCOV_DIR")
     size = _setting(wanted, "size", "SHMCOV_SIZE")
     _end_idle()
-    path, fd = segments.create(
-        flags, the_plan.rules, folder, settings.size("size", size) if size else 0
-    )
+    path, fd = segments.create(flags, rules, folder, settings.size("size", size) if size else 0)
     os.close(fd)  # programs close what they did not open
     return path
 
 
+def _arguments() -> list[str]:
+    """The command line, as a person would type it."""
+    arguments = sys.orig_argv or ["python"]
+    return [os.path.basename(arguments[0]), *arguments[1:]]
+
+
 def _remove_former() -> None:
-    """The segment that this process owned before it became another program, and saved."""
-    path = os.environ.get(segments.VARIABLE)
-    if path and path not in [session.path for session in _owned]:
-        with contextlib.suppress(OSError, segments.SegmentNotUsable):
-            with segments.opened(Path(path)) as fd:
-                info = segments.read(Path(path), fd).info()
-            if info["flags"] & _shmcov.FLAG_OWNED and info["supervisor"][0] == os.getpid():
-                segments.remove(Path(path))
-
-
-IDLE = 8
-"""Segments of objects that have stopped which a process keeps, in case they are started again."""
+    """The segments that this process owned before it became another program, and saved."""
+    owned = {session.path for session in _owned}
+    for path in segments.found():
+        if str(path) in owned:
+            continue
+        with contextlib.suppress(OSError, segments.SegmentNotUsable), segments.opened(path) as fd:
+            copy = segments.read(path, fd)
+            info = copy.info()
+            ours = info["flags"] & _shmcov.FLAG_OWNED and info["supervisor"][0] == os.getpid()
+            delivered = _shmcov.delivered(fd)
+            if ours and delivered is not None and delivered[0] == copy.hits():
+                Delivery(str(path)).remove()
 
 
 def _end_idle() -> None:
     """Programs that make many Coverage objects must not fill the memory."""
-    idle = [one for one in _live if one.idle()]
-    idle.sort(key=lambda collector: collector.stopped)
-    for collector in idle[:-IDLE]:
-        session = collector._session
-        try:
-            busy = session is not None and _others(session.copy(), session)
-        except segments.SegmentNotUsable:
-            busy = False
-        if not busy:
-            collector.finish()
+    for collector in list(_live):
+        if collector.idle():
+            with contextlib.suppress(segments.SegmentNotUsable, OSError):
+                collector.end_if_alone()
 
 
 def _setting(wanted: Wanted, option: str, variable: str) -> str | None:
@@ -419,9 +449,8 @@ class Collector(coverage.collector.Collector):
     _context: str | None = None
     _file_tracers: file_tracers.FileTracers | None = None
     _written = False
-    stopped = 0.0
-    _ended: frozenset[segments.Process] = frozenset()
-    """The other processes of which everything was delivered."""
+    _failed = False
+    _finished = False
 
     def __init__(self, core: Core, **kwargs: Any) -> None:
         super().__init__(core=core, **kwargs)  # type: ignore[arg-type]
@@ -435,14 +464,14 @@ class Collector(coverage.collector.Collector):
     # -- recording --
 
     def _start_tracer(self) -> None:
-        if self._session is None:
-            self._session = Session.of(self._cov)
         self._record()
 
     def _record(self) -> None:
-        session = self._session
-        if session is None:
+        if self._finished:
             return
+        if self._session is None:
+            self._session = Session.of(self._cov)
+        session = self._session
         if session.role is Role.ATTACHED:
             _here().newest = self
         elif session.role is Role.OWNS:
@@ -465,7 +494,6 @@ class Collector(coverage.collector.Collector):
     def pause(self) -> None:
         self._activity_since |= self._recording
         self._recording = False
-        self.stopped = time.monotonic()
         if self._session:
             self._session.pause()
 
@@ -514,10 +542,28 @@ class Collector(coverage.collector.Collector):
         def write() -> None:
             # What does not deliver has no file, and a fork's would be its parent's.
             if self._delivers:
-                self._written = True
                 type(covdata).write(covdata)
+                self._was_written(covdata)
 
         covdata.write = write  # type: ignore[method-assign]
+
+    def _was_written(self, covdata: coverage.CoverageData) -> None:
+        self._written = True
+        session = self._session
+        if session is None or session.role is not Role.OWNS or covdata._no_disk:
+            return
+        session.delivery.moved_to(covdata.data_filename())
+        if not self._finished and (self not in self._collectors or _in_exit_patch()):
+            with contextlib.suppress(segments.SegmentNotUsable, OSError):
+                self.end_if_alone()
+
+    def end_if_alone(self) -> None:
+        """Everything was saved: the segment goes, unless others still write into it."""
+        session = self._session
+        if session and session.role is Role.OWNS and not session.settle(helpers=True):
+            if not session.delivery.due():
+                session.end()
+                self._session = None
 
     @property
     def _delivers(self) -> bool:
@@ -537,13 +583,14 @@ class Collector(coverage.collector.Collector):
         return True
 
     def _deliver(self, session: Session) -> None:
+        self._failed = True
         try:
-            copy = session.copy()
-            self._ended = _known(copy) - set(_others(copy, session))
-            if any(row["state"] != "done" for row in copy.processes()):
-                copy = session.copy()  # with all that those wrote while the first was made
+            session.delivery.deliver(self._write_to_data)
         except segments.SegmentNotUsable as error:
             raise DataError(f"The data of this run is lost: {error}") from error
+        self._failed = False
+
+    def _write_to_data(self, copy: _merge.Copy) -> str | None:
         for text in result.losses(copy.info()):
             self.warn(f"Not all of this run was recorded: {text}")
         self._tell_packages(copy)
@@ -561,13 +608,12 @@ class Collector(coverage.collector.Collector):
                     _tell_hash(covdata)
             except _merge.DataError as error:
                 raise DataError(str(error)) from error
+        return None if covdata._no_disk else covdata.data_filename()
 
     def _add_all(self, covdata: coverage.CoverageData, copy: _merge.Copy) -> None:
         """Into data that is in memory. (`update` can do that only once before 7.16.)"""
-        import tempfile  # costs more than the rest of what an attached process does
-
         with tempfile.TemporaryDirectory(prefix="shmcov-") as folder:
-            path = str(Path(folder, "data"))
+            path = os.path.join(folder, "data")
             self._write(copy, path, append=False)
             data = coverage.CoverageData(basename=path)
             data.read()
@@ -625,45 +671,42 @@ class Collector(coverage.collector.Collector):
 
     def finish(self) -> None:
         """The process ends. Coverage has saved what it wants to save."""
-        session = self._session
+        session, self._finished = self._session, True
         if session is None or session.role is not Role.OWNS or not self._delivers:
             return
-        with contextlib.suppress(Exception):
-            self._deliver_late(session)
-        session.end()
-        self._session = None
+        if not self._written and not self._failed:
+            session.end()  # nobody wants it
+            return
+        try:
+            running = self._deliver_late(session)
+        except Exception as error:
+            session.disown()
+            path = session.delivery.set_aside()
+            result.complain(
+                f"The data of this run could not be saved: {error}\n"
+                f"It is kept in the segment {path}\nWrite it with: shmcov salvage {path}"
+            )
+            return
+        if running and session.delivery.keeper:
+            session.disown()
+        else:
+            session.end()
 
-    def _deliver_late(self, session: Session) -> None:
-        """Processes that went on after the data was saved have their time to come to an end."""
-        if not self._written:
-            return
-        until = time.monotonic() + session.wait
-        while (running := _others(session.copy(), session)) and time.monotonic() < until:
-            time.sleep(0.02)
-        if not running and _known(session.copy()) <= self._ended:
-            return
-        if running:
-            pids = ", ".join(str(process.pid) for process in running)
-            self.warn(f"Still running, and not in the data from now on: processes {pids}")
-        if not self.covdata._no_disk and Path(self.covdata.data_filename()).exists():
+    def _deliver_late(self, session: Session) -> list[segments.Process]:
+        """Processes that went on after the data was saved have their time to come to an end. Who is
+        left, helpers of this process included."""
+        covdata = self.covdata
+        running = session.settle(session.wait)
+        if self._failed or session.delivery.due():
+            if covdata._no_disk or (self._written and not os.path.exists(covdata.data_filename())):
+                return []  # whoever took the data file away has what was in it then
             self._deliver(session)
-            self.covdata.write()
-
-
-def _others(copy: _merge.Copy, session: Session) -> list[segments.Process]:
-    """The processes that still record, but for those that only end after this one."""
-    helpers = "from multiprocessing.resource_tracker", "from multiprocessing.forkserver"
-    return [
-        process
-        for process in segments.running(copy, Path(session.path))
-        if not any(helper in process.command() for helper in helpers)
-    ]
-
-
-def _known(copy: _merge.Copy) -> frozenset[segments.Process]:
-    """The other processes that have ever recorded."""
-    rows = map(segments.Process.of_row, copy.processes())
-    return frozenset(row for row in rows if row.pid != os.getpid())
+            covdata.write()
+        if running:
+            kept = session.delivery.keeper is not None
+            text = still_running(running, session.wait, "[shmcov] wait", kept=kept)
+            result.tell(self._cov, [(text, STILL_RUNNING)])
+        return session.settle(helpers=True)
 
 
 def _tell_hash(covdata: coverage.CoverageData) -> None:
@@ -671,7 +714,8 @@ def _tell_hash(covdata: coverage.CoverageData) -> None:
     `combine` takes files with the same hash for the same."""
     hasher = getattr(covdata, "_hasher", None)
     if hasher is not None:
-        hasher.update(Path(covdata.data_filename()).read_bytes())
+        with _open(covdata.data_filename(), "rb") as file:
+            hasher.update(file.read())
 
 
 _live: weakref.WeakSet[Collector] = weakref.WeakSet()

@@ -16,7 +16,6 @@ import contextlib
 import hashlib
 import importlib.machinery
 import importlib.util
-import inspect
 import os
 import re
 import sys
@@ -34,8 +33,11 @@ import coverage.context
 import coverage.inorout
 from coverage.exceptions import ConfigError, CoverageException
 from coverage.files import canonical_filename, find_python_files, globs_to_regex, prep_patterns
+from coverage.misc import isolate_module
 
 from shmcov import file_tracers
+
+os = isolate_module(os)  # type: ignore[assignment]
 
 
 class Rule(IntEnum):
@@ -55,6 +57,9 @@ class Rule(IntEnum):
     VENV_THIRD = 12
     FILE_TRACERS = 13
     OWNER = 14
+    COMMAND = 15
+    FOLDER = 16
+    DATA_FILE = 17
 
 
 FLAG_BRANCH = 1
@@ -121,6 +126,15 @@ def build(
     return plan
 
 
+def identity(command: str, data_file: str) -> list[tuple[int, str]]:
+    """What a segment says of its run, to people who find it."""
+    return [
+        (int(Rule.COMMAND), command),
+        (int(Rule.FOLDER), os.getcwd()),  # noqa: PTH109
+        (int(Rule.DATA_FILE), data_file),
+    ]
+
+
 def digest(config: Any) -> str:
     """What a run measures, for processes of it that have a configuration of their own to compare.
 
@@ -167,7 +181,13 @@ def never_ran(
 def imported(measured: Collection[str], packages: Collection[tuple[str, str]]) -> set[str | None]:
     """The names of source packages that were imported. The arguments are never_ran()'s."""
     # A script is matched by the name that its file would have as a module.
-    return {name for name, _ in packages} | {inspect.getmodulename(path) for path in measured}
+    return {name for name, _ in packages} | {_module_name(path) for path in measured}
+
+
+def _module_name(path: str) -> str | None:
+    name = os.path.basename(path)  # noqa: PTH119
+    suffixes = [s for s in importlib.machinery.all_suffixes() if name.endswith(s)]
+    return name.removesuffix(max(suffixes, key=len)) if suffixes else None
 
 
 def files_of_plugins(
@@ -401,7 +421,7 @@ def locate(name: str) -> tuple[str | None, list[str]]:
 
 
 def _has_init(place: str) -> bool:
-    return any(Path(place, f"__init__{suffix}").exists() for suffix in (".py", ".pyc"))
+    return any(os.path.exists(os.path.join(place, f"__init__{suffix}")) for suffix in (".py", ".pyc"))  # noqa: PTH110, PTH118
 
 
 def _is_binary(origin: str) -> bool:

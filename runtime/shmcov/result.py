@@ -9,18 +9,20 @@ the data file, which lines make one statement, the files that never ran, the war
 from __future__ import annotations
 
 import datetime
+import os
 import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import coverage
 from coverage.exceptions import CoverageWarning
-from coverage.misc import ensure_dir_for_file
+from coverage.misc import ensure_dir_for_file, isolate_module
 from coverage.sqldata import filename_suffix
 
 from shmcov import _merge, logical_lines, plan
+
+os = isolate_module(os)  # type: ignore[assignment]
 
 LOST = {
     "space": "{n} pieces found no room in the segment: give it more with --shm-size, or another "
@@ -35,7 +37,7 @@ LOST = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Target:
     """The data file of a run."""
 
@@ -46,12 +48,23 @@ class Target:
     @classmethod
     def of(cls, cov: coverage.Coverage, *, append: bool) -> Target:
         """As coverage.py names it: with a suffix if the run is one of several in parallel."""
-        path = str(Path(cov.config.data_file).absolute())
+        path = os.path.abspath(cov.config.data_file)  # noqa: PTH100
         suffixed = cov.config.parallel and not append
         if suffixed:
             # Without the hash of the data that coverage.py adds: `combine` makes its own.
             path += f".{filename_suffix(True)}"
         return cls(path, append, suffixed)
+
+    def salvage_options(self, cov: coverage.Coverage) -> list[str]:
+        """What `shmcov salvage` is to be told, to write a data file like this one."""
+        options = ["-o", os.path.abspath(cov.config.data_file)]  # noqa: PTH100
+        if self.append:
+            options.append("--append")
+        if self.suffixed:
+            options.append("--suffixed")
+        if cov.config.config_file:
+            options += ["--rcfile", os.path.abspath(cov.config.config_file)]  # noqa: PTH100
+        return options
 
     def check(self, *, has_arcs: bool) -> None:
         """Raises `_merge.DataError` if the result of a run could not be written here."""
@@ -91,7 +104,7 @@ def join_lines(copy: _merge.Copy) -> None:
 
 def last_warnings(copy: _merge.Copy, cov: coverage.Coverage, target: Target) -> plan.Warnings:
     """What coverage.py would warn of after this run."""
-    appended = target.append and Path(target.path).exists()
+    appended = target.append and os.path.exists(target.path)  # noqa: PTH110
     return plan.last_warnings(cov, copy.files(), copy.packages(), appended=appended)
 
 

@@ -1,47 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`shmcov salvage`: the data of a run whose supervisor was killed, or could not write it.
+"""`shmcov salvage`: the data of a run that did not write it itself.
 
-The data file is the one that the command line or the configuration names. Nothing in a segment says
-where to write: what it holds was written by the measured program.
+People call it for segments that are left over; the keeper of a segment (shm/keeper.c) calls it when
+the process that was to deliver has ended without doing so. The data file is the one that the
+command line or the configuration names. Nothing in a segment says where to write: what it holds was
+written by the measured program.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from pathlib import Path
 
+import _shmcov
 import coverage
 from coverage.config import CoverageConfig
 from coverage.exceptions import CoverageException
 
 from shmcov import _merge, plan, result, segments
+from shmcov.delivery import Delivery
 from shmcov.result import Target, complain
+
+REPLACED = 3
+"""Status for the keeper: somebody else has written the data file since the first delivery."""
 
 
 def salvage(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
+    sys.path += [place for place in options.sys_path.split(os.pathsep) if place not in sys.path]
+    if options.all:
+        return _all(options)
     if options.segment is None:
         if options.discard or options.data_file:
             complain("Which segment? Without arguments, shmcov salvage lists those that there are.")
             return 1
         return _list()
-    path = Path(options.segment)
-    try:
-        with segments.opened(path) as fd:
-            copy = _copy(path, fd, options)
-            if copy is not None and _supervised(copy) and not options.force:
-                complain(
-                    f"The run of {path} is still going on, and will write its data itself. "
-                    "`shmcov status` looks at it; --force takes what there is and the segment."
-                )
-                return 1
-            if copy is not None and not options.discard:
-                _write(copy, options)
-        segments.remove(path)
-    except (segments.SegmentNotUsable, CoverageException, _merge.DataError, OSError) as error:
-        complain(str(error))
-        return 1
-    return 0
+    return _one(_found(options.segment), options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,41 +52,106 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rcfile", metavar="FILE", help="the configuration of the run")
     parser.add_argument("--discard", action="store_true", help="remove the segment, write nothing")
     parser.add_argument("--force", action="store_true", help="even if the run is not over")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="all segments that are left over; those of runs in the current folder each into a "
+        "data file of its own, for `coverage combine`",
+    )
+    # What the keeper says: docs/ending.md.
+    parser.add_argument("--kept", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--suffixed", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--sys-path", default="", help=argparse.SUPPRESS)
     return parser
 
 
-def _copy(path: Path, fd: int, options: argparse.Namespace) -> _merge.Copy | None:
+def _found(name: str) -> Path:
+    """A segment by its path, also if it has been set aside since that was told."""
+    path = Path(name)
+    aside = Path(segments.leftover_path(str(path.absolute())))
+    return aside if not path.exists() and aside.exists() else path
+
+
+def _one(path: Path, options: argparse.Namespace) -> int:
+    delivery = Delivery(str(path), any_size=options.force or options.discard)
     try:
-        return segments.read(path, fd, any_size=options.force or options.discard)
+        # Whatever it is, it may go.
+        busy = "" if options.force else _busy(path, delivery, unreadable_is_busy=not options.discard)
+        if busy and not options.kept:
+            complain(f"{busy} `shmcov status` looks at it; --force takes what there is.")
+            return 1
+        if not options.discard:
+            cov, target = _configured(delivery, options)
+            if options.kept and not _is_ours(delivery, target, options):
+                return REPLACED
+            delivery.deliver(lambda copy: _write(copy, cov, target, quiet=options.kept))
+        if not busy:
+            delivery.remove()
+    except (segments.SegmentNotUsable, CoverageException, _merge.DataError, OSError) as error:
+        complain(str(error))
+        return 1
+    return 0
+
+
+def _busy(path: Path, delivery: Delivery, *, unreadable_is_busy: bool) -> str:
+    """Who else cares for this segment, in words; nothing if nobody does."""
+    try:
+        supervised = _supervised(delivery.copy())
+        users = delivery.settle()
     except segments.SegmentNotUsable:
-        if options.discard:
-            return None  # whatever it is, it goes
-        raise
+        if unreadable_is_busy:
+            raise
+        return ""
+    if supervised:
+        return f"The run of {path} is still going on, and will write its data itself."
+    if users:
+        who = ", ".join(f"{user.pid} ({user.command()})" for user in users)
+        return f"The supervisor of {path} has ended, but these still record into it: {who}."
+    return ""
 
 
 def _supervised(copy: _merge.Copy) -> bool:
     return segments.Process(*copy.info()["supervisor"]).alive()
 
 
-def _write(copy: _merge.Copy, options: argparse.Namespace) -> None:
-    info = copy.info()
+def _is_ours(delivery: Delivery, target: Target, options: argparse.Namespace) -> bool:
+    """May this go into the data file? If the run has delivered before, only beside what it did."""
+    before = delivery.before()
+    if before is None or options.suffixed:
+        return True
+    target.append = True
+    return _shmcov.target(target.path) == before[1]
+
+
+def _configured(
+    delivery: Delivery, options: argparse.Namespace
+) -> tuple[coverage.Coverage, Target]:
+    info = delivery.copy().info()
     cov = coverage.Coverage(
         config_file=options.rcfile or True,
         branch=bool(info["flags"] & plan.FLAG_BRANCH),
     )
     if options.data_file:
         cov.config.data_file = options.data_file
-        cov.config.parallel = False
+        cov.config.parallel = options.suffixed
     _take_source(cov.config, info["rules"])
     built = plan.build(cov, branch=cov.config.branch, context=None)
-    result.tell(cov, built.warnings)
+    if not options.kept:
+        result.tell(cov, built.warnings)
     target = Target.of(cov, append=options.append)
     target.check(has_arcs=cov.config.branch)
-    for text in result.losses(info):
-        complain(f"Not all of this run was recorded: {text}")
-    result.tell(cov, result.last_warnings(copy, cov, target))
+    return cov, target
+
+
+def _write(copy: _merge.Copy, cov: coverage.Coverage, target: Target, *, quiet: bool) -> str:
+    if not quiet:
+        for text in result.losses(copy.info()):
+            complain(f"Not all of this run was recorded: {text}")
+        result.tell(cov, result.last_warnings(copy, cov, target))
     counts = result.write(copy, cov, target, ["salvage"])
-    print(f"{counts['lines']} lines in {counts['files']} files are in {target.path}")
+    if not quiet:
+        print(f"{counts['lines']} lines in {counts['files']} files are in {target.path}")
+    return target.path
 
 
 def _take_source(config: CoverageConfig, rules: list[tuple[int, str]]) -> None:
@@ -99,6 +160,32 @@ def _take_source(config: CoverageConfig, rules: list[tuple[int, str]]) -> None:
         folders = [Path(text) for kind, text in rules if kind == plan.Rule.SOURCE_DIR]
         config.source_dirs = [str(folder) for folder in folders if folder.is_dir()]
         config.source_pkgs = [text for kind, text in rules if kind == plan.Rule.SOURCE_PKG]
+
+
+def _all(options: argparse.Namespace) -> int:
+    """--all: what is left over. Data goes only where the user stands."""
+    _shmcov.sweep()
+    failed = False
+    here = str(Path.cwd())
+    options.suffixed = True
+    if not options.data_file:
+        options.data_file = coverage.Coverage(config_file=options.rcfile or True).config.data_file
+    for path in segments.leftovers():
+        try:
+            with segments.opened(path) as fd:
+                info = segments.read(path, fd, any_size=True).info()
+        except segments.SegmentNotUsable as error:
+            if not options.discard:
+                complain(str(error))
+                failed = True
+                continue
+        else:
+            folder = dict(info["rules"]).get(plan.Rule.FOLDER, here)
+            if folder != here and not options.discard:
+                print(f"{path}  {segments.described(info)}: salvage it there")
+                continue
+        failed |= bool(_one(path, options))
+    return int(failed)
 
 
 def _list() -> int:
@@ -115,15 +202,13 @@ def _list() -> int:
             print(error)
             continue
         info = copy.info()
-        held = segments.in_words(info["allocated"])
-        age = segments.age_in_words(info["created"])
         state = "running" if _supervised(copy) else "left over"
-        print(f"{path}  {state}, {held}, {len(copy.files())} files, started {age} ago")
+        print(f"{path}  {state}, {len(copy.files())} files, {segments.described(info)}")
         total += 0 if _supervised(copy) else info["allocated"]
     if total:
         print(
             f"\n{segments.in_words(total)} of memory or disk are held by runs that are over.\n"
             "shmcov salvage SEGMENT [-o DATA_FILE] writes the data file, "
-            "shmcov salvage SEGMENT --discard throws it away."
+            "shmcov salvage SEGMENT --discard throws it away; --all does so with all of them."
         )
     return 0

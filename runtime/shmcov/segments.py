@@ -11,32 +11,41 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import _shmcov
+from coverage.misc import isolate_module
 
 from shmcov import _merge
+from shmcov.plan import Rule
+
+os = isolate_module(os)  # type: ignore[assignment]
+_open = open
 
 VARIABLE = "SHMCOV_SEGMENT"
+
 
 
 class SegmentNotUsable(Exception):
     """A file that is no segment of this user, in words."""
 
 
-def folders() -> list[Path]:
-    """Where segments are made: shm/segment.h, seg_folder_name()."""
-    return [Path(f"{place}/shmcov-{os.geteuid()}") for place in ("/dev/shm", "/tmp", "/var/tmp")]
+def leftover_path(path: str) -> str:
+    """Where a segment is once it has been set aside."""
+    folder, name = os.path.split(path)
+    return os.path.join(dict(_shmcov.folders()).get(folder, folder), name)
 
 
 def create(
     flags: int, rules: list[tuple[int, str]], folder: str | None, size: int
 ) -> tuple[str, int]:
-    """A new segment: its path, and a descriptor to read it with. OSError."""
+    """A new segment: its path, and a descriptor to read and write it with. OSError."""
+    _shmcov.sweep()
     if folder:
-        Path(folder).mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder, 0o700)
     for _ in range(3):
         # The end of another run removes the folder if it is empty.
         with contextlib.suppress(FileNotFoundError):
@@ -45,11 +54,21 @@ def create(
 
 
 def found() -> list[Path]:
-    """The segments of this user, oldest first."""
+    """The segments of this user, oldest first, and those that are left over before all others."""
+    live = [folder for folder, _ in _shmcov.folders()]
+    return leftovers() + _segments_in(live)
+
+
+def leftovers() -> list[Path]:
+    """The segments that nobody will deliver any more, oldest first."""
+    return _segments_in([left for _, left in _shmcov.folders()])
+
+
+def _segments_in(folders: Sequence[str]) -> list[Path]:
     paths: list[tuple[float, Path]] = []
-    for folder in folders():
+    for folder in folders:
         with contextlib.suppress(OSError):
-            for path in folder.glob("run-*"):  # the others are not finished
+            for path in Path(folder).glob("run-*"):  # the others are not finished
                 with contextlib.suppress(OSError):
                     status = path.lstat()
                     if stat.S_ISREG(status.st_mode):
@@ -57,10 +76,11 @@ def found() -> list[Path]:
     return [path for _, path in sorted(paths)]
 
 
-def open_segment(path: Path) -> int:
-    """A descriptor to read a segment from, if it is one that this user may trust."""
+def open_segment(path: str | Path, *, writable: bool = False) -> int:
+    """A descriptor for a segment, if it is one that this user may trust."""
+    flags = os.O_RDWR if writable else os.O_RDONLY
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise SegmentNotUsable(f"Cannot open the segment {path}: {error.strerror}") from error
     status = os.fstat(fd)
@@ -79,7 +99,7 @@ def open_segment(path: Path) -> int:
     return fd
 
 
-def read(path: Path, fd: int, *, any_size: bool = False) -> _merge.Copy:
+def read(path: str | Path, fd: int, *, any_size: bool = False) -> _merge.Copy:
     """A private copy of the segment, with all that is wrong in words that name it."""
     try:
         copy = _merge.Copy(fd)
@@ -87,18 +107,10 @@ def read(path: Path, fd: int, *, any_size: bool = False) -> _merge.Copy:
         raise SegmentNotUsable(f"{path} cannot be read: {error}") from error
     if not any_size and copy.info()["size"] != os.fstat(fd).st_size:
         raise SegmentNotUsable(
-            f"{path} has not the size that it was made with. `shmcov salvage --force` takes what "
+            f"{path} was truncated or resized after it was created. `shmcov salvage --force` takes what "
             "is still good in it"
         )
     return copy
-
-
-def remove(path: Path) -> None:
-    """Removes a segment, and folders that are empty: where one is, every process looks into it."""
-    path.unlink(missing_ok=True)
-    for folder in folders():
-        with contextlib.suppress(OSError):
-            folder.rmdir()
 
 
 @dataclass(frozen=True)
@@ -115,7 +127,7 @@ class Process:
 
     def alive(self) -> bool:
         """Runs, here and now. False where that cannot be known: in another pid namespace."""
-        if self.namespace != _namespace():
+        if self.namespace != namespace():
             return False
         try:
             state, start = _state_and_start(self.pid)
@@ -126,63 +138,58 @@ class Process:
     def command(self) -> str:
         """What it runs, the program by its name alone."""
         with contextlib.suppress(OSError):
-            args = Path(f"/proc/{self.pid}/cmdline").read_bytes().split(b"\0")
+            args = _read(f"/proc/{self.pid}/cmdline").split(b"\0")
             args[0] = args[0].rpartition(b"/")[2]
             return " ".join(os.fsdecode(arg) for arg in args if arg)
         return ""
 
-    def maps(self, path: Path) -> bool:
-        """Has it this segment mapped? A process that became another program has not."""
-        try:
-            return os.fsencode(path) in Path(f"/proc/{self.pid}/maps").read_bytes()
-        except OSError:
-            return True
 
-
-def running(copy: _merge.Copy, path: Path) -> list[Process]:
-    """The processes that still record into a segment, but for this one."""
-    rows = [Process.of_row(row) for row in copy.processes()]
-    return [
-        process
-        for process in dict.fromkeys(rows)
-        if process.pid != os.getpid() and process.alive() and process.maps(path)
-    ]
-
-
-STARTING = 0.5
-"""Seconds in which an interpreter that starts has come to its start-up files, and attaches."""
-
-
-def starting(path: Path) -> list[Process]:
-    """Processes that have been started just now with the variable, and may be about to attach."""
-    wanted = os.fsencode(f"{VARIABLE}={path}")
-    since = time.clock_gettime(time.CLOCK_BOOTTIME) - STARTING
-    youngest = int(since * os.sysconf("SC_CLK_TCK"))
-    young = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError):
-            if folder.stat().st_uid != os.geteuid():
-                continue
-            state, start = _state_and_start(int(folder.name))
-            if state in "ZX" or start < youngest:
-                continue
-            if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                young.append(Process(int(folder.name), start, _namespace()))
-    return young
+def _read(path: str) -> bytes:
+    with _open(path, "rb") as file:
+        return file.read()
 
 
 def _state_and_start(pid: int) -> tuple[str, int]:
-    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    text = _read(f"/proc/{pid}/stat").decode(errors="replace")
     # The name, in parentheses, may itself hold any of them.
     fields = text[text.rindex(")") + 1 :].split()
     return fields[0], int(fields[19])
 
 
-def _namespace() -> int:
+def namespace() -> int:
+    """Of pids. -1: unknown."""
     try:
-        return Path("/proc/self/ns/pid").stat().st_ino
+        return os.stat("/proc/self/ns/pid").st_ino
     except OSError:
         return -1
+
+
+def leftover_notice() -> str | None:
+    """What to tell of segments that are left over, or None."""
+    lines, total = [], 0
+    for path in leftovers():
+        with contextlib.suppress(SegmentNotUsable), opened(path) as fd:
+            info = read(path, fd, any_size=True).info()
+            lines.append(f"\n    {path}  {described(info)}")
+            total += info["allocated"]
+    if not lines:
+        return None
+    return (
+        f"{len(lines)} earlier runs ended without saving their data; it takes {in_words(total)}:"
+        + "".join(lines)
+        + "\n`shmcov salvage SEGMENT` or `--all` writes it, with --discard throws it away."
+    )
+
+
+def described(info: _merge.Info) -> str:
+    """What a segment belongs to."""
+    named = {kind: text for kind, text in info["rules"] if kind in (Rule.COMMAND, Rule.FOLDER)}
+    text = f"{age_in_words(info['created'])} old, {in_words(info['allocated'])}"
+    if Rule.COMMAND in named:
+        text += f": {named[Rule.COMMAND]}"
+    if Rule.FOLDER in named:
+        text += f" (in {named[Rule.FOLDER]})"
+    return text
 
 
 def in_words(size: int) -> str:
@@ -202,7 +209,7 @@ def age_in_words(since: float) -> str:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[int]:
+def opened(path: str | Path) -> Iterator[int]:
     fd = open_segment(path)
     try:
         yield fd

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,9 @@ import _shmcov
 import coverage
 
 from shmcov import _merge, plan, result, segments, signals
+from shmcov.delivery import STILL_RUNNING, Delivery, Keeper, still_running
 from shmcov.program import Program
 from shmcov.result import Target, complain
-
-POLL = 0.05
-"""Seconds between looks at processes that are no children of ours."""
-
 
 CannotStart = _merge.DataError
 """Raised by run() before the program starts: there is no place for the data."""
@@ -40,6 +37,7 @@ class Options:
     contexts: bool = False
     folder: str | None = None
     size: int = 0
+    keeper: bool = True
     save_signal: int | None = None
 
 
@@ -80,28 +78,29 @@ def run(cov: coverage.Coverage, program: Program, target: Target, options: Optio
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     flags = the_plan.flags | (0 if options.adopt else _shmcov.FLAG_NO_ADOPT)
     flags |= _shmcov.FLAG_CONTEXTS if options.contexts else 0
-    path, fd = segments.create(flags, the_plan.rules, options.folder, options.size)
-    supervisor = Supervisor(cov, target, options, Path(path), fd, ours)
+    rules = the_plan.rules + plan.identity(f"shmcov run {shlex.join(program.args)}", target.path)
+    path, fd = segments.create(flags, rules, options.folder, options.size)
+    supervisor = Supervisor(cov, target, options, Delivery(path, fd), ours)
     if options.save_signal is not None:
         # It is for us: without a handler of coverage.py's it would kill the program.
         signal.signal(options.save_signal, signal.SIG_IGN)
     try:
         supervisor.start(program, mask)
     except BaseException:
-        segments.remove(Path(path))
+        supervisor.delivery.remove()
         raise
     status = supervisor.wait()
     return Outcome(status, supervisor.end())
 
 
-def environment(segment: Path) -> Mapping[str, str]:
+def environment(segment: str) -> Mapping[str, str]:
     """The environment of the program."""
     variables = dict(os.environ)
     # coverage.py's own start-up file would measure everything a second time.
     for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
         variables.pop(name, None)
     variables["COVERAGE_RUN"] = "true"
-    variables[segments.VARIABLE] = str(segment)
+    variables[segments.VARIABLE] = segment
     return variables
 
 
@@ -113,15 +112,13 @@ class Supervisor:
         cov: coverage.Coverage,
         target: Target,
         options: Options,
-        segment: Path,
-        fd: int,
+        delivery: Delivery,
         ours: set[int],
     ) -> None:
         self.cov = cov
         self.target = target
         self.options = options
-        self.segment = segment
-        self.fd = fd
+        self.delivery = delivery
         self.signals = ours if options.save_signal is None else ours | {options.save_signal}
         self.program = 0
         self.argv: list[str] = []
@@ -129,12 +126,16 @@ class Supervisor:
 
     def start(self, program: Program, mask: signals.Mask) -> None:
         self.argv = list(program.args)
+        if self.options.keeper:
+            self.delivery.keeper = Keeper.of(
+                self.delivery.path, self.options.wait, self.target.salvage_options(self.cov)
+            )
         self.witness = signals.Witness()
         try:
             self.program = os.posix_spawn(
                 sys.executable,
                 program.command(),
-                environment(self.segment),
+                environment(self.delivery.path),
                 setsigmask=mask,
                 # Python ignores these two in itself, not in what it starts.
                 setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
@@ -175,49 +176,38 @@ class Supervisor:
         """--save-signal: writes what there is by now, and lets the run go on."""
         print("Saving coverage data...", flush=True)
         try:
-            result.write(_merge.Copy(self.fd), self.cov, self.target, self.argv)
+            self.delivery.deliver(self._write)
         except Exception as error:
             complain(f"The data could not be saved now: {error}")
 
     # -- when it has ended --
 
     def end(self) -> bool:
-        """Writes the data file and removes the segment. False, with a message, if that failed."""
+        """Writes the data file. False, with a message, if that failed: then the segment stays."""
         try:
-            copy = self._settled()
+            running = self.delivery.settle(self.options.wait, pause=self._interrupted)
             self.witness.end()
-            self._tell(copy)
-            result.write(copy, self.cov, self.target, self.argv)
+            self.delivery.deliver(self._write_and_tell)
+            self._name(running)
         except Exception as error:
+            path = self.delivery.set_aside()
             complain(
                 f"The data of this run could not be written: {_in_words(error)}\n"
-                f"It is kept in the segment {self.segment}\n"
-                f"Write it with: shmcov salvage {self.segment}"
+                f"It is kept in the segment {path}\n"
+                f"Write it with: shmcov salvage {path}"
             )
             return False
-        segments.remove(self.segment)
+        if not (running and self.delivery.keeper):
+            self.delivery.remove()
         return True
 
-    def _settled(self) -> _merge.Copy:
-        """A copy of the segment, made after its processes have ended or the wait is over."""
-        until = time.monotonic() + self.options.wait
-        copy = _merge.Copy(self.fd)
-        while running := self._running(copy) or segments.starting(self.segment):
-            while time.monotonic() < until and all(process.alive() for process in running):
-                if self._interrupted(POLL):
-                    until = 0
-                if not self._running(copy):
-                    break
-            # One of those that ended may have started others.
-            copy = _merge.Copy(self.fd)
-            if time.monotonic() >= until:
-                self._name(self._running(copy))
-                return copy
-        # Whoever ended while the copy was made has written behind its back.
-        return copy if _all_said_so(copy) else _merge.Copy(self.fd)
+    def _write(self, copy: _merge.Copy) -> str:
+        result.write(copy, self.cov, self.target, self.argv)
+        return self.target.path
 
-    def _running(self, copy: _merge.Copy) -> list[segments.Process]:
-        return segments.running(copy, self.segment)
+    def _write_and_tell(self, copy: _merge.Copy) -> str:
+        self._tell(copy)
+        return self._write(copy)
 
     def _interrupted(self, seconds: float) -> bool:
         """Lets time pass. Somebody who sends a signal by now does not want to wait longer."""
@@ -232,13 +222,9 @@ class Supervisor:
     def _name(self, running: list[segments.Process]) -> None:
         if not running:
             return
-        complain(
-            f"Still running {self.options.wait:g} s after the program ended "
-            "(--shm-wait sets how long to wait):"
-        )
-        for process in running:
-            print(f"    {process.pid}  {process.command()}", file=sys.stderr)
-        print("What they do from now on is not in the data.", file=sys.stderr, flush=True)
+        kept = self.delivery.keeper is not None
+        text = still_running(running, self.options.wait, "--shm-wait", kept=kept)
+        result.tell(self.cov, [(text, STILL_RUNNING)])
 
     def _tell(self, copy: _merge.Copy) -> None:
         for text in result.losses(copy.info()):
@@ -248,10 +234,6 @@ class Supervisor:
             complain(_why_nobody_attached())
             texts = [text for text in texts if text[1] != "no-data-collected"]
         result.tell(self.cov, texts)
-
-
-def _all_said_so(copy: _merge.Copy) -> bool:
-    return all(row["state"] == "done" for row in copy.processes())
 
 
 def _why_nobody_attached() -> str:

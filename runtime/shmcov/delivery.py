@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The end of a run: who may still write, what was delivered, who delivers. docs/ending.md.
+
+One object of `Delivery` stands for one segment, for whoever brings its data into a data file: the
+supervisor, the coverage.py plug-in, `shmcov salvage`. In the plug-in this runs inside the measured
+program, at its end. So nothing is imported late, functions of `os` are those from before anybody
+could replace them, and what waits is C.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import _shmcov
+from coverage.misc import isolate_module
+
+from shmcov import _merge, segments
+from shmcov.segments import Process, SegmentNotUsable
+
+os = isolate_module(os)  # type: ignore[assignment]
+_sleep = time.sleep
+_flock = fcntl.flock
+
+LOCK_TRIES = 100
+LOCK_PAUSE = 0.1
+"""Another deliverer has so many times so many seconds to come to an end; two are no harm."""
+
+
+class Delivery:
+    """The segment at `path`, to be delivered. `fd`: open for writing, if the caller has one."""
+
+    def __init__(self, path: str, fd: int | None = None, *, any_size: bool = False) -> None:
+        self.path = path
+        self._fd = fd
+        self._any_size = any_size
+        self._hits: int | None = None
+        """The hits that this object delivered last."""
+        self.keeper: Keeper | None = None
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[tuple[int, bool]]:
+        """A descriptor to read from, and whether it is the segment's own."""
+        if self._fd is not None:
+            yield self._fd, True
+            return
+        own = True
+        try:
+            fd = segments.open_segment(self.path, writable=True)
+        except SegmentNotUsable:
+            # Another user by now, or the name is gone: what this process has mapped is left.
+            spilled = _shmcov.spill(self.path)
+            if spilled is None:
+                raise
+            fd, own = spilled, False
+        try:
+            yield fd, own
+        finally:
+            os.close(fd)
+
+    # -- who may still write --
+
+    def settle(
+        self,
+        seconds: float = 0.0,
+        *,
+        pause: Callable[[float], bool] | None = None,
+        helpers: bool = True,
+    ) -> list[Process]:
+        """Waits until nobody else may write; who still may when the time is over.
+
+        `helpers`: count processes that only end when this one does.
+        """
+        with self._opened() as (fd, _):
+            users = _shmcov.settle(fd, self.path, seconds, pause, not helpers)
+        return [Process(pid, start, segments.namespace()) for pid, start in users]
+
+    # -- what was delivered --
+
+    def copy(self) -> _merge.Copy:
+        """A private copy of the segment. SegmentNotUsable."""
+        with self._opened() as (fd, _):
+            return segments.read(self.path, fd, any_size=self._any_size)
+
+    def due(self) -> bool:
+        """Is there anything in the segment that this object has not delivered?"""
+        return self.copy().hits() != (self._hits or 0)
+
+    def before(self) -> tuple[int, int] | None:
+        """What was delivered last, by whomever: the number of hits, and the data file."""
+        with self._opened() as (fd, _):
+            return _shmcov.delivered(fd)
+
+    def deliver(self, write: Callable[[_merge.Copy], str | None]) -> None:
+        """Has a copy written by `write`, which returns the data file, and puts that down."""
+        with self._opened() as (fd, own):
+            if own:
+                _lock(fd)
+            try:
+                copy = segments.read(self.path, fd, any_size=self._any_size)
+                data_file = write(copy)
+                self._hits = copy.hits()
+                self._put_down(fd if own else None, data_file)
+            finally:
+                if own:
+                    _flock(fd, fcntl.LOCK_UN)
+
+    def moved_to(self, data_file: str) -> None:
+        """The data file that was delivered to has got another name."""
+        if self._hits is not None:
+            with contextlib.suppress(SegmentNotUsable, OSError), self._opened() as (fd, own):
+                self._put_down(fd if own else None, data_file)
+
+    def _put_down(self, fd: int | None, data_file: str | None) -> None:
+        target = _shmcov.target(data_file) if data_file else 0
+        hits = self._hits or 0
+        if not _shmcov.set_delivered_here(self.path, hits, target) and fd is not None:
+            _shmcov.set_delivered(fd, hits, target)
+
+    # -- the end of the segment --
+
+    def remove(self) -> None:
+        """Everything was delivered, or nobody wants it."""
+        with contextlib.suppress(OSError):  # another user's by now: the keeper's business
+            _shmcov.remove(self.path)
+            self._end_keeper()
+
+    def set_aside(self) -> str:
+        """Nobody delivers it for now. The path that it has then."""
+        path = self.path
+        if _shmcov.set_aside(path):
+            self.path = segments.leftover_path(path)
+        self._end_keeper()
+        return self.path
+
+    def _end_keeper(self) -> None:
+        if self.keeper is not None:
+            self.keeper.end()
+            self.keeper = None
+
+
+def _lock(fd: int) -> None:
+    for _ in range(LOCK_TRIES):
+        try:
+            _flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _sleep(LOCK_PAUSE)
+        else:
+            return
+
+
+# -- the keeper --
+
+PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shmcov-keeper")
+"""Built from shm/keeper.c."""
+
+NOT_FOR_SALVAGE = ("SHMCOV_", "COVERAGE_")
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """The process that delivers a segment if this one does not."""
+
+    pid: int
+    start: int
+
+    @classmethod
+    def of(
+        cls, path: str, wait: float, salvage: Sequence[str], *, only_again: bool = False
+    ) -> Keeper | None:
+        """Starts one that runs `shmcov salvage` with these options. `only_again`: the data belongs
+        into the data file only once this process has delivered some itself. None: it cannot be had.
+        """
+        if not sys.executable or not os.path.exists(PROGRAM):
+            return None
+        places = os.pathsep.join(place for place in sys.path if place)
+        command = [sys.executable, "-P", "-m", "shmcov", "salvage", "--kept", "--sys-path", places]
+        when = "again" if only_again else "always"
+        environment = [
+            f"{name}={value}"
+            for name, value in os.environ.items()
+            if not name.startswith(NOT_FOR_SALVAGE)
+        ]
+        arguments = [PROGRAM, path, str(int(wait * 1000)), os.getcwd(), when, *command, *salvage, path]
+        try:
+            return cls(*_shmcov.keep(arguments, environment))
+        except OSError:
+            return None
+
+    def end(self) -> None:
+        _shmcov.end_keeper(self.pid, self.start)
+
+
+# -- in words --
+
+STILL_RUNNING = "still-running"
+"""The slug of the warning: `disable_warnings = still-running`."""
+
+
+def still_running(users: Sequence[Process], wait: float, setting: str, *, kept: bool) -> str:
+    """The warning about processes that go on after the end of the run."""
+    who = "".join(f"\n    {user.pid}  {user.command()}" for user in users)
+    then = (
+        "What they do from now on is added to the data when they end."
+        if kept
+        else "What they do from now on is not in the data."
+    )
+    return f"Still running after {wait:g} s ({setting} sets how long to wait):{who}\n{then}"
