@@ -13,6 +13,7 @@ import datetime
 import os
 import sys
 import tempfile
+import urllib.parse  # noqa: F401 -- by pathlib, where coverage.py opens a file that exists
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
