@@ -38,7 +38,7 @@ from coverage.plugin import CoveragePlugin
 from shmcov import _merge, file_tracers, plan, result, segments, settings
 from shmcov.delivery import STILL_RUNNING, Delivery, Keeper, still_running
 
-os = isolate_module(os)  # type: ignore[assignment]
+os = isolate_module(os)
 _open = open
 
 READER = "SHMCOV_READER"
@@ -318,11 +318,15 @@ class Session:
                 _remove_former()
             self.path = _create(cov, wanted)
             _owned.append(self)
+            if notice := segments.leftover_notice():
+                result.tell(cov, [(notice, segments.LEFT)])
         else:
             assert here.run is not None
             self.path = here.run
         self.delivery = Delivery(self.path)
-        if self.role is Role.OWNS and not cov._no_disk:
+        keeper = settings.yes("keeper", wanted.options.get("keeper", "true"))
+        keeper = keeper and not os.environ.get("SHMCOV_NO_KEEPER")
+        if self.role is Role.OWNS and keeper and not cov._no_disk:
             self.delivery.keeper = self._keeper(cov)
 
     def _keeper(self, cov: coverage.Coverage) -> Keeper | None:
@@ -561,10 +565,11 @@ class Collector(coverage.collector.Collector):
     def end_if_alone(self) -> None:
         """Everything was saved: the segment goes, unless others still write into it."""
         session = self._session
-        if session and session.role is Role.OWNS and not session.settle(helpers=True):
-            if not session.delivery.due():
-                session.end()
-                self._session = None
+        if session is None or session.role is not Role.OWNS or session.settle(helpers=True):
+            return
+        if not session.delivery.due():
+            session.end()
+            self._session = None
 
     @property
     def _delivers(self) -> bool:

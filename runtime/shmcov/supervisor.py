@@ -81,6 +81,8 @@ def run(cov: coverage.Coverage, program: Program, target: Target, options: Optio
     rules = the_plan.rules + plan.identity(f"shmcov run {shlex.join(program.args)}", target.path)
     path, fd = segments.create(flags, rules, options.folder, options.size)
     supervisor = Supervisor(cov, target, options, Delivery(path, fd), ours)
+    if notice := segments.leftover_notice():
+        result.tell(cov, [(notice, segments.LEFT)])
     if options.save_signal is not None:
         # It is for us: without a handler of coverage.py's it would kill the program.
         signal.signal(options.save_signal, signal.SIG_IGN)
