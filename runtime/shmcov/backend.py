@@ -13,7 +13,6 @@ import datetime
 import os
 import sys
 import tempfile
-import urllib.parse  # noqa: F401 -- by pathlib, where coverage.py opens a file that exists
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -28,8 +27,10 @@ import coverage.collector
 import coverage.control
 import coverage.core
 import coverage.disposition
+import coverage.files
 import coverage.inorout
 import coverage.sqldata
+import coverage.sqlitedb
 from coverage.exceptions import CoverageException, CoverageWarning, DataError
 from coverage.misc import isolate_module
 from coverage.multiproc import patch_multiprocessing
@@ -386,6 +387,8 @@ class Session:
         """The segment is of no use to anybody any more."""
         if self.role is Role.OWNS and self.pid == os.getpid() and self in _owned:
             self.disown()
+            if _shmcov.attached() == self.path:
+                _shmcov.leave()
             self.delivery.remove()
 
 
@@ -584,8 +587,6 @@ class Collector(coverage.collector.Collector):
             return False
         self._activity_since = False
         self._deliver(session)
-        if not self._recording and session.role is Role.OWNS and _shmcov.attached() == session.path:
-            _shmcov.leave()
         return True
 
     def _deliver(self, session: Session) -> None:
@@ -610,7 +611,7 @@ class Collector(coverage.collector.Collector):
                 else:
                     covdata._reset()  # closes the file
                     self._write(copy, covdata.data_filename(), append=True)
-                    covdata.read()
+                    _read_back(covdata)
                     _tell_hash(covdata)
             except _merge.DataError as error:
                 raise DataError(str(error)) from error
@@ -648,6 +649,10 @@ class Collector(coverage.collector.Collector):
         if self._session and not self._session.everything:
             mapper = self._mapped_if_wanted
         files = copy.files()
+        # As its own core does for a file that runs: to look again needs functions of `os`.
+        getattr(coverage.files, "CANONICAL_FILENAME_CACHE", {}).update(
+            zip(files, files, strict=True)
+        )
         touch = plan.never_ran(self._cov, files, copy.packages()) if files else []
         own_name = self.covdata._suffix is True
         now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
@@ -713,6 +718,20 @@ class Collector(coverage.collector.Collector):
             text = still_running(running, session.wait, "[shmcov] wait", kept=kept)
             result.tell(self._cov, [(text, STILL_RUNNING)])
         return session.settle(helpers=True)
+
+
+def _read_back(covdata: coverage.CoverageData) -> None:
+    """Reads the file that the merge has just put there, so it has no journal of another writer, for
+    which coverage.py 7.17 looks with pathlib: that imports, and uses what a test may have replaced.
+    """
+    check = getattr(coverage.sqlitedb, "check_hot_journal", None)
+    if check is not None:
+        coverage.sqlitedb.check_hot_journal = lambda filename: None
+    try:
+        covdata.read()
+    finally:
+        if check is not None:
+            coverage.sqlitedb.check_hot_journal = check
 
 
 def _tell_hash(covdata: coverage.CoverageData) -> None:

@@ -80,6 +80,9 @@ def open_segment(path: str | Path, *, writable: bool = False) -> int:
     flags = os.O_RDWR if writable else os.O_RDONLY
     try:
         fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except IsADirectoryError as error:
+        text = f"{path} cannot be used as a segment: it is not a regular file"
+        raise SegmentNotUsable(text) from error
     except OSError as error:
         raise SegmentNotUsable(f"Cannot open the segment {path}: {error.strerror}") from error
     status = os.fstat(fd)
