@@ -645,7 +645,10 @@ class Collector(coverage.collector.Collector):
 
     def _write(self, copy: _merge.Copy, path: str, *, append: bool) -> None:
         result.join_lines(copy)
-        mapper: Callable[[str], str | None] = self.file_mapper
+        # Names in a segment are what the mapper makes of them, but for relative_files.
+        mapper: Callable[[str], str | None] | None = None
+        if self._cov.config.relative_files:
+            mapper = self.file_mapper
         if self._session and not self._session.everything:
             mapper = self._mapped_if_wanted
         files = copy.files()

@@ -553,7 +553,7 @@ def test_an_owner_that_became_another_user(project: Project) -> None:
 
 MOCKS = {
     "os": [
-        "getpid close fstat stat lstat unlink remove rename replace geteuid getuid getcwd listdir",
+        "getpid close fstat stat unlink remove rename replace geteuid getuid getcwd listdir",
         "open access mkdir rmdir kill read write chmod",
     ],
     "os.path": ["exists isfile isdir abspath realpath dirname basename join split splitext"],
