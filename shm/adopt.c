@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -87,11 +86,9 @@ int seg_adopt(seg_t **out, char **path)
 {
     struct search search = {.found = NULL};
     char folder[256];
-    struct stat st;
 
     for (unsigned i = 0; seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++) {
-        if (lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-            (st.st_mode & (S_IRWXG | S_IRWXO)) == 0)
+        if (seg_folder_is_private(folder))
             look_into(&search, folder);
     }
     if (search.found == NULL)

@@ -49,6 +49,11 @@ static inline void seg_store_relaxed(seg_u64 *w, uint64_t value)
     atomic_store_explicit(&w->v, value, memory_order_relaxed);
 }
 
+static inline void seg_store_release(seg_u64 *w, uint64_t value)
+{
+    atomic_store_explicit(&w->v, value, memory_order_release);
+}
+
 static inline uint64_t seg_add_relaxed(seg_u64 *w, uint64_t n)
 {
     return atomic_fetch_add_explicit(&w->v, n, memory_order_relaxed);

@@ -55,9 +55,11 @@ int seg_delivery_write(int fd, uint64_t hits, uint64_t to)
 
 void seg_delivery_put(seg_t *seg, uint64_t hits, uint64_t to)
 {
-    /* Relaxed: words for whoever delivers next, in another process, after this one has ended. */
-    seg_store_relaxed(&seg_head(seg)->delivered_to, to);
-    seg_store_relaxed(&seg_head(seg)->delivered, hits + 1);
+    seg_store_relaxed(&seg_head(seg)->delivered_to, to); /* relaxed: published by what follows */
+    SEG_KILL_POINT("delivery.named");
+    /* Pairs with nothing: whoever delivers next reads it after this process has ended. It only must
+     * not come before the other, should that be now. */
+    seg_store_release(&seg_head(seg)->delivered, hits + 1);
 }
 
 uint64_t seg_delivery_target(const char *path)
@@ -81,15 +83,9 @@ uint64_t seg_delivery_target(const char *path)
     return hash != 0 ? hash : 1;
 }
 
-int seg_spill(seg_t *seg, int fd)
+/* Writes the bytes from `off` to `end` where they are in the segment. */
+static int spill_range(seg_t *seg, int fd, uint64_t off, uint64_t end)
 {
-    /* Relaxed: what is published before bump is read lies below it. */
-    uint64_t end = seg_load_relaxed(&seg_head(seg)->bump), off = 0;
-
-    if (end > seg->size)
-        return SEG_ERR_DAMAGED;
-    if (ftruncate(fd, (off_t)seg->size) != 0)
-        return SEG_ERR_SYSTEM;
     while (off < end) {
         uint64_t border = seg_window_end(seg_window_of(off));
         uint64_t len = (end < border ? end : border) - off;
@@ -103,6 +99,24 @@ int seg_spill(seg_t *seg, int fd)
         off += (uint64_t)n;
     }
     return SEG_OK;
+}
+
+int seg_spill(seg_t *seg, int fd)
+{
+    uint64_t end;
+    int status;
+
+    if (ftruncate(fd, (off_t)seg->size) != 0)
+        return SEG_ERR_SYSTEM;
+    /* In the order of reader.c, and for its reasons: what the table leads to lies below `end`. */
+    status = spill_range(seg, fd, 0, SEG_ARENA_OFF);
+    SEG_KILL_POINT("spill.table");
+    end = seg_load_acquire(&seg_head(seg)->bump);
+    if (status == SEG_OK && (end < SEG_ARENA_OFF || end > seg->size))
+        status = SEG_ERR_DAMAGED;
+    if (status == SEG_OK)
+        status = put(fd, offsetof(struct seg_header, bump), end);
+    return status == SEG_OK ? spill_range(seg, fd, SEG_ARENA_OFF, end) : status;
 }
 
 bool seg_delivery_complete(int fd)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "leftover.h"
 #include "platform.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -53,6 +54,14 @@ int seg_folder_make(const char *path)
     if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 0777) != S_IRWXU)
         return SEG_ERR_ACCESS;
     return SEG_OK;
+}
+
+bool seg_folder_is_private(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+           (st.st_mode & (S_IRWXG | S_IRWXO)) == 0;
 }
 
 static uint64_t least_of(uint64_t a, uint64_t b)
@@ -155,6 +164,20 @@ int seg_create(const struct seg_plan *plan, seg_t **out, char **path, int *fd)
     return SEG_OK;
 }
 
+/* Is it a folder for segments, of those that live or those that are left over? */
+static bool is_for_segments(const char *folder)
+{
+    char name[256];
+
+    for (unsigned i = 0; seg_folder_name(i, name, sizeof name) == SEG_OK; i++) {
+        if (strcmp(name, folder) == 0)
+            return true;
+        if (seg_leftover_folder(i, name, sizeof name) == SEG_OK && strcmp(name, folder) == 0)
+            return true;
+    }
+    return false;
+}
+
 int seg_remove(const char *path)
 {
     char *folder;
@@ -165,13 +188,9 @@ int seg_remove(const char *path)
     folder = strdup(path);
     slash = folder == NULL ? NULL : strrchr(folder, '/');
     if (slash != NULL) {
-        char own[256];
-
         *slash = '\0';
-        for (unsigned i = 0; seg_folder_name(i, own, sizeof own) == 0; i++) {
-            if (strcmp(own, folder) == 0)
-                rmdir(own); /* fails where something is in it */
-        }
+        if (is_for_segments(folder))
+            rmdir(folder); /* fails where something is in it */
     }
     free(folder);
     return SEG_OK;

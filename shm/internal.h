@@ -135,6 +135,9 @@ int seg_access_header(int fd, uint64_t file_size, struct seg_header *out);
  * "/proc" and "/sys/fs/cgroup". UINT64_MAX: nobody knows of a limit. */
 uint64_t seg_headroom(const char *proc, const char *cgroup);
 
+/* Is it a folder of the effective user's that nobody else can look into, and no link? */
+bool seg_folder_is_private(const char *path);
+
 /* The size for a new segment in the folder behind fd. SEG_ERR_SPACE: there is no room for one of
  * the expected size, or if not `choosy`, for a small one. */
 int seg_folder_room(int fd, uint32_t flags, bool choosy, uint64_t *size);
@@ -142,6 +145,20 @@ int seg_folder_room(int fd, uint32_t flags, bool choosy, uint64_t *size);
 /* Creates a segment in a folder that exists. */
 int seg_create_in(const char *folder, const struct seg_plan *plan, uint64_t size, seg_t **out,
                   int *fd);
+
+/* -- lists -- */
+
+/* One more step on a list. True: it goes in a circle (Brent: remember the place at each power of
+ * two steps, a circle comes back to it). Both begin at zero. */
+static inline bool seg_in_circle(uint64_t off, uint64_t *steps, uint64_t *mark)
+{
+    if (off == *mark)
+        return true;
+    ++*steps;
+    if ((*steps & (*steps - 1)) == 0)
+        *mark = off;
+    return false;
+}
 
 /* -- processes -- */
 

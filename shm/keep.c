@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -25,10 +26,19 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define STACK (64u << 10)
+
+/* Older headers lack them; older kernels answer ENOSYS. */
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
 
 struct start {
     const char *program;
@@ -46,10 +56,8 @@ NOT_INSTRUMENTED static void close_from(int fd)
 {
     struct rlimit limit;
 
-#ifdef SYS_close_range
     if (syscall(SYS_close_range, (unsigned)fd, ~0u, 0u) == 0)
         return;
-#endif
     getrlimit(RLIMIT_NOFILE, &limit);
     for (; fd < (limit.rlim_cur < 65536 ? (int)limit.rlim_cur : 65536); fd++)
         close(fd);
@@ -109,20 +117,34 @@ static bool reaps_orphans(void)
     return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &reaper) == 0 && reaper);
 }
 
+/* After unshare(CLONE_NEWPID) the next child is PID 1 of the new namespace. That must not be ours:
+ * when it ends, nothing can be started there any more. */
+static bool children_live_elsewhere(void)
+{
+    struct stat own, children;
+
+    return stat("/proc/self/ns/pid", &own) == 0 &&
+           (stat("/proc/self/ns/pid_for_children", &children) != 0 ||
+            own.st_ino != children.st_ino);
+}
+
 static int start_keeper(struct start *start)
 {
     sigset_t all, before;
-    int status, saved = errno;
+    int status, cancel, saved = errno;
     pid_t pid;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    /* The two have this thread's local storage: a request to end it would reach open() in them. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     pid = clone(first, start->stack + 2 * STACK, CLONE_VM | CLONE_VFORK, start);
     if (pid < 0)
         start->error = errno;
     else
         while (waitpid(pid, &status, __WCLONE) < 0 && errno == EINTR)
             continue;
+    pthread_setcancelstate(cancel, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = saved;
     return start->error;
@@ -136,7 +158,7 @@ int seg_keeper_start(const char *program, char *const argv[], char *const envp[]
     int error;
 
     *out = (struct seg_keeper){0, 0};
-    if (reaps_orphans())
+    if (reaps_orphans() || children_live_elsewhere())
         return ENOTSUP;
     start.pidfd = seg_platform_pidfd((uint32_t)getpid());
     if (start.pidfd < 0)
@@ -157,10 +179,14 @@ int seg_keeper_start(const char *program, char *const argv[], char *const envp[]
 void seg_keeper_end(const struct seg_keeper *keeper)
 {
     struct seg_platform_process process;
+    int pidfd = keeper->start != 0 ? seg_platform_pidfd(keeper->pid) : -1;
 
-    if (keeper->start != 0 && seg_platform_process(keeper->pid, &process) == 0 &&
-        process.start == keeper->start)
-        kill((pid_t)keeper->pid, SIGTERM);
+    if (pidfd < 0)
+        return;
+    /* Looked at with the descriptor in hand: the signal goes to this process or to none. */
+    if (seg_platform_process(keeper->pid, &process) == 0 && process.start == keeper->start)
+        syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0u);
+    close(pidfd);
 }
 
 #else

@@ -18,7 +18,8 @@ struct seg_keeper {
 /* Starts `program` as the keeper of the calling process: nobody's child, in a session of its own,
  * with the root as its folder, /dev/null for its streams, and nothing else that was open here. No
  * signal is sent and no memory copied; the calling thread waits until the program has begun.
- * ENOTSUP: this system or this process (PID 1, a subreaper) cannot have one. 0 or an errno. */
+ * ENOTSUP: this system or this process (PID 1, a subreaper, one whose children go to another pid
+ * namespace) cannot have one. 0 or an errno. */
 int seg_keeper_start(const char *program, char *const argv[], char *const envp[],
                      struct seg_keeper *out);
 

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,12 +37,25 @@ struct keeper {
     int fd;
 };
 
+/* How often a process is looked at where poll() does not tell of its end: no descriptor is left, no
+ * memory. */
+#define LOOK_MS 200u
+
 static void wait_for(int pidfd)
 {
     struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
 
-    while (poll(&poll_fd, 1, -1) < 0 && errno == EINTR)
-        continue;
+    if (pidfd < 0 || poll(&poll_fd, 1, -1) != 1 || poll_fd.revents != POLLIN)
+        seg_users_sleep(NULL, LOOK_MS);
+}
+
+/* The descriptor alone is not believed: what follows is for the time after the owner's end. */
+static void wait_for_owner(int fd)
+{
+    do
+        wait_for(SEG_KEEPER_FD);
+    while (seg_owner_life(fd) == SEG_LIFE_ALIVE);
+    close(SEG_KEEPER_FD);
 }
 
 /* The segment has been removed: everything was delivered, or nobody wants it. */
@@ -81,54 +95,89 @@ static void sleep_on(const struct seg_users *users)
     for (size_t i = 0; i < users->n; i++) {
         int pidfd = seg_platform_pidfd(users->user[i].pid);
 
-        if (pidfd < 0)
-            continue; /* it has ended */
-        if (seg_life(users->user[i].pid, users->user[i].start, seg_platform_namespace()) ==
-            SEG_LIFE_ALIVE)
+        while (seg_life(users->user[i].pid, users->user[i].start, seg_platform_namespace()) ==
+               SEG_LIFE_ALIVE)
             wait_for(pidfd);
-        close(pidfd);
+        if (pidfd >= 0)
+            close(pidfd);
     }
 }
 
-/* The owner has ended. Delivers what it did not, when nobody is left or their time is over, and
- * once more when the last of them has ended. */
-static int finish(const struct keeper *keeper)
+static bool is_at(const struct keeper *keeper, const char *path)
 {
-    struct seg_users users = {.fd = keeper->fd, .path = keeper->path};
+    struct stat own, there;
 
+    return fstat(keeper->fd, &own) == 0 && stat(path, &there) == 0 && own.st_ino == there.st_ino &&
+           own.st_dev == there.st_dev;
+}
+
+/* The owner may have set the segment aside before it ended. */
+static bool remove_segment(const struct keeper *keeper)
+{
+    char aside[512];
+
+    if (is_at(keeper, keeper->path))
+        return seg_remove(keeper->path) == SEG_OK;
+    return seg_leftover_path(keeper->path, aside, sizeof aside) == SEG_OK && is_at(keeper, aside) &&
+           seg_remove(aside) == SEG_OK;
+}
+
+/* The owner has ended. Delivers what it did not, when nobody is left or their time is over, and
+ * once more when the last of them has ended. False: there is something that cannot be delivered. */
+static bool finish(const struct keeper *keeper, struct seg_users *users)
+{
     for (int tries = 0; tries < TRIES; tries++) {
+        bool complete, delivered;
+
         if (is_gone(keeper))
-            return 0;
-        if (seg_users_settle(&users, keeper->wait_ms, seg_users_sleep, NULL) != SEG_OK)
-            break;
-        if (users.n == 0 && seg_delivery_complete(keeper->fd))
-            return is_gone(keeper) ? 0 : seg_remove(keeper->path);
-        if (!seg_delivery_complete(keeper->fd) && !deliver(keeper))
-            break;
-        if (users.n != 0) {
-            sleep_on(&users);
+            return true;
+        if (seg_users_settle(users, keeper->wait_ms, seg_users_sleep, NULL) != SEG_OK)
+            return false;
+        complete = seg_delivery_complete(keeper->fd);
+        delivered = complete || deliver(keeper);
+        SEG_KILL_POINT("keeper.delivered");
+        if (users->n != 0) {
+            /* Also where it failed: it is their segment, and what they start has to find it. */
+            sleep_on(users);
             tries = 0; /* they had something to do */
+        } else if (complete) {
+            return is_gone(keeper) || remove_segment(keeper);
+        } else if (!delivered) {
+            return false;
         }
     }
-    return seg_set_aside(keeper->path);
+    return false;
+}
+
+/* Nobody waits for a keeper, so it can tell who is a user from who is only young. */
+static unsigned wait_of(const char *text)
+{
+    unsigned long ms = strtoul(text, NULL, 10), least = SEG_YOUNG_MS + 100;
+
+    return (unsigned)(ms < least ? least : ms < UINT_MAX ? ms : UINT_MAX);
 }
 
 int main(int argc, char **argv)
 {
+    struct seg_users users = {0};
     struct keeper keeper;
     struct stat st;
+    bool done;
 
-    if (argc < 6)
+    if (argc < 6 || fcntl(SEG_KEEPER_FD, F_SETFD, FD_CLOEXEC) != 0)
         return 2;
     keeper.path = argv[1];
-    keeper.wait_ms = (unsigned)strtoul(argv[2], NULL, 10);
+    keeper.wait_ms = wait_of(argv[2]);
     keeper.folder = argv[3];
     keeper.only_again = strcmp(argv[4], "again") == 0;
     keeper.command = argv + 5;
     if (seg_access_open(keeper.path, O_RDWR, &keeper.fd, &st) != SEG_OK)
         return 1;
     seg_keeper_is_here(keeper.fd);
-    wait_for(SEG_KEEPER_FD);
-    close(SEG_KEEPER_FD);
-    return finish(&keeper) == 0 ? 0 : 1;
+    wait_for_owner(keeper.fd);
+    users.fd = keeper.fd;
+    users.path = keeper.path;
+    done = finish(&keeper, &users) || seg_set_aside(keeper.path) == SEG_OK;
+    seg_users_free(&users);
+    return done ? 0 : 1;
 }

@@ -35,27 +35,39 @@ int seg_leftover_folder(unsigned which, char *buf, size_t size)
     return SEG_OK;
 }
 
-int seg_set_aside(const char *path)
+int seg_leftover_path(const char *path, char *buf, size_t size)
 {
     const char *name = strrchr(path, '/');
-    char folder[256], to[512];
+    size_t len = name == NULL ? 0 : (size_t)(name - path);
+    char folder[256];
 
-    for (unsigned i = 0; name != NULL && seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++) {
-        if (strlen(folder) != (size_t)(name - path) ||
-            strncmp(folder, path, (size_t)(name - path)) != 0)
+    for (unsigned i = 0; seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++) {
+        if (strlen(folder) != len || strncmp(folder, path, len) != 0)
             continue;
-        if (snprintf(to, sizeof to, "%s%s%s", folder, suffix, name) >= (int)sizeof to)
-            return SEG_ERR_LIMIT;
-        *strrchr(to, '/') = '\0';
-        if (seg_folder_make(to) != SEG_OK)
-            return SEG_ERR_SYSTEM;
-        to[strlen(to)] = '/';
-        if (rename(path, to) != 0)
-            return SEG_ERR_SYSTEM;
-        rmdir(folder); /* fails where something is in it */
-        return SEG_OK;
+        return snprintf(buf, size, "%s%s%s", folder, suffix, name) < (int)size ? SEG_OK
+                                                                               : SEG_ERR_LIMIT;
     }
     return SEG_ERR_FOREIGN;
+}
+
+int seg_set_aside(const char *path)
+{
+    char folder[512], to[512];
+    int status = seg_leftover_path(path, to, sizeof to);
+
+    if (status != SEG_OK)
+        return status;
+    *strrchr(to, '/') = '\0';
+    if (seg_folder_make(to) != SEG_OK)
+        return SEG_ERR_SYSTEM;
+    SEG_KILL_POINT("aside.made");
+    to[strlen(to)] = '/';
+    if (rename(path, to) != 0)
+        return SEG_ERR_SYSTEM;
+    SEG_KILL_POINT("aside.renamed");
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    rmdir(folder); /* fails where something is in it */
+    return SEG_OK;
 }
 
 /* One lock for the whole file, of its own kind: readers and deliverers are not in its way. */
@@ -87,13 +99,14 @@ static bool has_keeper(int fd)
 #endif
 }
 
-static bool owner_has_ended(int fd, const struct stat *st)
+enum seg_life seg_owner_life(int fd)
 {
     struct seg_header head;
+    struct stat st;
 
-    return seg_access_header(fd, (uint64_t)st->st_size, &head) == SEG_OK &&
-           seg_life(head.supervisor_pid, head.supervisor_start, head.supervisor_ns) ==
-               SEG_LIFE_ENDED;
+    if (fstat(fd, &st) != 0 || seg_access_header(fd, (uint64_t)st.st_size, &head) != SEG_OK)
+        return SEG_LIFE_UNKNOWN;
+    return seg_life(head.supervisor_pid, head.supervisor_start, head.supervisor_ns);
 }
 
 static bool is_used(int fd, const char *path)
@@ -113,8 +126,8 @@ static void sweep_one(const char *path)
 
     if (seg_access_open(path, O_RDWR, &fd, &st) != SEG_OK)
         return;
-    if (owner_has_ended(fd, &st) && !has_keeper(fd) && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-        !is_used(fd, path))
+    if (seg_owner_life(fd) == SEG_LIFE_ENDED && !has_keeper(fd) &&
+        flock(fd, LOCK_EX | LOCK_NB) == 0 && !is_used(fd, path))
         seg_set_aside(path);
     close(fd);
 }
@@ -139,6 +152,8 @@ void seg_sweep(void)
 {
     char folder[256];
 
-    for (unsigned i = 0; seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++)
-        sweep_folder(folder);
+    for (unsigned i = 0; seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++) {
+        if (seg_folder_is_private(folder))
+            sweep_folder(folder);
+    }
 }

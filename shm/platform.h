@@ -63,8 +63,11 @@ bool seg_platform_mapping_name(int fd, const void *mapped, char name[SEG_MAPPING
 enum seg_platform_answer { SEG_NO, SEG_YES, SEG_UNKNOWN };
 enum seg_platform_answer seg_platform_maps(uint32_t pid, const char *name);
 
-/* Calls fn for each process of this user that was started less than `ms` milliseconds ago. */
-void seg_platform_each_young(unsigned ms, void (*fn)(void *arg, uint32_t pid, uint64_t start),
+/* The start of a process that was started `ms` milliseconds ago. */
+uint64_t seg_platform_start_of(unsigned ms);
+
+/* Calls fn for each process of this user that was started then or later. */
+void seg_platform_each_since(uint64_t start, void (*fn)(void *arg, uint32_t pid, uint64_t start),
                              void *arg);
 
 /* Is "NAME=value" in the environment that the process was started with? */

@@ -19,6 +19,11 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+/* Older headers lack it; older kernels answer ENOSYS. */
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
 int seg_platform_process(uint32_t pid, struct seg_platform_process *out)
 {
     char path[32], text[1024];
@@ -154,28 +159,33 @@ enum seg_platform_answer seg_platform_maps(uint32_t pid, const char *name)
     return found < 0 ? SEG_UNKNOWN : found ? SEG_YES : SEG_NO;
 }
 
-/* -- young processes -- */
+/* -- processes by age -- */
 
-void seg_platform_each_young(unsigned ms, void (*fn)(void *arg, uint32_t pid, uint64_t start),
+uint64_t seg_platform_start_of(unsigned ms)
+{
+    uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK), now_ticks;
+    struct timespec now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    now_ticks = (uint64_t)now.tv_sec * ticks + (uint64_t)now.tv_nsec * ticks / 1000000000u;
+    return now_ticks > ms * ticks / 1000 ? now_ticks - ms * ticks / 1000 : 0;
+}
+
+void seg_platform_each_since(uint64_t start, void (*fn)(void *arg, uint32_t pid, uint64_t start),
                              void *arg)
 {
-    uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK), since;
-    struct timespec now;
     struct dirent *entry;
     DIR *dir = opendir("/proc");
 
     if (dir == NULL)
         return;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    since = (uint64_t)now.tv_sec * ticks + (uint64_t)now.tv_nsec * ticks / 1000000000u;
-    since = since > ms * ticks / 1000 ? since - ms * ticks / 1000 : 0;
     while ((entry = readdir(dir)) != NULL) {
         uint32_t pid = (uint32_t)strtoul(entry->d_name, NULL, 10);
         struct seg_platform_process info;
         struct stat st;
 
         if (pid == 0 || fstatat(dirfd(dir), entry->d_name, &st, 0) != 0 || st.st_uid != geteuid() ||
-            seg_platform_process(pid, &info) != 0 || info.ended || info.start < since)
+            seg_platform_process(pid, &info) != 0 || info.ended || info.start < start)
             continue;
         fn(arg, pid, info.start);
     }
@@ -261,12 +271,7 @@ bool seg_platform_sleeps_on(uint32_t pid, uint32_t owner)
 
 int seg_platform_pidfd(uint32_t pid)
 {
-#ifdef SYS_pidfd_open
     return (int)syscall(SYS_pidfd_open, (pid_t)pid, 0u);
-#else
-    (void)pid;
-    return -1;
-#endif
 }
 
 #elif defined(__APPLE__)
@@ -303,10 +308,16 @@ enum seg_platform_answer seg_platform_maps(uint32_t pid, const char *name)
     return SEG_UNKNOWN;
 }
 
-void seg_platform_each_young(unsigned ms, void (*fn)(void *arg, uint32_t pid, uint64_t start),
+uint64_t seg_platform_start_of(unsigned ms)
+{
+    (void)ms;
+    return 0;
+}
+
+void seg_platform_each_since(uint64_t start, void (*fn)(void *arg, uint32_t pid, uint64_t start),
                              void *arg)
 {
-    (void)ms, (void)fn, (void)arg;
+    (void)start, (void)fn, (void)arg;
 }
 
 bool seg_platform_has_variable(uint32_t pid, const char *variable)

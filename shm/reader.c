@@ -142,18 +142,6 @@ static const void *piece(const struct seg_copy *copy, uint64_t off, uint64_t len
     return copy->bytes + off;
 }
 
-/* One more step on a chain. True: it goes in a circle (Brent: remember the place at each power of
- * two steps, a circle comes back to it). */
-static bool in_circle(uint64_t off, uint64_t *steps, uint64_t *mark)
-{
-    if (off == *mark)
-        return true;
-    ++*steps;
-    if ((*steps & (*steps - 1)) == 0)
-        *mark = off;
-    return false;
-}
-
 const struct seg_header *seg_copy_header(const struct seg_copy *copy)
 {
     return (const struct seg_header *)copy->bytes;
@@ -214,7 +202,7 @@ const struct seg_entry *seg_copy_next(struct seg_copy *copy, enum seg_kind kind,
         if (cursor->steps == 0)
             off = seg_load_relaxed(&buckets[cursor->bucket]); /* relaxed: a private copy */
         if (off != 0) {
-            if (!in_circle(off, &cursor->steps, &cursor->mark))
+            if (!seg_in_circle(off, &cursor->steps, &cursor->mark))
                 entry = entry_at(copy, cursor->bucket, off);
             if (entry == NULL)
                 copy->damaged++;
@@ -323,7 +311,7 @@ int seg_copy_records(struct seg_copy *copy, seg_record_fn *fn, void *arg)
         const struct seg_extent *extent = piece(copy, off, sizeof *extent);
         int status;
 
-        if (extent == NULL || in_circle(off, &steps, &mark) ||
+        if (extent == NULL || seg_in_circle(off, &steps, &mark) ||
             extent->n > (SEG_EXTENT_MAX - sizeof *extent) / sizeof(struct seg_record) ||
             piece(copy, off, sizeof *extent + extent->n * sizeof(struct seg_record)) == NULL) {
             copy->damaged++;

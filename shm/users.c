@@ -4,8 +4,10 @@
  *
  * Guarantees
  *   - The process table is read with pread, row by row; a walk ends, whatever is in it.
- *   - A process that has the segment mapped is found: it has a row, or it is a fork so young that
- *     it has none yet. One that cannot be looked into, and has a row, counts as having it mapped.
+ *   - A process that has the segment mapped is found: it has a row, or it is a fork that has none
+ *     yet, and younger than the owner. As long as somebody is found anyway, forks without a row are
+ *     looked for only among the young. One that cannot be looked into, and has a row, counts as
+ *     having it mapped.
  *   - Looks are not atomic. Two in a row that find nobody, and no process that came in between, say
  *     that nobody is there.
  */
@@ -30,7 +32,7 @@ struct look {
     char mapping[SEG_MAPPING_NAME];
     bool mapping_known;
     char *variable;
-    uint64_t ns;
+    uint64_t ns, owner_start;
     int status;
 };
 
@@ -71,23 +73,39 @@ static enum seg_platform_answer maps(const struct look *look, uint32_t pid)
     return look->mapping_known ? seg_platform_maps(pid, look->mapping) : SEG_UNKNOWN;
 }
 
+static bool is_alive(const struct seg_process *row)
+{
+    return seg_life(row->pid, row->start, row->ns) == SEG_LIFE_ALIVE;
+}
+
 static void look_at_row(struct look *look, const struct seg_process *row)
 {
-    if (row->pid == (uint32_t)getpid() || row->ns != look->ns ||
-        seg_life(row->pid, row->start, row->ns) != SEG_LIFE_ALIVE ||
-        maps(look, row->pid) == SEG_NO || is_helper(look, row->pid))
+    enum seg_platform_answer answer;
+
+    if (row->pid == (uint32_t)getpid() || row->ns != look->ns || !is_alive(row))
+        return;
+    answer = maps(look, row->pid);
+    /* What has ended since cannot be looked into either. */
+    if (answer == SEG_NO || (answer == SEG_UNKNOWN && !is_alive(row)) || is_helper(look, row->pid))
         return;
     add(look, row->pid, row->start);
+}
+
+static void look_at_fork(void *arg, uint32_t pid, uint64_t start)
+{
+    struct look *look = arg;
+
+    if (pid != (uint32_t)getpid() && maps(look, pid) == SEG_YES && !is_helper(look, pid))
+        add(look, pid, start);
 }
 
 static void look_at_young(void *arg, uint32_t pid, uint64_t start)
 {
     struct look *look = arg;
 
-    if (pid == (uint32_t)getpid() ||
-        (maps(look, pid) != SEG_YES && !seg_platform_has_variable(pid, look->variable)))
-        return;
-    if (!is_helper(look, pid))
+    look_at_fork(arg, pid, start);
+    if (pid != (uint32_t)getpid() && seg_platform_has_variable(pid, look->variable) &&
+        !is_helper(look, pid))
         add(look, pid, start);
 }
 
@@ -106,7 +124,7 @@ static int look_at_rows(struct look *look)
     int fd = look->users->fd;
     struct seg_header head;
     struct seg_process row;
-    uint64_t off, left;
+    uint64_t off, steps = 0, mark = 0;
     struct stat st;
     int status;
 
@@ -117,8 +135,10 @@ static int look_at_rows(struct look *look)
         return status;
     off = seg_load_relaxed(&head.processes); /* relaxed: a private copy */
     look->users->newest = off;
-    for (left = head.size / SEG_ALIGN; off != 0 && left > 0; left--) {
-        if (off % SEG_ALIGN != 0 || !read_at(fd, &row, sizeof row, off))
+    look->owner_start = head.supervisor_start;
+    while (off != 0) {
+        if (off % SEG_ALIGN != 0 || seg_in_circle(off, &steps, &mark) ||
+            !read_at(fd, &row, sizeof row, off))
             break; /* damaged: what follows is unknown */
         look_at_row(look, &row);
         off = row.next;
@@ -129,8 +149,6 @@ static int look_at_rows(struct look *look)
 int seg_users_look(struct seg_users *users)
 {
     struct look look = {.users = users, .ns = seg_platform_namespace(), .status = SEG_OK};
-    size_t before = users->n;
-    int status;
 
     look.variable = malloc(strlen(users->path) + sizeof "SHMCOV_SEGMENT=");
     if (look.variable == NULL)
@@ -139,12 +157,13 @@ int seg_users_look(struct seg_users *users)
     look.mapping_known = seg_platform_mapping_name(users->fd, users->mapped, look.mapping);
     users->n = 0;
     /* The young first: one that ends while the rows are read leaves its own. */
-    seg_platform_each_young(SEG_YOUNG_MS, look_at_young, &look);
-    status = look_at_rows(&look);
-    if (status != SEG_OK)
-        users->n = before < users->room ? before : users->room;
+    seg_platform_each_since(seg_platform_start_of(SEG_YOUNG_MS), look_at_young, &look);
+    if (look.status == SEG_OK)
+        look.status = look_at_rows(&look);
+    if (look.status == SEG_OK && users->n == 0)
+        seg_platform_each_since(look.owner_start, look_at_fork, &look);
     free(look.variable);
-    return status;
+    return look.status;
 }
 
 static uint64_t now_ms(void)

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Young enough not to have come to its start-up files, or to have no row as the child of a fork. */
+/* Young enough not to have come to its start-up files. */
 #define SEG_YOUNG_MS 500u
 
 struct seg_user {
@@ -31,7 +31,7 @@ struct seg_users {
     uint64_t newest; /* offset of the newest row that was seen */
 };
 
-/* Looks once. 0 or a seg_status; what was found before stays on an error. */
+/* Looks once. 0 or a seg_status; on an error, what was found until then. */
 int seg_users_look(struct seg_users *users);
 
 /* Looks until two looks in a row find nobody and no new row, `ms` milliseconds have passed, or

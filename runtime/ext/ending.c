@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -80,6 +81,13 @@ static PyObject *list_of(const struct seg_users *users)
     return list;
 }
 
+static unsigned in_ms(double seconds)
+{
+    if (!(seconds > 0))
+        return 0;
+    return seconds < UINT_MAX / 1000 ? (unsigned)(seconds * 1000) : UINT_MAX;
+}
+
 static PyObject *settle(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"fd", "path", "seconds", "pause", "helpers_of_me", NULL};
@@ -100,8 +108,7 @@ static PyObject *settle(PyObject *module, PyObject *args, PyObject *kwargs)
     users.mapped = own ? seg_address(own) : NULL;
     pause.callback = callback == Py_None ? NULL : callback;
     pause.thread = PyEval_SaveThread();
-    status = seg_users_settle(&users, seconds > 0 ? (unsigned)(seconds * 1000) : 0, pause_in_python,
-                              &pause);
+    status = seg_users_settle(&users, in_ms(seconds), pause_in_python, &pause);
     PyEval_RestoreThread(pause.thread);
     if (!pause.failed)
         result = status ? raise_status(status) : list_of(&users);
@@ -187,7 +194,7 @@ static int new_file(void)
 
 static PyObject *spill(PyObject *module, PyObject *arg)
 {
-    PyObject *path;
+    PyObject *path, *result;
     seg_t *seg;
     int fd, status;
 
@@ -202,11 +209,10 @@ static PyObject *spill(PyObject *module, PyObject *arg)
     if (fd < 0)
         return PyErr_SetFromErrno(PyExc_OSError);
     status = seg_spill(seg, fd);
-    if (!status)
-        return PyLong_FromLong(fd);
-    raise_status(status);
-    close(fd);
-    return NULL;
+    result = status ? raise_status(status) : PyLong_FromLong(fd);
+    if (!result)
+        close(fd);
+    return result;
 }
 
 /* -- segments by name -- */
@@ -214,14 +220,16 @@ static PyObject *spill(PyObject *module, PyObject *arg)
 static PyObject *remove_segment(PyObject *module, PyObject *arg)
 {
     PyObject *path;
+    PyObject *result;
     int status;
 
     (void)module;
     if (!PyUnicode_FSConverter(arg, &path))
         return NULL;
     status = seg_remove(PyBytes_AS_STRING(path));
+    result = status && errno != ENOENT ? raise_status(status) : Py_NewRef(Py_None);
     Py_DECREF(path);
-    return status && errno != ENOENT ? raise_status(status) : Py_NewRef(Py_None);
+    return result;
 }
 
 static PyObject *set_aside(PyObject *module, PyObject *arg)
@@ -239,9 +247,12 @@ static PyObject *set_aside(PyObject *module, PyObject *arg)
 
 static PyObject *sweep(PyObject *module, PyObject *noargs)
 {
+    PyThreadState *thread = PyEval_SaveThread();
+
     (void)module, (void)noargs;
-    Py_BEGIN_ALLOW_THREADS seg_sweep();
-    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+    seg_sweep();
+    PyEval_RestoreThread(thread);
+    Py_RETURN_NONE;
 }
 
 static PyObject *folders(PyObject *module, PyObject *noargs)

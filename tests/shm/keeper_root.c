@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Linked to the keeper of the tests: the place in which its folders of segments lie is the test's.
+ */
+#include <stdlib.h>
+
+#include "platform.h"
+
+__attribute__((constructor)) static void take_root(void)
+{
+    static const char *roots[2];
+
+    roots[0] = getenv("SEG_TEST_ROOT");
+    if (roots[0] != NULL)
+        seg_platform_roots = roots;
+}

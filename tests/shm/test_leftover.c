@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Segments that nobody delivers are moved out of the way of those that live, and no others.
+ */
+#include "ending.h"
+
+TestSuite(leftover, .init = make_root, .fini = drop_root);
+
+/* The segment of an owner that has ended: its path, and whether one was made. */
+struct dead {
+    char path[256];
+};
+
+static void make_and_end(void *arg)
+{
+    struct dead *dead = arg;
+    struct place place = make_live();
+
+    hit(place.seg, 1);
+    strcpy(dead->path, place.path);
+    free(place.path);
+    _exit(0);
+}
+
+static struct dead *make_dead(void)
+{
+    struct dead *dead = shared_memory(sizeof *dead);
+
+    run_child_well(make_and_end, dead);
+    cr_assert(exists(dead->path));
+    return dead;
+}
+
+static void expect_aside(const char *path)
+{
+    char aside[256];
+
+    cr_assert_eq(seg_leftover_path(path, aside, sizeof aside), SEG_OK);
+    cr_assert_not(exists(path));
+    cr_assert(exists(aside));
+}
+
+Test(leftover, names)
+{
+    char name[256], expected[256];
+
+    cr_assert_eq(seg_leftover_folder(0, name, sizeof name), SEG_OK);
+    cr_assert_str_eq(name, left_over);
+    cr_assert_eq(seg_leftover_folder(1, name, sizeof name), SEG_ERR_LIMIT);
+    cr_assert_eq(seg_leftover_folder(0, name, strlen(left_over)), SEG_ERR_LIMIT);
+    cr_assert_eq(seg_leftover_folder(0, name, strlen(left_over) + 1), SEG_OK);
+    snprintf(name, sizeof name, "%.100s/run-1", live);
+    snprintf(expected, sizeof expected, "%.100s/run-1", left_over);
+    cr_assert_eq(seg_leftover_path(name, name + 128, sizeof name - 128), SEG_OK);
+    cr_assert_str_eq(name + 128, expected);
+    cr_assert_eq(seg_leftover_path(name, expected, strlen(expected)), SEG_ERR_LIMIT);
+    cr_assert_eq(seg_leftover_path("/elsewhere/run-1", name, sizeof name), SEG_ERR_FOREIGN);
+    cr_assert_eq(seg_leftover_path("run-1", name, sizeof name), SEG_ERR_FOREIGN);
+}
+
+Test(leftover, setting_aside_moves_and_leaves_no_folder)
+{
+    struct place place = make_live(), second = make_live();
+    struct stat st;
+
+    cr_assert_eq(seg_set_aside(place.path), SEG_OK);
+    expect_aside(place.path);
+    cr_assert_eq(stat(left_over, &st), 0);
+    cr_assert_eq(st.st_mode & 07777, 0700);
+    cr_assert(exists(second.path));
+    cr_assert_eq(seg_set_aside(second.path), SEG_OK);
+    cr_assert_not(exists(live), "which each start would look at");
+    cr_assert_eq(entries_of(left_over), 2);
+    cr_assert_eq(seg_set_aside(second.path), SEG_ERR_SYSTEM, "it is not there any more");
+    cr_assert_eq(errno, ENOENT);
+    drop_segment(&place);
+    drop_segment(&second);
+}
+
+Test(leftover, one_elsewhere_stays)
+{
+    struct place place = make_segment(1 * MIB);
+
+    cr_assert_eq(seg_set_aside(place.path), SEG_ERR_FOREIGN);
+    cr_assert(exists(place.path));
+    drop_segment(&place);
+}
+
+Test(leftover, the_folder_goes_with_the_last)
+{
+    struct dead *one = make_dead(), *two = make_dead();
+    char aside[256];
+
+    seg_sweep();
+    cr_assert_eq(entries_of(left_over), 2);
+    cr_assert_eq(seg_leftover_path(one->path, aside, sizeof aside), SEG_OK);
+    cr_assert_eq(seg_remove(aside), SEG_OK);
+    cr_assert(exists(left_over));
+    cr_assert_eq(seg_leftover_path(two->path, aside, sizeof aside), SEG_OK);
+    cr_assert_eq(seg_remove(aside), SEG_OK);
+    cr_assert_not(exists(left_over));
+}
+
+Test(leftover, a_folder_that_is_not_private_takes_nothing)
+{
+    struct place place = make_live();
+
+    cr_assert_eq(mkdir(left_over, 0755), 0);
+    chmod(left_over, 0755);
+    cr_assert_eq(seg_set_aside(place.path), SEG_ERR_SYSTEM);
+    cr_assert(exists(place.path));
+    drop_segment(&place);
+}
+
+/* -- the sweep -- */
+
+Test(leftover, the_dead_are_swept_and_the_living_not)
+{
+    struct dead *dead = make_dead();
+    struct place place = make_live(); /* this process owns it */
+
+    seg_sweep();
+    expect_aside(dead->path);
+    cr_assert(exists(place.path));
+    seg_sweep();
+    expect_aside(dead->path);
+    drop_segment(&place);
+}
+
+static void make_and_leave_a_child(void *arg)
+{
+    struct dead *dead = arg;
+    struct place place = make_live();
+
+    strcpy(dead->path, place.path);
+    if (fork() == 0) {
+        while (exists(root)) /* until the test has ended */
+            sleep_ms(10);
+        _exit(0);
+    }
+    _exit(0);
+}
+
+Test(leftover, one_with_users_is_not_swept)
+{
+    struct dead *dead = shared_memory(sizeof *dead);
+
+    run_child_well(make_and_leave_a_child, dead);
+    seg_sweep();
+    cr_assert(exists(dead->path));
+}
+
+Test(leftover, one_with_a_keeper_is_not_swept)
+{
+    struct dead *dead = make_dead();
+    int fd = open(dead->path, O_RDWR | O_CLOEXEC);
+
+    seg_keeper_is_here(fd);
+    seg_sweep();
+    cr_assert(exists(dead->path));
+    close(fd); /* as when it ends, or is killed */
+    seg_sweep();
+    expect_aside(dead->path);
+}
+
+Test(leftover, one_that_is_being_delivered_is_not_swept)
+{
+    struct dead *dead = make_dead();
+    int fd = open(dead->path, O_RDONLY | O_CLOEXEC);
+
+    cr_assert_eq(flock(fd, LOCK_EX), 0);
+    seg_sweep();
+    cr_assert(exists(dead->path));
+    close(fd);
+    seg_sweep();
+    expect_aside(dead->path);
+}
+
+Test(leftover, what_is_no_segment_stays)
+{
+    struct dead *dead = make_dead();
+    char name[256], other[256];
+    int fd;
+
+    snprintf(name, sizeof name, "%s/run-broken", live);
+    fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    cr_assert_eq(ftruncate(fd, (off_t)(2 * MIB)), 0);
+    close(fd);
+    snprintf(other, sizeof other, "%s/run-fifo", live);
+    cr_assert_eq(mkfifo(other, 0600), 0);
+    seg_sweep();
+    cr_assert(exists(name));
+    cr_assert(exists(other));
+    expect_aside(dead->path);
+}
+
+/* Somebody else's folder may lead anywhere. */
+Test(leftover, a_folder_of_another_user_is_not_swept)
+{
+    struct dead *dead = make_dead();
+    char real[128];
+
+    snprintf(real, sizeof real, "%s/real", root);
+    cr_assert_eq(rename(live, real), 0);
+    cr_assert_eq(symlink(real, live), 0);
+    seg_sweep();
+    cr_assert(exists(dead->path), "a link");
+    unlink(live);
+    cr_assert_eq(rename(real, live), 0);
+    if (geteuid() == 0) {
+        cr_assert_eq(chown(live, 12345, 0), 0);
+        seg_sweep();
+        cr_assert(exists(dead->path), "another owner");
+        cr_assert_eq(chown(live, 0, 0), 0);
+    }
+    seg_sweep();
+    expect_aside(dead->path);
+}
+
+/* -- killed on the way -- */
+
+static void sweep_and_die(void *arg)
+{
+    setenv("SEG_KILL_AT", arg, 1);
+    seg_sweep();
+}
+
+Test(leftover, a_sweep_that_is_killed_is_taken_up)
+{
+    static const char *const points[] = {"aside.made", "aside.renamed"};
+
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        struct dead *dead = make_dead();
+        int status = run_child(sweep_and_die, (void *)points[i]);
+
+        cr_assert(WIFSIGNALED(status), "%s was not passed", points[i]);
+        cr_assert_eq(entries_of(live) + entries_of(left_over), i + 1, "it is in one of them");
+        seg_sweep();
+        expect_aside(dead->path);
+    }
+}
