@@ -280,6 +280,10 @@ static PyObject *measured(PyObject *module, PyObject *args)
     if (!PyErr_Occurred() && rt_process.rules)
         yes = rt_rules_match(rt_process.rules, text_of(path), text_of(name), text_of(module_bytes),
                              rt_sys_path_entry, NULL);
+    if (yes < 0) {
+        yes = 0;
+        seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+    }
     Py_DECREF(path);
     Py_DECREF(name);
 done:

@@ -29,7 +29,7 @@ LOST = {
     "folder with --shm-dir",
     "map": "{n} times a part of the segment could not be mapped: memory, or a limit on it "
     "(RLIMIT_AS), was too small",
-    "limit": "{n} lines, files or contexts have numbers that are too large to be recorded",
+    "limit": "{n} lines, files or contexts have numbers or names that are too large to be recorded",
     "tracer": "{n} functions could not be traced",
     "attach": "{n} processes could not start to measure",
     "plugin": "{n} processes ran without file tracer plug-ins, because those could not be loaded "
