@@ -31,7 +31,7 @@ FAMILY = "Kill torture"
 
 WORKER = """
     # Makes modules that nobody else runs, and runs their functions in some threads.
-    import os, random, sys, threading, types
+    import importlib, os, random, threading
     import witness
 
     FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -61,9 +61,8 @@ WORKER = """
         path = os.path.join(FOLDER, f"{name}.py")
         with open(path, "w") as file:
             file.write(text)
-        made = types.ModuleType(name)
-        made.__file__ = path
-        exec(compile(text, path, "exec"), made.__dict__)
+        importlib.invalidate_caches()
+        made = importlib.import_module(name)
         return [value for key, value in made.__dict__.items() if key.startswith(("f", "test_"))]
 
     def work(number, threads, contexts, begun=None):
