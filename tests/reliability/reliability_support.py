@@ -45,7 +45,7 @@ NO_SLIPCOVER = (RUN, PLUGIN, COVERAGE)
 
 ALL_OF_COVERAGE = """\
 parallel = true
-concurrency = multiprocessing, thread
+concurrency = {concurrency}
 patch = _exit, subprocess, execv
 sigterm = true
 """
@@ -125,7 +125,8 @@ class Site:
         """More lines of the section [run]."""
         self.python: tuple[str, ...] = ()
         """Options of the interpreter."""
-        self.tool_options: tuple[str, ...] = ()
+        self.concurrency = "multiprocessing, thread"
+        """What coverage.py has to know."""
         self.wrap: tuple[str, ...] = ()
         """What runs the tool, as in `unshare -m`."""
         self.data_file = self.folder / ".coverage"
@@ -154,7 +155,10 @@ class Site:
     def configuration(self) -> str:
         text = f"[run]\ninclude = {self.folder}/p_*.py\ndata_file = {self.data_file}\n"
         text += "branch = true\n" if self.branch else ""
-        text += {PLUGIN: "plugins = shmcov\n", COVERAGE: ALL_OF_COVERAGE}.get(self.tool, "")
+        text += {
+            PLUGIN: "plugins = shmcov\n",
+            COVERAGE: ALL_OF_COVERAGE.format(concurrency=self.concurrency),
+        }.get(self.tool, "")
         return text + textwrap.dedent(self.rc)
 
     def command(self, args: Iterable[str | Path]) -> list[str]:
@@ -166,7 +170,7 @@ class Site:
             command += [f"--source={self.folder}"] + ["--branch"] * self.branch
         else:
             command += ["shmcov" if self.tool == RUN else "coverage", "run", f"--rcfile={rc}"]
-        return [*command, *self.tool_options, *map(str, args)]
+        return [*command, *map(str, args)]
 
     def measure(self, *args: str | Path, seconds: float = SECONDS) -> Ended:
         """Runs a program under the tool, and all that comes of it to its end."""
@@ -432,9 +436,12 @@ def needs_root() -> None:
 @functools.cache
 def can_unshare(*options: str) -> bool:
     unshare = shutil.which("unshare")
-    return bool(unshare) and not subprocess.run(
-        [str(unshare), *options, "true"], capture_output=True, check=False
-    ).returncode
+    return (
+        bool(unshare)
+        and not subprocess.run(
+            [str(unshare), *options, "true"], capture_output=True, check=False
+        ).returncode
+    )
 
 
 def needs_unshare(*options: str) -> None:

@@ -112,7 +112,9 @@ def control(row: Row) -> str:
 
 def table(kept: Kept) -> str:
     versions = ", ".join(
-        f"{name} {metadata.version(name)}" for name in ("shmcov", "coverage", "slipcover") if has(name)
+        f"{name} {metadata.version(name)}"
+        for name in ("shmcov", "coverage", "slipcover")
+        if has(name)
     )
     shown = [row for row in ROWS if row.name in kept.rows]
     dates = sorted({kept.rows[row.name]["date"] for row in shown})

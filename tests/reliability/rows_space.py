@@ -5,18 +5,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import resource
 import signal
-import subprocess
 import sys
 import uuid
 from pathlib import Path
 
 from reliability_support import (
-    NO_SHARING,
     OURS,
-    PLUGIN,
     RUN,
     Ended,
     NotHere,
@@ -395,6 +391,7 @@ NO_FILES = (
     "        try: held.append(os.dup(0))\n"
     "        except OSError: break\n"
 )
+
 
 def no_files(site: Site, times: int) -> Result:
     """Given back before the end: coverage.py, which saves there, needs some."""

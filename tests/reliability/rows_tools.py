@@ -22,18 +22,18 @@ BODY = """
         if n:
             took(1, context)
             return names[0]
-        took(4, context)
+        took(3, context)
         return names[1]
 
     def walk(n, context=""):
         while n:
             n -= 1
             if n == 3:
+                took(1, context)
                 on()
-                took(2, context)
             if n == 2:
+                took(1, context)
                 off()
-                took(2, context)
             if n < 2:
                 took(1, context)
                 inner = sum(k for k in range(3))
