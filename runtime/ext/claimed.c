@@ -89,6 +89,7 @@ static PyObject *ask(struct rt_state *state, PyObject *filename)
     claim = Py_IsFinalizing() ? NULL : Py_XNewRef(state->claim);
     if (!claim)
         return Py_None;
+    rt_file_main_began();
     answer = PyObject_CallFunctionObjArgs(claim, filename, (PyObject *)PyEval_GetFrame(), NULL);
     Py_DECREF(claim);
     if (!answer)

@@ -129,6 +129,7 @@ class Supervisor:
 
     def start(self, program: Program, mask: signals.Mask) -> None:
         self.argv = list(program.args)
+        self.had_no_code = program.had_no_code
         self.witness = signals.Witness()
         try:
             self.program = os.posix_spawn(
@@ -186,8 +187,9 @@ class Supervisor:
         try:
             copy = self._settled()
             self.witness.end()
-            self._tell(copy)
-            result.write(copy, self.cov, self.target, self.argv)
+            if not self.had_no_code(self.status or 0, copy):
+                self._tell(copy)
+                result.write(copy, self.cov, self.target, self.argv)
         except Exception as error:
             complain(
                 f"The data of this run could not be written: {_in_words(error)}\n"
