@@ -247,6 +247,9 @@ struct seg_tracer_key {
 };
 #define SEG_TRACER_NAME_MAX 1024u
 
+/* Key of an entry of SEG_KIND_DECISION that no file has: code of a module __main__ has begun. */
+#define SEG_MAIN_BEGAN "\0\0__main__"
+
 /* Value of SEG_KIND_DECISION. */
 struct seg_decision {
     uint32_t file; /* id of the file entry; 0: not measured */

@@ -55,6 +55,10 @@
 /* There are builds that make machine code of bytecode. */
 #define RT_JIT (PY_VERSION_HEX >= 0x030D0000)
 
+#if PY_VERSION_HEX < 0x030D0000
+#define Py_IsFinalizing _Py_IsFinalizing
+#endif
+
 #if PY_VERSION_HEX < 0x030C0000
 #define PyUnstable_Eval_RequestCodeExtraIndex _PyEval_RequestCodeExtraIndex
 #define PyUnstable_Code_GetExtra _PyCode_GetExtra

@@ -183,6 +183,18 @@ static struct seg_entry *decide(const struct question *question)
     return file;
 }
 
+void rt_file_main_began(void)
+{
+    PyObject *globals = PyEval_GetGlobals() /* borrowed */;
+    PyObject *name = globals ? PyDict_GetItemString(globals, "__name__") : NULL;
+    struct seg_decision none = {0};
+    struct seg_entry *entry;
+
+    if (name && PyUnicode_Check(name) && !PyUnicode_CompareWithASCIIString(name, "__main__"))
+        seg_intern(rt_process.seg, SEG_KIND_DECISION, SEG_MAIN_BEGAN, sizeof SEG_MAIN_BEGAN, &none,
+                   sizeof none, &entry);
+}
+
 static struct rt_file *first_seen(struct rt_state *state, PyObject *filename)
 {
     PyObject *globals = PyEval_GetGlobals() /* borrowed */, *address = NULL;
@@ -190,6 +202,7 @@ static struct rt_file *first_seen(struct rt_state *state, PyObject *filename)
     struct seg_entry *entry = NULL;
     struct rt_file *file = NULL;
 
+    rt_file_main_began();
     if (globals) {
         dunder_file = encoded(PyDict_GetItemString(globals, "__file__"));
         module = module_name(globals);

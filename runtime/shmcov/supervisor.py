@@ -132,6 +132,7 @@ class Supervisor:
             self.delivery.keeper = Keeper.of(
                 self.delivery.path, self.options.wait, self.target.salvage_options(self.cov)
             )
+        self.had_no_code = program.had_no_code
         self.witness = signals.Witness()
         try:
             self.program = os.posix_spawn(
@@ -208,8 +209,10 @@ class Supervisor:
         return self.target.path
 
     def _write_and_tell(self, copy: _merge.Copy) -> str:
-        self._tell(copy)
-        return self._write(copy)
+        if not self.had_no_code(self.status or 0, copy):
+            self._tell(copy)
+            self._write(copy)
+        return self.target.path
 
     def _interrupted(self, seconds: float) -> bool:
         """Lets time pass. Somebody who sends a signal by now does not want to wait longer."""
