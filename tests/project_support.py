@@ -104,7 +104,6 @@ class Project:
     def _discard_segments(self) -> None:
         """Segments of runs that the test killed, or that failed with it."""
         import _shmcov
-
         from shmcov import segments
 
         pids = {popen.pid for popen in self.started}
