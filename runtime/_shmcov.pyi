@@ -19,6 +19,7 @@ FLAG_CONTEXTS: int
 FLAG_NO_ADOPT: int
 FLAG_OWNED: int
 FLAG_HOLD: int
+FLAG_KEPT: int
 TRACER: str
 
 def attach() -> bool: ...

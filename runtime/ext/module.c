@@ -391,6 +391,7 @@ static int exec(PyObject *module)
         PyModule_AddIntConstant(module, "FLAG_NO_ADOPT", SEG_FLAG_NO_ADOPT) ||
         PyModule_AddIntConstant(module, "FLAG_OWNED", SEG_FLAG_OWNED) ||
         PyModule_AddIntConstant(module, "FLAG_HOLD", SEG_FLAG_HOLD) ||
+        PyModule_AddIntConstant(module, "FLAG_KEPT", SEG_FLAG_KEPT) ||
         PyModule_AddStringConstant(module, "TRACER", tracer->name) ||
         PyModule_AddFunctions(module, rt_claimed_methods) ||
         PyModule_AddFunctions(module, rt_ending_methods))

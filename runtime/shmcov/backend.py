@@ -302,33 +302,37 @@ class Session:
         here = _here()
         where, what = plan.digest(cov.config).split()
         their_where, _, their_what = here.owner[2].partition(" ") if here.owner else ("", "", "")
-        self.role = Role.OWNS
+        self.role, again = Role.OWNS, False
         if here.run and here.owner and where == their_where:
             reader = os.environ.get(READER, "")
             if here.owner[1]:
                 # "Central": pytest-cov in a process that reports for itself, as looponfail's.
                 if what == their_what and _pytest_cov() != "Central":
-                    self.role = Role.ATTACHED
+                    again = here.owner[0] == self.pid  # by exec: what it was before made it
+                    self.role = Role.OWNS if again else Role.ATTACHED
             elif reader and reader != str(self.pid):
                 self.role = Role.ATTACHED
             else:
                 self.role = Role.READS
                 self.everything = what == their_what
-        if self.role is Role.OWNS:
+        keeper = settings.yes("keeper", wanted.options.get("keeper", "true"))
+        kept = keeper and not cov._no_disk and not os.environ.get("SHMCOV_NO_KEEPER")
+        if self.role is Role.OWNS and not again:
             if "execv" in wanted.patch:
                 _remove_former()
-            self.path = _create(cov, wanted)
-            _owned.append(self)
+            self.path = _create(cov, wanted, kept=kept)
             if notice := segments.leftover_notice():
                 result.tell(cov, [(notice, segments.LEFT)])
         else:
             assert here.run is not None
             self.path = here.run
         self.delivery = Delivery(self.path)
-        keeper = settings.yes("keeper", wanted.options.get("keeper", "true"))
-        keeper = keeper and not os.environ.get("SHMCOV_NO_KEEPER")
-        if self.role is Role.OWNS and keeper and not cov._no_disk:
-            self.delivery.keeper = self._keeper(cov)
+        if self.role is Role.OWNS:
+            _owned.append(self)
+            if again:
+                self.delivery.keeper = Keeper(0, 0)  # it stays, whoever it is
+            elif kept:
+                self.delivery.keeper = self._keeper(cov)
 
     def _keeper(self, cov: coverage.Coverage) -> Keeper | None:
         data = cov._data
@@ -395,7 +399,7 @@ class Session:
 _owned: list[Session] = []
 
 
-def _create(cov: coverage.Coverage, wanted: Wanted) -> str:
+def _create(cov: coverage.Coverage, wanted: Wanted, *, kept: bool) -> str:
     config = cov.config
     inorout = cov._inorout
     the_plan = plan.build(cov, branch=config.branch, context=config.context)
@@ -403,6 +407,9 @@ def _create(cov: coverage.Coverage, wanted: Wanted) -> str:
     flags = the_plan.flags | _shmcov.FLAG_OWNED
     if _pytest_cov():
         flags |= _shmcov.FLAG_HOLD
+    # With `patch = execv` coverage.py saves before an exec, and starts again after it.
+    if kept and _saves(cov) and "execv" not in wanted.patch:
+        flags |= _shmcov.FLAG_KEPT
     rules = the_plan.rules + plan.identity(" ".join(_arguments()), config.data_file)
     folder = _setting(wanted, "dir", "SHMCOV_DIR")
     size = _setting(wanted, "size", "SHMCOV_SIZE")

@@ -206,6 +206,44 @@ def test_a_daemon(project: Project, how: str) -> None:
     assert project.lines("prog.py") == [1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
+@HOW
+def test_what_an_owner_becomes_by_exec_is_recorded_too(project: Project, how: str) -> None:
+    project.write(
+        "prog.py",
+        """
+        import os, sys
+        x = 1
+        os.execv(sys.executable, [sys.executable, "next.py"])
+        """,
+    )
+    project.write("next.py", "y = 1\nprint(y)\n")
+    run = Run(project, how)
+    done = run("prog.py")
+    assert (done.returncode, done.stdout) == (0, "1\n")
+    run.settled()
+    assert project.lines("prog.py") == [1, 2, 3]
+    assert project.lines("next.py") == [1, 2]
+
+
+def test_an_owner_that_starts_coverage_again_after_exec(project: Project) -> None:
+    """Everything is there when it has ended: it delivers what it ran before, too."""
+    project.write(
+        "prog.py",
+        """
+        import os, sys
+        x = 1
+        os.execv(sys.executable, [sys.executable, "-m", "coverage", "run", "next.py"])
+        """,
+    )
+    project.write("next.py", "y = 1\nprint(y)\n")
+    run = Run(project, "plugin")
+    done = run("prog.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+    assert project.lines("prog.py") == [1, 2, 3]
+    assert project.lines("next.py") == [1, 2]
+    assert run.left() == []
+
+
 def test_a_worker_that_makes_many_objects(project: Project) -> None:
     project.write(
         "prog.py",
