@@ -134,6 +134,8 @@ static bool finish(const struct keeper *keeper, struct seg_users *users)
         if (seg_users_settle(users, keeper->wait_ms, seg_users_sleep, NULL) != SEG_OK)
             return false;
         complete = seg_delivery_complete(keeper->fd);
+        if (!complete && users->n == 0)
+            seg_set_aside(keeper->path); /* meanwhile it costs no start anything */
         delivered = complete || deliver(keeper);
         SEG_KILL_POINT("keeper.delivered");
         if (users->n != 0) {
