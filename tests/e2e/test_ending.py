@@ -735,13 +735,15 @@ def leave_over(project: Project, name: str = "prog.py") -> Path:
         name,
         """
         import os, signal
-        print(os.environ["SHMCOV_SEGMENT"], file=open("segment", "w"))
+        print(os.environ["SHMCOV_SEGMENT"], os.getpid(), file=open("segment", "w"))
         os.kill(os.getppid(), signal.SIGKILL)
         """,
     )
     (project.folder / "segment").unlink(missing_ok=True)
     project.shmcov("run", "--shm-no-keeper", name)
-    segment = Path(project.wait_for("segment"))
+    path, pid = project.wait_for("segment").split()
+    wait_until(lambda: not Path(f"/proc/{pid}/fd/0").exists())
+    segment = Path(path)
     assert segment.exists() or set_aside(segment).exists(), "another run may have swept it already"
     return segment
 
