@@ -182,7 +182,7 @@ static bool load_files(struct load *load)
 
     while ((entry = seg_copy_next(&m->copy, SEG_KIND_FILE, &cursor))) {
         if (entry->id == 0 || entry->id >= MAX_FILES || entry->key_len == 0 ||
-            entry->key_len >= PATH_MAX || entry->value_len < sizeof(struct seg_file) ||
+            entry->value_len < sizeof(struct seg_file) ||
             memchr(seg_entry_key(entry), 0, entry->key_len) || m->files_n == MAX_FILES - 1) {
             m->copy.damaged++;
             continue;
@@ -513,7 +513,7 @@ bool merge_find_file(const struct merge *m, const char *path, size_t len, size_t
     struct merge_file key = {.path = path, .path_len = (uint32_t)len};
     struct merge_file *found;
 
-    if (len >= PATH_MAX || m->files_n == 0)
+    if (len > UINT32_MAX || m->files_n == 0)
         return false;
     found = bsearch(&key, m->files, m->files_n, sizeof *m->files, compare_paths);
     if (found)

@@ -348,6 +348,23 @@ static PyObject *copy_packages(PyObject *object, PyObject *Py_UNUSED(args))
     return list;
 }
 
+PyDoc_STRVAR(main_began_doc, "main_began()\n--\n\nDid a process come to run code of __main__?");
+
+static PyObject *copy_main_began(PyObject *object, PyObject *Py_UNUSED(args))
+{
+    struct copy *self = (struct copy *)object;
+    struct seg_cursor cursor = {0};
+    const struct seg_entry *entry;
+    bool found = false;
+
+    lock_copy(self);
+    while (!found && (entry = seg_copy_next(merge_copy(self->merge), SEG_KIND_DECISION, &cursor)))
+        found = entry->key_len == sizeof SEG_MAIN_BEGAN &&
+                !memcmp(seg_entry_key(entry), SEG_MAIN_BEGAN, sizeof SEG_MAIN_BEGAN);
+    unlock_copy(self);
+    return PyBool_FromLong(found);
+}
+
 /* -- Copy: the multi-line map -- */
 
 PyDoc_STRVAR(multiline_wanted_doc, "multiline_wanted()\n--\n\n"
@@ -633,6 +650,7 @@ static PyMethodDef copy_methods[] = {
     {"tracers", copy_tracers, METH_NOARGS, tracers_doc},
     {"lines", copy_lines, METH_O, lines_doc},
     {"packages", copy_packages, METH_NOARGS, packages_doc},
+    {"main_began", copy_main_began, METH_NOARGS, main_began_doc},
     {"multiline_wanted", copy_multiline_wanted, METH_NOARGS, multiline_wanted_doc},
     {"set_multiline", copy_set_multiline, METH_VARARGS, set_multiline_doc},
     {"write", (PyCFunction)(void (*)(void))copy_write, METH_VARARGS | METH_KEYWORDS, write_doc},

@@ -116,33 +116,27 @@ int seg_back_first(seg_t *seg, uint64_t len)
     return SEG_OK;
 }
 
-int seg_alloc(seg_t *seg, uint64_t len, uint64_t *off, void **out)
+int seg_try_alloc(seg_t *seg, uint64_t len, uint64_t *off, void **out)
 {
     struct seg_header *head = seg_head(seg);
     uint64_t bump = seg_load_relaxed(&head->bump);
-    int status = SEG_ERR_SPACE;
+    int status;
 
     if (len > SIZE_MAX / 4)
-        goto lost;
+        return SEG_ERR_SPACE;
     len += (SEG_ALIGN - len % SEG_ALIGN) % SEG_ALIGN;
     for (;;) {
         uint64_t at = bump;
 
-        if (at < SEG_ARENA_OFF || at > seg->size || at % SEG_ALIGN != 0) {
-            status = SEG_ERR_DAMAGED;
-            goto lost;
-        }
+        if (at < SEG_ARENA_OFF || at > seg->size || at % SEG_ALIGN != 0)
+            return SEG_ERR_DAMAGED;
         while (at < seg->size && seg_window_end(seg_window_of(at)) - at < len)
             at = seg_window_end(seg_window_of(at));
-        if (!(at <= seg->size && seg->size - at >= len)) {
-            status = SEG_ERR_SPACE;
-            goto lost;
-        }
+        if (!(at <= seg->size && seg->size - at >= len))
+            return SEG_ERR_SPACE;
         status = back_up_to(seg, at + len);
-        if (status == SEG_ERR_MAP)
-            return status; /* counted where it happened */
         if (status != SEG_OK)
-            goto lost;
+            return status;
         *out = seg_ptr(seg, at, len);
         if (*out == NULL)
             return SEG_ERR_MAP;
@@ -152,7 +146,13 @@ int seg_alloc(seg_t *seg, uint64_t len, uint64_t *off, void **out)
             return SEG_OK;
         }
     }
-lost:
-    seg_lose(seg, SEG_LOST_SPACE, 1);
+}
+
+int seg_alloc(seg_t *seg, uint64_t len, uint64_t *off, void **out)
+{
+    int status = seg_try_alloc(seg, len, off, out);
+
+    if (status != SEG_OK && status != SEG_ERR_MAP)
+        seg_lose(seg, SEG_LOST_SPACE, 1);
     return status;
 }

@@ -86,8 +86,8 @@ static int new_extent(seg_t *seg, uint64_t now)
         size = SEG_EXTENT_MIN;
     if (size > SEG_EXTENT_MAX)
         size = SEG_EXTENT_MAX;
-    status = seg_alloc(seg, size, &off, &piece);
-    if (status == SEG_ERR_SPACE && size > SEG_EXTENT_MIN) {
+    status = size > SEG_EXTENT_MIN ? seg_try_alloc(seg, size, &off, &piece) : SEG_ERR_SPACE;
+    if (status == SEG_ERR_SPACE) {
         size = SEG_EXTENT_MIN;
         status = seg_alloc(seg, size, &off, &piece);
     }

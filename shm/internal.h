@@ -117,6 +117,9 @@ static inline int seg_piece_error(const seg_t *seg, uint64_t off)
 /* Gives out `len` bytes, zeroed and backed. Failures are counted. */
 int seg_alloc(seg_t *seg, uint64_t len, uint64_t *off, void **out);
 
+/* The same where no room is no loss: only SEG_ERR_MAP is counted. */
+int seg_try_alloc(seg_t *seg, uint64_t len, uint64_t *off, void **out);
+
 /* Backs the first bytes of a new segment. */
 int seg_back_first(seg_t *seg, uint64_t len);
 

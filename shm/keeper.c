@@ -3,7 +3,7 @@
  * The keeper of a segment: has the data delivered if the process that owns the segment did not.
  * docs/ending.md says when; keep.c starts it.
  *
- *   shmcov-keeper SEGMENT MILLISECONDS FOLDER always|again COMMAND...
+ *   shmcov-keeper SEGMENT MILLISECONDS FOLDER always|again COMMAND... SEGMENT
  *
  * Descriptor 3 is a pidfd of the owner. COMMAND, run in FOLDER, delivers what is in SEGMENT and
  * ends with 0 when it has. `again`: only where the owner has delivered before. It prints nothing:
@@ -33,7 +33,8 @@ struct keeper {
     const char *path, *folder;
     unsigned wait_ms;
     bool only_again;
-    char **command;
+    char **command; /* its last argument is the path */
+    int arguments;
     int fd;
 };
 
@@ -122,6 +123,16 @@ static bool remove_segment(const struct keeper *keeper)
            seg_remove(aside) == SEG_OK;
 }
 
+/* Nobody is left, so no process that starts needs to find the segment while it is delivered. */
+static void go_aside(const struct keeper *keeper)
+{
+    static char aside[512];
+
+    if (seg_leftover_path(keeper->path, aside, sizeof aside) == SEG_OK &&
+        seg_set_aside(keeper->path) == SEG_OK)
+        keeper->command[keeper->arguments - 1] = aside;
+}
+
 /* The owner has ended. Delivers what it did not, when nobody is left or their time is over, and
  * once more when the last of them has ended. False: there is something that cannot be delivered. */
 static bool finish(const struct keeper *keeper, struct seg_users *users)
@@ -134,6 +145,8 @@ static bool finish(const struct keeper *keeper, struct seg_users *users)
         if (seg_users_settle(users, keeper->wait_ms, seg_users_sleep, NULL) != SEG_OK)
             return false;
         complete = seg_delivery_complete(keeper->fd);
+        if (!complete && users->n == 0)
+            go_aside(keeper);
         delivered = complete || deliver(keeper);
         SEG_KILL_POINT("keeper.delivered");
         if (users->n != 0) {
@@ -171,6 +184,7 @@ int main(int argc, char **argv)
     keeper.folder = argv[3];
     keeper.only_again = strcmp(argv[4], "again") == 0;
     keeper.command = argv + 5;
+    keeper.arguments = argc - 5;
     if (seg_access_open(keeper.path, O_RDWR, &keeper.fd, &st) != SEG_OK)
         return 1;
     seg_keeper_is_here(keeper.fd);

@@ -71,6 +71,7 @@ enum seg_lost {
 #define SEG_FLAG_NO_ADOPT UINT32_C(4)      /* children without our variable do not join */
 #define SEG_FLAG_OWNED UINT32_C(16)        /* the creator is measured itself, and writes the data */
 #define SEG_FLAG_QUALNAME UINT32_C(64)     /* test functions without self are named too */
+#define SEG_FLAG_KEPT UINT32_C(128)        /* a keeper delivers, whatever the creator becomes */
 #define SEG_FLAG_HOLD UINT32_C(32)         /* gateways of execnet record nothing until told to */
 
 struct seg_header {
@@ -246,6 +247,9 @@ struct seg_tracer_key {
     /* uint8_t name[], UTF-8, no terminating zero, at most SEG_TRACER_NAME_MAX */
 };
 #define SEG_TRACER_NAME_MAX 1024u
+
+/* Key of an entry of SEG_KIND_DECISION that no file has: code of a module __main__ has begun. */
+#define SEG_MAIN_BEGAN "\0\0__main__"
 
 /* Value of SEG_KIND_DECISION. */
 struct seg_decision {

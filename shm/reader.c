@@ -12,16 +12,25 @@
  *   - A word of eight aligned bytes is copied in one piece by the kernels that we know. Where it is
  *     not, an offset is wrong and does not validate.
  *   - Every walk ends: chains and lists are watched for loops, and all else has a bound.
+ *   - The copy takes as much memory as the file has content, whatever `bump` says: pages of zeros,
+ *     which are all that a hole has, are never written. The time is bounded by the blocks that the
+ *     file system holds (read_limit).
  */
 #include "reader.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
+
+#define READ_PART (UINT64_C(256) << 10)
+#define READ_PAGE UINT64_C(4096)
+/* What is read whatever the file system says of blocks: a fraction of a second, if it is a hole. */
+#define READ_ANYWAY (UINT64_C(1) << 30)
 
 /* Reads until `len` bytes are there or the file ends; the number of bytes, or -1. */
 static ssize_t read_all(int fd, void *to, uint64_t off, uint64_t len)
@@ -43,16 +52,64 @@ static ssize_t read_all(int fd, void *to, uint64_t off, uint64_t len)
     return (ssize_t)done;
 }
 
-/* Makes room for `len` bytes in the copy. */
+static bool is_empty(const uint8_t *bits, size_t len)
+{
+    return bits[0] == 0 && memcmp(bits, bits + 1, len - 1) == 0;
+}
+
+/* Makes room for `len` bytes of zeros behind what the copy has. Large memory of calloc's is fresh
+ * from the kernel: what nobody writes to takes none. */
 static int make_room(struct seg_copy *copy, uint64_t len)
 {
-    uint8_t *bytes = len == 0 || len > SIZE_MAX / 2 ? NULL : realloc(copy->bytes, (size_t)len);
+    uint8_t *bytes = len > SIZE_MAX / 2 ? NULL : calloc(1, (size_t)len);
 
     if (bytes == NULL)
         return SEG_ERR_NOMEM;
+    if (copy->len > 0)
+        memcpy(bytes, copy->bytes, (size_t)copy->len);
+    free(copy->bytes);
     copy->bytes = bytes;
     copy->len = len;
     return SEG_OK;
+}
+
+/* How far to read. All below `bump` was backed, so a true segment has blocks for it; but a copy of
+ * one may have holes, and a file system that compresses, or counts late, says less than there is.
+ * So there is no harm in much more than the blocks, and there is in less. */
+static uint64_t read_limit(const struct seg_copy *copy)
+{
+    uint64_t held = copy->allocated < UINT64_MAX / 128 ? copy->allocated : UINT64_MAX / 128;
+
+    return READ_ANYWAY + 64 * held;
+}
+
+/* Reads on from offset `at` until the copy is full or the file ends: how far it came, or 0. */
+static uint64_t read_arena(int fd, struct seg_copy *copy, uint64_t at)
+{
+    uint8_t *part = malloc(READ_PART);
+
+    while (part != NULL && at < copy->len) {
+        uint64_t len = copy->len - at < READ_PART ? copy->len - at : READ_PART;
+        ssize_t n = read_all(fd, part, at, len);
+
+        if (n < 0) {
+            at = 0;
+            break;
+        }
+        for (uint64_t i = 0; i < (uint64_t)n; i += READ_PAGE) {
+            size_t page = (uint64_t)n - i < READ_PAGE ? (size_t)n - i : READ_PAGE;
+
+            if (!is_empty(part + i, page))
+                memcpy(copy->bytes + at + i, part + i, page);
+        }
+        at += (uint64_t)n;
+        if ((uint64_t)n < len)
+            break;
+    }
+    if (part == NULL)
+        at = 0;
+    free(part);
+    return at;
 }
 
 /* Reads header and buckets, then how much more there is. */
@@ -88,8 +145,7 @@ int seg_copy_read(int fd, struct seg_copy *copy)
 {
     struct seg_header head;
     struct stat st;
-    uint64_t bump = 0;
-    ssize_t n;
+    uint64_t bump = 0, end;
     int status = SEG_ERR_SYSTEM, saved;
 
     memset(copy, 0, sizeof *copy);
@@ -102,20 +158,21 @@ int seg_copy_read(int fd, struct seg_copy *copy)
         goto failed;
 
     /* The rest, as far as the file goes. */
-    if (bump > copy->file_size) {
-        bump = copy->file_size;
+    end = copy->file_size < read_limit(copy) ? copy->file_size : read_limit(copy);
+    if (bump > end) {
+        bump = end;
         copy->damaged++;
     }
     status = make_room(copy, bump);
     if (status != SEG_OK)
         goto failed;
-    n = read_all(fd, copy->bytes + SEG_ARENA_OFF, SEG_ARENA_OFF, copy->len - SEG_ARENA_OFF);
-    if (n < 0) {
+    end = read_arena(fd, copy, SEG_ARENA_OFF);
+    if (end == 0) {
         status = SEG_ERR_SYSTEM;
         goto failed;
     }
-    if ((uint64_t)n < copy->len - SEG_ARENA_OFF) {
-        copy->len = SEG_ARENA_OFF + (uint64_t)n;
+    if (end < copy->len) {
+        copy->len = end;
         copy->damaged++;
     }
     return SEG_OK;
@@ -220,11 +277,6 @@ const struct seg_entry *seg_copy_next(struct seg_copy *copy, enum seg_kind kind,
 }
 
 /* -- hits -- */
-
-static bool is_empty(const uint8_t *bits, size_t len)
-{
-    return bits[0] == 0 && memcmp(bits, bits + 1, len - 1) == 0;
-}
 
 /* What a slot leads to; NULL: nothing, or not in the copy yet, or damaged (counted). */
 static const void *slot_target(struct seg_copy *copy, const seg_u64 *slot, uint64_t len)

@@ -105,7 +105,9 @@ static int make(seg_t *seg, enum seg_kind kind, uint64_t hash, const void *key, 
         seg_lose(seg, SEG_LOST_LIMIT, 1);
         return SEG_ERR_LIMIT;
     }
-    status = seg_alloc(seg, entry_size(key_len, value_len), off, &piece);
+    /* A decision that finds no room is made again: that costs time, and loses nothing. */
+    status = (kind == SEG_KIND_DECISION ? seg_try_alloc : seg_alloc)(
+        seg, entry_size(key_len, value_len), off, &piece);
     if (status != SEG_OK)
         return status;
     entry = piece;

@@ -103,6 +103,7 @@ class Project:
 
     def _discard_segments(self) -> None:
         """Segments of runs that the test killed, or that failed with it."""
+        import _shmcov
         from shmcov import segments
 
         pids = {popen.pid for popen in self.started}
@@ -113,7 +114,7 @@ class Project:
             ):
                 pid = segments.read(path, fd, any_size=True).info()["supervisor"][0]
                 if pid in pids:
-                    segments.remove(path)
+                    _shmcov.remove(path)
 
     # -- what came of it --
 

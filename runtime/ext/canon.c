@@ -106,17 +106,12 @@ struct walk {
     bool exists; /* all that was walked */
 };
 
-/* Walks on from where `walk` stands. */
-static int follow(struct walk *walk, const char *path, size_t path_len)
+/* Walks what is in `rest` from where `walk` stands. */
+static int follow_rest(struct walk *walk, char *rest, size_t size, char *link)
 {
-    char rest[2 * PATH_MAX], link[PATH_MAX];
     const char *at = rest;
     unsigned links = 0;
 
-    if (path_len >= sizeof rest)
-        return -1;
-    memcpy(rest, path, path_len);
-    rest[path_len] = 0;
     while (*at) {
         const char *name = at;
         size_t n = strcspn(at, "/"), left, end = walk->len + 1 + n;
@@ -132,19 +127,19 @@ static int follow(struct walk *walk, const char *path, size_t path_len)
             continue;
         }
         if (end >= walk->size)
-            return -1;
+            return RT_CANON_LONG;
         walk->out[walk->len] = '/';
         memcpy(walk->out + walk->len + 1, name, n);
         walk->out[end] = 0;
-        got = readlink(walk->out, link, sizeof link);
-        if (got <= 0 || (size_t)got == sizeof link || ++links > LINKS_MAX) {
+        got = readlink(walk->out, link, PATH_MAX);
+        if (got <= 0 || got == PATH_MAX || ++links > LINKS_MAX) {
             walk->exists = walk->exists && got < 0 && errno == EINVAL; /* no link */
             walk->len = end;
             continue;
         }
         left = strlen(at);
-        if ((size_t)got + 1 + left >= sizeof rest)
-            return -1;
+        if ((size_t)got + 1 + left >= size)
+            return RT_CANON_LONG;
         memmove(rest + got + 1, at, left + 1);
         memcpy(rest, link, (size_t)got);
         rest[got] = '/';
@@ -156,21 +151,40 @@ static int follow(struct walk *walk, const char *path, size_t path_len)
     return 0;
 }
 
+/* Walks on from where `walk` stands. */
+static int follow(struct walk *walk, const char *path, size_t path_len)
+{
+    /* On the heap, and so is all else of this size: a thread may have 32 KiB of stack. */
+    size_t size = path_len + 2 * PATH_MAX;
+    char *rest = malloc(size + PATH_MAX);
+    int status;
+
+    if (!rest)
+        return RT_CANON_NO_MEMORY;
+    memcpy(rest, path, path_len);
+    rest[path_len] = 0;
+    status = follow_rest(walk, rest, size, rest + size);
+    free(rest);
+    return status;
+}
+
 static int follow_folder(struct rt_folders *folders, struct walk *walk, const char *path,
                          size_t len)
 {
     uint64_t hash = hash_of(path, len);
     const struct folder *known = find(folders, hash, path, len);
+    int status;
 
     if (known) {
         if (known->len >= walk->size)
-            return -1;
+            return RT_CANON_LONG;
         memcpy(walk->out, known->text + known->raw_len + 1, known->len + 1);
         walk->len = known->len;
         return 0;
     }
-    if (follow(walk, path, len))
-        return -1;
+    status = follow(walk, path, len);
+    if (status)
+        return status;
     if (walk->exists)
         keep(folders, hash, path, len, walk->out, walk->len);
     return 0;
@@ -183,18 +197,20 @@ int rt_canonical(struct rt_folders *folders, const char *path, char *out, size_t
     int status;
 
     if (size < 2)
-        return -1;
+        return RT_CANON_LONG;
     out[0] = 0;
     if (path[0] == '/') {
         status = follow_folder(folders, &walk, path, (size_t)(slash - path));
         path = slash;
     } else {
         /* The kernel's answer is canonical; but for the root it ends without a slash. */
-        status = getcwd(out, size) ? 0 : -1;
+        status = getcwd(out, size) ? 0 : errno == ERANGE ? RT_CANON_LONG : RT_CANON_GONE;
         walk.len = status || !out[1] ? 0 : strlen(out);
     }
-    if (status || follow(&walk, path, strlen(path)))
-        return -1;
+    if (!status)
+        status = follow(&walk, path, strlen(path));
+    if (status)
+        return status;
     if (!walk.len) {
         out[0] = '/';
         out[1] = 0;
@@ -216,26 +232,35 @@ static size_t dirname_len(const char *path, size_t len)
     return head ? head : len;
 }
 
+static bool exists(const char *path)
+{
+    struct stat st;
+
+    return !stat(path, &st);
+}
+
 /* Looks above the folder as it is written, like coverage.py, and not above what it resolves to. */
 static bool below_venv(const char *path)
 {
     static const char file[] = "/pyvenv.cfg";
-    char name[PATH_MAX + sizeof file];
     size_t len = strlen(path), up;
-    struct stat st;
+    char *name;
+    bool found = false;
 
-    if (len >= PATH_MAX || stat(path, &st))
+    if (!exists(path))
         return false;
-    for (;;) {
+    name = malloc(len + sizeof file);
+    while (name && !found) {
         len = dirname_len(path, len);
         up = dirname_len(path, len);
         if (up == len)
-            return false;
+            break;
         memcpy(name, path, len);
         memcpy(name + len, file, sizeof file);
-        if (!stat(name, &st))
-            return true;
+        found = exists(name);
     }
+    free(name);
+    return found;
 }
 
 bool rt_folder_in_venv(struct rt_folders *folders, const char *path, char *out, size_t size)

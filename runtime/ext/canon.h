@@ -14,6 +14,7 @@
 #ifndef RT_CANON_H
 #define RT_CANON_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,8 +23,19 @@ struct rt_folders;
 struct rt_folders *rt_folders_new(void); /* NULL: no memory */
 void rt_folders_free(struct rt_folders *folders);
 
-/* Writes the canonical path of `path`, relative to the current folder if it is relative. 0, or -1:
- * too long, or the current folder is gone. */
+enum rt_canon_status {
+    RT_CANON_OK = 0,
+    RT_CANON_GONE = -1, /* the current folder */
+    RT_CANON_LONG = -2, /* it does not fit */
+    RT_CANON_NO_MEMORY = -3,
+};
+
+/* Room for the canonical path of a name of `len` bytes: in front of it a folder may stand, and in
+ * place of a part of it what a link says; the kernel follows none beyond PATH_MAX. */
+#define RT_CANON_SIZE(len) ((size_t)(len) + 3 * PATH_MAX)
+
+/* Writes the canonical path of `path`, relative to the current folder if it is relative. An
+ * enum rt_canon_status. */
 int rt_canonical(struct rt_folders *folders, const char *path, char *out, size_t size);
 
 /* coverage.py calls an entry of sys.path third-party if it exists and pyvenv.cfg lies in a folder

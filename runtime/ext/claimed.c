@@ -5,6 +5,10 @@
  * A claim gives for a file name: None (it is nobody's), False (a plug-in's, but left out), or three
  * callables. Code objects keep these in their struct rt_code with the number of the claim; a new
  * claim, or none, gets a new number, and what the old ones gave is not called any more.
+ *
+ * While the interpreter shuts down nobody is asked or called: modules are torn down under our code
+ * and the plug-in's. What was answered before holds; a file that nobody was asked about is decided
+ * by the rules, as if there were no plug-ins, and that is no loss.
  */
 #include "claimed.h"
 
@@ -82,9 +86,10 @@ static PyObject *ask(struct rt_state *state, PyObject *filename)
 
     if (answer || PyErr_Occurred())
         return answer;
-    claim = Py_XNewRef(state->claim);
+    claim = Py_IsFinalizing() ? NULL : Py_XNewRef(state->claim);
     if (!claim)
         return Py_None;
+    rt_file_main_began();
     answer = PyObject_CallFunctionObjArgs(claim, filename, (PyObject *)PyEval_GetFrame(), NULL);
     Py_DECREF(claim);
     if (!answer)
@@ -103,6 +108,11 @@ bool rt_claimed(struct rt_state *state, PyCodeObject *code, struct rt_code **rc)
     PyObject *answer = ask(state, code->co_filename);
 
     *rc = NULL;
+    if (!answer && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        PyErr_Clear();
+        answer = ask(state, code->co_filename);
+        PyErr_SetInterrupt(); /* it is meant for the program */
+    }
     if (!answer) {
         PyErr_Clear();
         seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
@@ -121,7 +131,7 @@ static int call(struct rt_state *state, const struct rt_code *rc, enum call whic
 {
     PyObject *args[] = {(PyObject *)frame, more}, *result;
 
-    if (rc->claim_number != state->claim_number || !frame)
+    if (rc->claim_number != state->claim_number || !frame || Py_IsFinalizing())
         return 0;
     result = PyObject_Vectorcall(PyTuple_GET_ITEM(rc->claim, which), args, more ? 2 : 1, NULL);
     Py_XDECREF(result);
@@ -280,6 +290,10 @@ static PyObject *measured(PyObject *module, PyObject *args)
     if (!PyErr_Occurred() && rt_process.rules)
         yes = rt_rules_match(rt_process.rules, text_of(path), text_of(name), text_of(module_bytes),
                              rt_sys_path_entry, NULL);
+    if (yes < 0) {
+        yes = 0;
+        seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+    }
     Py_DECREF(path);
     Py_DECREF(name);
 done:

@@ -301,7 +301,7 @@ static int *nested_lines(PyCodeObject *code, size_t *n)
     return lines;
 }
 
-static int read_shape(PyCodeObject *code, struct rt_shape *shape)
+static int read_shape(PyCodeObject *code, bool branches, struct rt_shape *shape)
 {
     PyObject *bytes = PyCode_GetCode(code);
     struct rt_code_bytes in = {0};
@@ -321,10 +321,32 @@ static int read_shape(PyCodeObject *code, struct rt_shape *shape)
     if (rt_process.branches)
         nested = nested_lines(code, &in.n_nested);
     in.nested = nested;
-    status = rt_shape_make(&in, rt_process.branches, shape);
+    status = rt_shape_make(&in, branches, shape);
     free(nested);
     Py_DECREF(bytes);
     return status ? SEG_ERR_NOMEM : 0;
+}
+
+/* Takes over what a shape says, and its arrays. */
+static void take_shape(struct rt_code *rc, const PyCodeObject *code, struct rt_shape *shape)
+{
+    rc->units = shape->n_units;
+    rc->entry_line = shape->entry_line;
+    rc->entry_arc = shape->entry_arc;
+    rc->return_arc = shape->return_arc;
+    rc->inner_target = shape->inner_target;
+    rc->generator = code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR);
+    rc->unproved = shape->unproved;
+    rc->only_instruction = shape->only_instruction;
+    rc->runs = shape->runs;
+    rc->n_runs = shape->n_runs;
+    rc->branches = shape->branches;
+    rc->n_branches = shape->n_branches;
+    rc->proofs = shape->proofs;
+    rc->n_proofs = shape->n_proofs;
+    shape->runs = NULL;
+    shape->branches = NULL;
+    shape->proofs = NULL;
 }
 
 struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *complete)
@@ -339,7 +361,7 @@ struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *com
         goto failed;
     rc->file = file;
     rc->epoch = rt_process.epoch;
-    if ((status = read_shape(code, &shape)))
+    if ((status = read_shape(code, rt_process.branches, &shape)))
         goto failed;
     if (shape.n_lines)
         status = find_chunks(&rc->lines, file->entry, SEG_LINES, (uint32_t)shape.lines[0],
@@ -347,23 +369,7 @@ struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *com
     if (status || (status = find_arcs(rc, &shape)))
         goto failed;
     *complete = all_set(rc, &shape);
-    rc->units = shape.n_units;
-    rc->entry_line = shape.entry_line;
-    rc->entry_arc = shape.entry_arc;
-    rc->return_arc = shape.return_arc;
-    rc->inner_target = shape.inner_target;
-    rc->generator = code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR);
-    rc->unproved = shape.unproved;
-    rc->only_instruction = shape.only_instruction;
-    rc->runs = shape.runs;
-    rc->n_runs = shape.n_runs;
-    rc->branches = shape.branches;
-    rc->n_branches = shape.n_branches;
-    rc->proofs = shape.proofs;
-    rc->n_proofs = shape.n_proofs;
-    shape.runs = NULL;
-    shape.branches = NULL;
-    shape.proofs = NULL;
+    take_shape(rc, code, &shape);
     rt_shape_free(&shape);
     return rc;
 failed:
@@ -372,6 +378,20 @@ failed:
     if (status == SEG_ERR_NOMEM) /* the segment counts its own errors */
         seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
     return NULL;
+}
+
+struct rt_code *rt_code_probe(PyCodeObject *code)
+{
+    struct rt_code *rc = calloc(1, sizeof *rc);
+    struct rt_shape shape;
+
+    if (!rc)
+        return NULL;
+    if (!read_shape(code, true, &shape))
+        take_shape(rc, code, &shape);
+    rt_shape_free(&shape);
+    rc->entry_arc = rc->return_arc = 0;
+    return rc;
 }
 
 struct rt_code *rt_code_of_claim(PyObject *calls, uint32_t claim_number)
@@ -394,6 +414,7 @@ void rt_code_free(struct rt_code *rc)
 {
     if (!rc || rc->shared)
         return;
+    rt_link_leave(&rc->link);
     Py_XDECREF(rc->claim);
     free(rc->lines.bits);
     free(rc->arcs.bits);

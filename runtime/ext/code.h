@@ -18,6 +18,21 @@ struct rt_chunks {
     seg_u8 **bits;
 };
 
+/* In a ring of code objects, which does not own them; next is NULL outside of one. */
+struct rt_link {
+    struct rt_link *next, *prev;
+    PyCodeObject *code; /* borrowed: it owns the struct rt_code that this is in */
+};
+
+static inline void rt_link_leave(struct rt_link *link)
+{
+    if (!link->next)
+        return;
+    link->next->prev = link->prev;
+    link->prev->next = link->next;
+    link->next = link->prev = NULL;
+}
+
 /* What every event reads comes first, to lie in two cache lines. */
 struct rt_code {
     struct rt_file *file; /* NULL: not measured, known for another reason */
@@ -25,7 +40,8 @@ struct rt_code {
     uint32_t epoch;       /* of the process, in which this was found */
     /* The tracer's own. Plain words, guarded by the GIL or by races that only cost time. */
     bool armed;
-    bool proofs_hold;       /* INSTRUCTION events are not lost to another tool's LINE */
+    bool proofs_hold;       /* no other tool takes INSTRUCTION events away (rt_monitors_keep) */
+    bool unit_wise;         /* INSTRUCTION tells the lines: LINE is another tool's, and no matter */
     bool test;              /* a call may begin a context (rt_test_named) */
     bool aside;             /* test, or claim: there is more to do than to set bits */
     bool quiet;             /* its events are being disabled in this context */
@@ -55,12 +71,17 @@ struct rt_code {
     uint32_t stay;          /* its generation */
     struct rt_pairs *pairs; /* arcs seen at run time (rt_code_pair), or NULL */
     uint32_t claim_number;
+    struct rt_link link; /* the tracer's list, with the GIL (quiet.h) */
 };
 
 /* Reads the code object and finds its bits. NULL: out of memory or out of room, counted as lost.
  * *complete: somebody has set everything that this code can set. No exception is left set. */
 struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *complete);
 void rt_code_free(struct rt_code *rc);
+
+/* What a code object that belongs to no file would set, with branches; each entry and each return
+ * tells something. For trying out what tells it. NULL: no memory. */
+struct rt_code *rt_code_probe(PyCodeObject *code);
 
 /* What stands for all code that is not measured, and for that which may begin a context. NULL: out
  * of memory. */

@@ -33,14 +33,31 @@
 #define RT_FREE_THREADED 0
 #endif
 
-/* Single sites of sys.monitoring can be restored (sites.h). */
-#define RT_SITES (RT_MONITORING && !RT_FREE_THREADED)
+/* The structures in which CPython keeps who listens to what are as monitors.c knows them: asked of
+ * the headers by the build, which defines this as 0 where they are not. */
+#ifndef RT_MONITORS_KNOWN
+#define RT_MONITORS_KNOWN 1
+#endif
+#define RT_MONITORS (RT_MONITORING && RT_MONITORS_KNOWN)
 
-/* What a code object's lines are kept in is an array of bytes, 2 to 5 for each code unit. */
-#define RT_LINES_PACKED (PY_VERSION_HEX >= 0x030E0000)
+/* Single sites of sys.monitoring can be restored (sites.h). */
+#define RT_SITES (RT_MONITORS && !RT_FREE_THREADED)
+
+/* Keeps other threads from changing the instrumentation of a code object. */
+#if RT_FREE_THREADED
+#define RT_LOCK_CODE(code) Py_BEGIN_CRITICAL_SECTION(code)
+#define RT_UNLOCK_CODE() Py_END_CRITICAL_SECTION()
+#else
+#define RT_LOCK_CODE(code) {
+#define RT_UNLOCK_CODE() }
+#endif
 
 /* There are builds that make machine code of bytecode. */
 #define RT_JIT (PY_VERSION_HEX >= 0x030D0000)
+
+#if PY_VERSION_HEX < 0x030D0000
+#define Py_IsFinalizing _Py_IsFinalizing
+#endif
 
 #if PY_VERSION_HEX < 0x030C0000
 #define PyUnstable_Eval_RequestCodeExtraIndex _PyEval_RequestCodeExtraIndex

@@ -6,12 +6,14 @@
  */
 #include "file.h"
 
-#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "process.h"
 
-#define KEY_MAX (3 * PATH_MAX)
+/* Far above what a file system knows; longer names are made up, and asked about again. */
+#define SHARED_MAX (16 * PATH_MAX)
 
 int rt_sys_path_entry(void *arg, unsigned i, char *buf, size_t size)
 {
@@ -67,11 +69,11 @@ static PyObject *module_name(PyObject *globals)
 static void publish_package(const char *module, const char *canonical)
 {
     const char *package = module ? rt_rules_package(rt_process.rules, module) : NULL;
-    char key[2 * PATH_MAX];
     size_t name_len, len = strlen(canonical);
     const char *base;
     unsigned up = 0;
     struct seg_entry *entry;
+    char *key;
 
     if (!package)
         return;
@@ -84,56 +86,113 @@ static void publish_package(const char *module, const char *canonical)
     for (; up && len; up--)
         while (len && canonical[--len] != '/')
             ;
-    if (!len || name_len + 1 + len > sizeof key)
+    if (!len)
         return;
+    key = malloc(name_len + 1 + len);
+    if (!key) {
+        seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+        return;
+    }
     memcpy(key, package, name_len);
     key[name_len] = 0;
     memcpy(key + name_len + 1, canonical, len);
     seg_intern(rt_process.seg, SEG_KIND_PACKAGE, key, name_len + 1 + len, NULL, 0, &entry);
+    free(key);
 }
 
-static size_t join_key(char *key, const char *a, const char *b, const char *c)
+/* What a decision is about: text in the encoding of the file system. */
+struct question {
+    const char *name, *dunder_file, *module; /* NULL: none */
+};
+
+/* Where the question is answered. On the heap: a thread of the program may have 32 KiB of stack. */
+struct desk {
+    char *canonical; /* size bytes */
+    size_t size, key_len;
+    char key[]; /* the three texts of the question, each with its \0 */
+};
+
+static struct desk *desk_for(const struct question *question)
 {
-    const char *part[3] = {a, b ? b : "", c ? c : ""};
-    size_t at = 0;
+    const char *text[] = {question->name, question->dunder_file, question->module};
+    size_t len[3], key_len = 0, longer;
+    struct desk *desk;
 
     for (int i = 0; i < 3; i++) {
-        size_t len = strlen(part[i]) + 1;
-
-        if (at + len > KEY_MAX)
-            return 0;
-        memcpy(key + at, part[i], len);
-        at += len;
+        len[i] = text[i] ? strlen(text[i]) : 0;
+        key_len += len[i] + 1;
     }
-    return at;
+    longer = len[0] > len[1] ? len[0] : len[1];
+    desk = malloc(sizeof *desk + key_len + RT_CANON_SIZE(longer));
+    if (!desk)
+        return NULL;
+    desk->key_len = 0;
+    for (int i = 0; i < 3; i++) {
+        if (len[i])
+            memcpy(desk->key + desk->key_len, text[i], len[i]);
+        desk->key_len += len[i];
+        desk->key[desk->key_len++] = 0;
+    }
+    desk->canonical = desk->key + key_len;
+    desk->size = RT_CANON_SIZE(longer);
+    return desk;
 }
 
-static struct seg_entry *decide(const char *name, const char *dunder_file, const char *module)
+/* Nobody has answered it. False: it could not be answered, or the answer has no room; counted. */
+static bool answer(const struct question *question, struct desk *desk, struct seg_entry **file)
 {
-    char key[KEY_MAX], canonical[PATH_MAX];
-    size_t key_len = name[0] == '/' ? join_key(key, name, dunder_file, module) : 0;
-    struct seg_entry *file = NULL, *known;
+    int measured =
+        rt_rules_decide(rt_process.rules, question->name, question->dunder_file, question->module,
+                        rt_sys_path_entry, NULL, desk->canonical, desk->size);
+    bool answered = measured >= 0 || measured == RT_CANON_GONE;
+
+    if (!answered)
+        seg_lose(rt_process.seg, measured == RT_CANON_LONG ? SEG_LOST_LIMIT : SEG_LOST_TRACER, 1);
+    else if (measured > 0)
+        answered = !seg_file(rt_process.seg, desk->canonical, strlen(desk->canonical), file);
+    publish_package(question->module, desk->canonical); /* that it was imported counts */
+    return answered;
+}
+
+static struct seg_entry *decide(const struct question *question)
+{
+    struct desk *desk = desk_for(question);
+    /* Is the answer the same in every process, and the question none that fills the segment? */
+    bool anywhere = question->name[0] == '/' && desk && desk->key_len <= SHARED_MAX;
+    struct seg_entry *file = NULL, *known = NULL;
     struct seg_decision decision = {0};
 
-    if (key_len) {
-        known = seg_find(rt_process.seg, SEG_KIND_DECISION, key, key_len);
-        if (known) {
-            memcpy(&decision, seg_entry_value(known), sizeof decision);
-            return decision.entry ? seg_entry_at(rt_process.seg, decision.entry) : NULL;
-        }
+    if (!desk) {
+        seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+        return NULL;
     }
-    if (rt_rules_decide(rt_process.rules, name, dunder_file, module, rt_sys_path_entry, NULL,
-                        canonical, sizeof canonical)) {
-        if (seg_file(rt_process.seg, canonical, strlen(canonical), &file))
-            return NULL; /* counted */
-        decision.file = file->id;
-        decision.entry = seg_entry_offset(rt_process.seg, file);
+    if (anywhere)
+        known = seg_find(rt_process.seg, SEG_KIND_DECISION, desk->key, desk->key_len);
+    if (known) {
+        memcpy(&decision, seg_entry_value(known), sizeof decision);
+        file = decision.entry ? seg_entry_at(rt_process.seg, decision.entry) : NULL;
+    } else if (!answer(question, desk, &file)) {
+        file = NULL;
+    } else if (anywhere) {
+        decision.file = file ? file->id : 0;
+        decision.entry = file ? seg_entry_offset(rt_process.seg, file) : 0;
+        seg_intern(rt_process.seg, SEG_KIND_DECISION, desk->key, desk->key_len, &decision,
+                   sizeof decision, &known);
     }
-    publish_package(module, canonical); /* that it was imported counts, measured or not */
-    if (key_len)
-        seg_intern(rt_process.seg, SEG_KIND_DECISION, key, key_len, &decision, sizeof decision,
-                   &known);
+    free(desk);
     return file;
+}
+
+void rt_file_main_began(void)
+{
+    PyObject *globals = PyEval_GetGlobals() /* borrowed */;
+    PyObject *name = globals ? PyDict_GetItemString(globals, "__name__") : NULL;
+    struct seg_decision none = {0};
+    struct seg_entry *entry;
+
+    if (name && PyUnicode_Check(name) && !PyUnicode_CompareWithASCIIString(name, "__main__"))
+        seg_intern(rt_process.seg, SEG_KIND_DECISION, SEG_MAIN_BEGAN, sizeof SEG_MAIN_BEGAN, &none,
+                   sizeof none, &entry);
 }
 
 static struct rt_file *first_seen(struct rt_state *state, PyObject *filename)
@@ -143,13 +202,17 @@ static struct rt_file *first_seen(struct rt_state *state, PyObject *filename)
     struct seg_entry *entry = NULL;
     struct rt_file *file = NULL;
 
+    rt_file_main_began();
     if (globals) {
         dunder_file = encoded(PyDict_GetItemString(globals, "__file__"));
         module = module_name(globals);
     }
     if (name)
-        entry = decide(PyBytes_AS_STRING(name), dunder_file ? PyBytes_AS_STRING(dunder_file) : NULL,
-                       module ? PyBytes_AS_STRING(module) : NULL);
+        entry = decide(&(struct question){
+            PyBytes_AS_STRING(name),
+            dunder_file ? PyBytes_AS_STRING(dunder_file) : NULL,
+            module ? PyBytes_AS_STRING(module) : NULL,
+        });
     if (entry)
         file = PyMem_RawCalloc(1, sizeof *file);
     if (file)

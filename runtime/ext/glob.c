@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATES_MAX 8191u
-#define WORDS(states) ((states) / 64 + 1)
-
 enum kind {
     CHAR,    /* the character lo */
     SEP,     /* a slash or backslash */
@@ -208,7 +205,7 @@ int rt_glob_compile(const char *pattern, size_t len, struct rt_glob **out)
     char *text;
 
     *out = NULL;
-    if (total + 2 > STATES_MAX)
+    if (total + 2 > RT_GLOB_STATES)
         return -1;
     text = malloc(total + 1);
     /* No byte makes more than one operation, but for "* /", which makes two of two. */
@@ -249,23 +246,28 @@ void rt_glob_free(struct rt_glob *glob)
 
 /* -- matching -- */
 
+static void set_alive(uint64_t *alive, uint32_t state)
+{
+    alive[state / 64] |= UINT64_C(1) << state % 64;
+}
+
 /* Makes a state alive, and those that it leads to without a character. */
 static void enter(const struct rt_glob *glob, uint64_t *alive, uint32_t state)
 {
-    alive[state / 64] |= UINT64_C(1) << state % 64;
-    if (state == glob->n)
-        return;
-    switch (glob->op[state].kind) {
-    case STAR:
-    case REST:
-        enter(glob, alive, state + 1);
-        break;
-    case FOLDERS:
-        enter(glob, alive, state + 1);
-        enter(glob, alive, state + 2);
-        break;
-    default:
-        break;
+    for (;; state++) {
+        set_alive(alive, state);
+        if (state == glob->n)
+            return;
+        switch (glob->op[state].kind) {
+        case STAR:
+        case REST:
+            break;
+        case FOLDERS:
+            set_alive(alive, ++state); /* UNDER leads nowhere without a character */
+            break;
+        default:
+            return;
+        }
     }
 }
 
@@ -318,11 +320,11 @@ static void step(const struct rt_glob *glob, uint64_t *next, uint32_t state, uin
     }
 }
 
-bool rt_glob_match(const struct rt_glob *glob, const char *path)
+bool rt_glob_match(const struct rt_glob *glob, const char *path, struct rt_glob_room *room)
 {
     const char *end = path + strlen(path);
-    uint64_t sets[2][WORDS(STATES_MAX)], *alive = sets[0], *next = sets[1];
-    size_t words = WORDS(glob->n);
+    uint64_t *alive = room->sets[0], *next = room->sets[1];
+    size_t words = glob->n / 64 + 1;
 
     if (!strstr(path, glob->needle))
         return false;

@@ -23,11 +23,19 @@
 
 struct rt_glob;
 
+/* Where a match keeps its states: for the caller to have on the heap. */
+#define RT_GLOB_STATES 8191u
+#define RT_GLOB_WORDS (RT_GLOB_STATES / 64 + 1)
+
+struct rt_glob_room {
+    uint64_t sets[2][RT_GLOB_WORDS];
+};
+
 /* 0, or -1: the pattern is an error in coverage.py too, is absurdly long, or memory is short. */
 int rt_glob_compile(const char *pattern, size_t len, struct rt_glob **out);
 void rt_glob_free(struct rt_glob *glob);
 
-bool rt_glob_match(const struct rt_glob *glob, const char *path);
+bool rt_glob_match(const struct rt_glob *glob, const char *path, struct rt_glob_room *room);
 
 /* Takes the next character off *text, which must not be empty. A byte that is not UTF-8 becomes
  * 0xDC00 + byte, which is what Python's surrogateescape makes of it. */

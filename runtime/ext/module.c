@@ -130,6 +130,18 @@ int rt_switch(struct rt_state *state, const char *name, size_t len)
     return status;
 }
 
+static PyObject *holds(PyObject *module, PyObject *none)
+{
+    struct rt_state *state = state_of(module);
+    bool monitors, sites;
+
+    (void)none;
+    if (!state->tracer)
+        Py_RETURN_NONE;
+    state->tracer->holds(state, &monitors, &sites);
+    return Py_BuildValue("(OO)", monitors ? Py_True : Py_False, sites ? Py_True : Py_False);
+}
+
 static PyObject *start(PyObject *module, PyObject *path)
 {
     struct rt_state *state = state_of(module);
@@ -333,6 +345,11 @@ static PyMethodDef methods[] = {
      "attach() -> bool\n\n"
      "Measures this interpreter if it belongs to a run: the segment that SHMCOV_SEGMENT names, or\n"
      "the run of an ancestor. Calling it again does nothing. Never raises, never prints."},
+    {"holds", holds, METH_NOARGS,
+     "holds() -> (bool, bool) | None\n\n"
+     "Whether this measured process writes to CPython's structures: so that no other tool "
+     "silences\n"
+     "shmcov, and to restore single events at a switch of context. None: it is not measured."},
     {"attached", attached, METH_NOARGS,
      "attached() -> str | None\n\nThe path of the segment that this interpreter records into."},
     {"start", start, METH_O,
@@ -374,6 +391,7 @@ static int exec(PyObject *module)
         PyModule_AddIntConstant(module, "FLAG_NO_ADOPT", SEG_FLAG_NO_ADOPT) ||
         PyModule_AddIntConstant(module, "FLAG_OWNED", SEG_FLAG_OWNED) ||
         PyModule_AddIntConstant(module, "FLAG_HOLD", SEG_FLAG_HOLD) ||
+        PyModule_AddIntConstant(module, "FLAG_KEPT", SEG_FLAG_KEPT) ||
         PyModule_AddStringConstant(module, "TRACER", tracer->name) ||
         PyModule_AddFunctions(module, rt_claimed_methods) ||
         PyModule_AddFunctions(module, rt_ending_methods))

@@ -3,7 +3,7 @@
  * Loads the rules of a segment, and applies them in coverage.py's order.
  *
  * Each function here says which one of inorout.py it follows; where the two differ, that is the
- * bug, but for names longer than PATH_MAX, which are never measured.
+ * bug.
  */
 #include "select.h"
 
@@ -29,9 +29,17 @@ struct rt_rules {
     struct rt_glob **globs;             /* by text; NULL where it is none */
 };
 
+/* What a decision works with: on the heap, since the program's threads may have 32 KiB of stack. */
+struct desk {
+    char entry[PATH_MAX], entry_canonical[PATH_MAX]; /* of sys.path; a longer one does not exist */
+    struct rt_glob_room glob;
+    char names[]; /* rt_rules_decide's own */
+};
+
 /* What a decision is about. */
 struct subject {
     const struct rt_rules *rules;
+    struct desk *desk;
     const char *path;   /* what folders are compared with: canonical */
     const char *name;   /* what patterns are compared with: the same, or as a plug-in called it */
     struct text module; /* s is NULL: unknown */
@@ -170,10 +178,12 @@ static bool in_tree(const struct rt_rules *rules, enum seg_rule_kind kind, const
 }
 
 /* GlobMatcher */
-static bool in_globs(const struct rt_rules *rules, enum seg_rule_kind kind, const char *path)
+static bool in_globs(const struct subject *subject, enum seg_rule_kind kind)
 {
+    const struct rt_rules *rules = subject->rules;
+
     for (uint32_t i = rules->first[kind]; i < rules->first[kind + 1]; i++)
-        if (rt_glob_match(rules->globs[i], path))
+        if (rt_glob_match(rules->globs[i], subject->name, &subject->desk->glob))
             return true;
     return false;
 }
@@ -205,12 +215,14 @@ const char *rt_rules_package(const struct rt_rules *rules, const char *module)
  * sys.path and that lie in a virtual environment. */
 static bool in_sys_path_venv(const struct subject *subject, const char *path)
 {
-    char entry[PATH_MAX], canonical[PATH_MAX];
+    struct desk *desk = subject->desk;
+    char *canonical = desk->entry_canonical;
 
     if (!has(subject->rules, SEG_RULE_VENV_THIRD) || !subject->sys_path)
         return false;
-    for (unsigned i = 0; subject->sys_path(subject->arg, i, entry, sizeof entry); i++)
-        if (rt_folder_in_venv(subject->rules->folders, entry, canonical, sizeof canonical) &&
+    for (unsigned i = 0; subject->sys_path(subject->arg, i, desk->entry, sizeof desk->entry); i++)
+        if (rt_folder_in_venv(subject->rules->folders, desk->entry, canonical,
+                              sizeof desk->entry_canonical) &&
             under(path, canonical, strlen(canonical)))
             return true;
     return false;
@@ -280,7 +292,7 @@ static bool measured(const struct subject *subject)
         if (third_party(subject, path) && !source_in_third(subject))
             return false;
     } else if (has(rules, SEG_RULE_INCLUDE)) {
-        if (!in_globs(rules, SEG_RULE_INCLUDE, subject->name))
+        if (!in_globs(subject, SEG_RULE_INCLUDE))
             return false;
     } else {
         if (in_tree(rules, SEG_RULE_NEVER_DIR, path) || third_party(subject, path))
@@ -288,7 +300,7 @@ static bool measured(const struct subject *subject)
         if (!has(rules, SEG_RULE_COVER_PYLIB) && in_tree(rules, SEG_RULE_STDLIB_DIR, path))
             return false;
     }
-    return !in_globs(rules, SEG_RULE_OMIT, subject->name);
+    return !in_globs(subject, SEG_RULE_OMIT);
 }
 
 static bool ends_with(const char *s, size_t len, const char *suffix)
@@ -316,9 +328,17 @@ static struct text module_of(const char *canonical, const char *module)
 int rt_rules_match(const struct rt_rules *rules, const char *canonical, const char *name,
                    const char *module, rt_sys_path_fn *path, void *arg)
 {
-    struct subject subject = {rules, canonical, name, module_of(canonical, module), path, arg};
+    struct subject subject = {.rules = rules,
+                              .desk = malloc(sizeof *subject.desk),
+                              .path = canonical,
+                              .name = name,
+                              .module = module_of(canonical, module),
+                              .sys_path = path,
+                              .arg = arg};
+    int answer = subject.desk ? measured(&subject) : RT_CANON_NO_MEMORY;
 
-    return measured(&subject);
+    free(subject.desk);
+    return answer;
 }
 
 /* -- from a code object to a canonical path: should_trace, canonical_filename -- */
@@ -330,19 +350,19 @@ static bool exists(const char *path)
     return !stat(path, &st);
 }
 
-/* Where a relative name lies: in the current folder or one of sys.path. */
-static bool find_relative(const char *name, rt_sys_path_fn *path, void *arg, char *found,
-                          size_t size)
+/* Where a relative name lies: in the current folder or one of sys.path. `found` has room for an
+ * entry and the name. */
+static bool find_relative(const char *name, rt_sys_path_fn *path, void *arg, char *found)
 {
     size_t name_len = strlen(name);
 
     if (exists(name) || !path)
         return false;
-    for (unsigned i = 0; path(arg, i, found, size); i++) {
+    for (unsigned i = 0; path(arg, i, found, PATH_MAX); i++) {
         size_t len = strlen(found);
         bool slash = len && found[len - 1] != '/';
 
-        if (!len || len + slash + name_len >= size)
+        if (!len)
             continue;
         if (slash)
             found[len++] = '/';
@@ -353,42 +373,68 @@ static bool find_relative(const char *name, rt_sys_path_fn *path, void *arg, cha
     return false;
 }
 
-/* source_for_file: the .py of a .pyc. False: too long. */
-static bool source_of(const char *file, char *source, size_t size)
+/* source_for_file: the .py of a .pyc. */
+static void source_of(const char *file, char *source)
 {
     size_t len = strlen(file);
 
     if (ends_with(file, len, ".pyc") || ends_with(file, len, ".pyo"))
         len--;
-    if (len >= size)
-        return false;
     memcpy(source, file, len);
     source[len] = 0;
-    return true;
+}
+
+/* The name that is made canonical; NULL: no file has it. */
+static const char *name_of(const struct subject *subject, const char *co_filename,
+                           const char *dunder_file, char *source, char *found)
+{
+    const char *name = co_filename;
+
+    if (dunder_file[0]) {
+        source_of(dunder_file, source);
+        if (!co_filename[0] || !strcmp(base_name(co_filename), base_name(source)))
+            name = source;
+    }
+    if (!name[0] || name[0] == '<' || !strncmp(name, "memory:", 7))
+        return NULL;
+    if (name[0] != '/' && find_relative(name, subject->sys_path, subject->arg, found))
+        name = found;
+    return name;
 }
 
 int rt_rules_decide(const struct rt_rules *rules, const char *co_filename, const char *dunder_file,
                     const char *module, rt_sys_path_fn *path, void *arg, char *canonical,
                     size_t size)
 {
-    struct subject subject = {rules, canonical, canonical, {NULL, 0}, path, arg};
-    char source[PATH_MAX], found[PATH_MAX];
-    const char *name = co_filename;
+    struct subject subject = {
+        .rules = rules, .path = canonical, .name = canonical, .sys_path = path, .arg = arg};
+    size_t name_len = strlen(co_filename), source_len;
+    const char *name;
+    int answer = 0;
 
     canonical[0] = 0;
     if (co_filename[0] == '<')
         return 0;
-    if (dunder_file && dunder_file[0] && source_of(dunder_file, source, sizeof source) &&
-        (!co_filename[0] || !strcmp(base_name(co_filename), base_name(source))))
-        name = source;
-    if (!name[0] || name[0] == '<' || !strncmp(name, "memory:", 7))
-        return 0;
-    if (name[0] != '/' && find_relative(name, path, arg, found, sizeof found))
-        name = found;
-    if (rt_canonical(rules->folders, name, canonical, size)) {
+    if (!dunder_file)
+        dunder_file = "";
+    source_len = strlen(dunder_file);
+    if (name_len < source_len)
+        name_len = source_len;
+    subject.desk = malloc(sizeof *subject.desk + source_len + 1 + PATH_MAX + name_len + 1);
+    if (!subject.desk)
+        return RT_CANON_NO_MEMORY;
+    name = name_of(&subject, co_filename, dunder_file, subject.desk->names,
+                   subject.desk->names + source_len + 1);
+    if (!name)
+        goto done;
+    answer = rt_canonical(rules->folders, name, canonical, size);
+    if (answer) {
         canonical[0] = 0;
-        return 0;
+        goto done;
     }
     subject.module = module_of(canonical, module);
-    return measured(&subject);
+    answer = measured(&subject);
+done:
+    free(subject.desk);
+    return answer;
 }

@@ -8,14 +8,15 @@
  * Text goes in and comes out as Python's file system encoding gives it (PyUnicode_EncodeFSDefault).
  *
  * Guarantees: after rt_rules_load the rules are constant; any number of threads may ask at once, in
- * a forked child too. Nothing is allocated for a decision, except that a folder seen for the first
- * time is remembered.
+ * a forked child too. A decision needs little stack (docs/selection.md) and some heap, and a folder
+ * that is seen for the first time is remembered.
  */
 #ifndef RT_SELECT_H
 #define RT_SELECT_H
 
 #include <stddef.h>
 
+#include "canon.h"
 #include "layout.h"
 
 struct rt_rules;
@@ -33,15 +34,17 @@ void rt_rules_free(struct rt_rules *rules);
  * path itself for Python files. `module` is the frame's __name__, for a __main__ that
  * `python -m` started its __spec__.name, NULL if that is no string; "__main__" and NULL are
  * replaced by what the file name says, as coverage.py does. `path` (may be NULL) is asked for
- * virtual environments. 1: measured. */
+ * virtual environments. 1: measured, 0: not,
+ * or RT_CANON_NO_MEMORY. */
 int rt_rules_match(const struct rt_rules *rules, const char *canonical, const char *name,
                    const char *module, rt_sys_path_fn *path, void *arg);
 
 /* The decision for a code object: its co_filename, and from the globals of its frame str(__file__)
  * (NULL: none) and the module as above. `path` (may be NULL) is asked for relative names and for
- * virtual environments. 1: measured. Where a canonical name was reached it is written in either
- * case, else canonical is "". The answer for a relative name depends on the current folder and
- * sys.path, so it holds for this process only. */
+ * virtual environments. 1: measured, 0: not, or an enum rt_canon_status; `size` should be
+ * RT_CANON_SIZE of the longer name. Where a canonical name was reached it is written in
+ * either case, else canonical is "". The answer for a relative name depends on the current folder
+ * and sys.path, so it holds for this process only. */
 int rt_rules_decide(const struct rt_rules *rules, const char *co_filename, const char *dunder_file,
                     const char *module, rt_sys_path_fn *path, void *arg, char *canonical,
                     size_t size);

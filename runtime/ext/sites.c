@@ -9,15 +9,20 @@
  *
  * An INSTRUMENTED_LINE may hide an INSTRUMENTED_INSTRUCTION, and that another instrumented opcode.
  * The tools are NULL while no event has two of them; then it is whoever's event it is.
+ *
+ * A specialised instruction may do the work of the one behind it and skip that. CPython makes it so
+ * only where nothing is instrumented behind it, and does not undo it; so whoever puts a site back
+ * there makes the instruction before it plain, and it stays so as long as the site is on.
  */
-#define Py_BUILD_CORE 1 /* for struct _PyCoMonitoringData of 3.14 */
+#define Py_BUILD_CORE 1
 #include "sites.h"
 
 #if RT_SITES
 
-#include <internal/pycore_instruments.h>
-#include <opcode.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "monitors_layout.h"
 
 #if RT_JIT
 #include <dlfcn.h>
@@ -29,6 +34,8 @@ struct site {
     uint8_t event;  /* others than LINE and INSTRUCTION: PY_MONITORING_EVENT_... */
     uint8_t opcode; /* the same: the instrumented one; LINE, INSTRUCTION: that of co_code */
     uint8_t hidden; /* LINE, INSTRUCTION: the opcode that restoring replaced, or 0 */
+    uint8_t back;   /* so many units before is an instruction that may swallow this one; or 0 */
+    uint8_t ahead;  /* so many units behind is the next instruction */
 };
 
 struct rt_sites {
@@ -38,46 +45,16 @@ struct rt_sites {
     struct site site[]; /* n_units of INSTRUCTION, by unit; n_lines of LINE, by line; others */
 };
 
-static _Py_CODEUNIT *units_of(PyCodeObject *code)
-{
-    return (_Py_CODEUNIT *)code->co_code_adaptive;
-}
-
-/* Where the opcode is that the INSTRUMENTED_LINE at a unit hides. */
-static uint8_t *hidden_by_line(PyCodeObject *code, uint32_t unit)
-{
-#if RT_LINES_PACKED
-    _PyCoLineInstrumentationData *lines = code->_co_monitoring->lines;
-
-    return &lines->data[(size_t)unit * lines->bytes_per_entry];
-#else
-    return &code->_co_monitoring->lines[unit].original_opcode;
-#endif
-}
-
 /* Where the opcode is that an event other than LINE and INSTRUCTION may have instrumented. */
 static uint8_t *event_opcode(PyCodeObject *code, uint32_t unit)
 {
-    uint8_t *opcode = &units_of(code)[unit].op.code;
+    uint8_t *opcode = &rt_units_of(code)[unit].op.code;
 
     if (*opcode == INSTRUMENTED_LINE)
-        opcode = hidden_by_line(code, unit);
+        opcode = rt_hidden_by_line(code, unit);
     if (*opcode == INSTRUMENTED_INSTRUCTION)
         opcode = &code->_co_monitoring->per_instruction_opcodes[unit];
     return opcode;
-}
-
-static bool listens(PyCodeObject *code, int event, long tool)
-{
-    const _PyCoMonitoringData *monitoring = code->_co_monitoring;
-
-    return monitoring && monitoring->active_monitors.tools[event] & 1u << tool;
-}
-
-/* An opcode that is neither plain nor specialised. */
-static bool is_instrumented(uint8_t opcode)
-{
-    return opcode >= MIN_INSTRUMENTED_OPCODE;
 }
 
 /* Takes a tool away from a unit of `tools` (which may be NULL). True: nobody is left. */
@@ -126,45 +103,67 @@ static int event_of(uint8_t opcode, uint8_t arg)
     }
 }
 
-/* Takes LINE away from an instruction that has its own event, unless another tool listens too. */
-static void uncover(PyCodeObject *code, uint32_t unit, long tool)
-{
-    _PyCoMonitoringData *monitoring = code->_co_monitoring;
-    uint8_t *opcode = &units_of(code)[unit].op.code;
-
-    if (*opcode != INSTRUMENTED_LINE || *hidden_by_line(code, unit) != INSTRUMENTED_INSTRUCTION ||
-        !leave(code, PY_MONITORING_EVENT_LINE, monitoring->line_tools, unit, tool))
-        return;
-    *opcode = INSTRUMENTED_INSTRUCTION;
-    *hidden_by_line(code, unit) = monitoring->per_instruction_opcodes[unit];
-}
-
 /* INSTRUCTION is on: takes it away where it proves nothing, and LINE where the unit's own event
- * tells the line as well (it would be lost when LINE is disabled). True: it proves something. */
+ * tells the line as well, unless another tool listens to it. True: it proves something. */
 static bool prune(PyCodeObject *code, const struct rt_code *rc, uint32_t unit, long tool)
 {
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
-    uint8_t *opcode = &units_of(code)[unit].op.code;
+    uint8_t *opcode = &rt_units_of(code)[unit].op.code;
 
     if (rt_code_proofs(rc, unit)) {
-        uncover(code, unit, tool);
+        rt_monitors_uncover(code, unit, tool);
         return true;
     }
     if (*opcode == INSTRUMENTED_LINE)
-        opcode = hidden_by_line(code, unit);
+        opcode = rt_hidden_by_line(code, unit);
     if (*opcode == INSTRUMENTED_INSTRUCTION &&
         leave(code, PY_MONITORING_EVENT_INSTRUCTION, monitoring->per_instruction_tools, unit, tool))
         *opcode = monitoring->per_instruction_opcodes[unit];
     return false;
 }
 
-static bool line_site(PyCodeObject *code, const struct rt_code *rc, uint32_t unit, uint8_t plain,
-                      struct site *site)
+/* The code without instrumentation or specialisation. */
+struct plain {
+    const uint8_t *bytes;
+    uint32_t n; /* units */
+};
+
+static uint8_t plain_at(const struct plain *plain, uint32_t unit)
 {
-    if (units_of(code)[unit].op.code != INSTRUMENTED_LINE)
+    return plain->bytes[2 * unit];
+}
+
+static bool may_swallow(uint8_t first, uint8_t second)
+{
+    return (first == BINARY_OP && second == STORE_FAST) || (first == CALL && second == POP_TOP);
+}
+
+/* A site at `unit`, and what stands around it. */
+static struct site site_at(const struct plain *plain, uint32_t unit)
+{
+    uint32_t before = unit, behind = unit + 1;
+
+    while (before-- && plain_at(plain, before) == CACHE)
+        ;
+    while (behind < plain->n && plain_at(plain, behind) == CACHE)
+        behind++;
+    return (struct site){
+        .unit = unit,
+        .opcode = plain_at(plain, unit),
+        .back = unit && may_swallow(plain_at(plain, before), plain_at(plain, unit))
+                    ? (uint8_t)(unit - before)
+                    : 0,
+        .ahead = (uint8_t)(behind - unit),
+    };
+}
+
+static bool line_site(PyCodeObject *code, const struct rt_code *rc, const struct plain *plain,
+                      uint32_t unit, struct site *site)
+{
+    if (rt_units_of(code)[unit].op.code != INSTRUMENTED_LINE)
         return false;
-    *site = (struct site){
-        .unit = unit, .line = rt_shape_line(rc->runs, rc->n_runs, unit), .opcode = plain};
+    *site = site_at(plain, unit);
+    site->line = rt_shape_line(rc->runs, rc->n_runs, unit);
     return true;
 }
 
@@ -194,15 +193,17 @@ static bool tells(const struct rt_code *rc, uint32_t unit, int event)
     }
 }
 
-static bool event_site(PyCodeObject *code, const struct rt_code *rc, uint32_t unit, long tool,
-                       struct site *site)
+static bool event_site(PyCodeObject *code, const struct rt_code *rc, const struct plain *plain,
+                       uint32_t unit, long tool, struct site *site)
 {
     uint8_t opcode = *event_opcode(code, unit);
-    int event = event_of(opcode, units_of(code)[unit].op.arg);
+    int event = event_of(opcode, rt_units_of(code)[unit].op.arg);
 
-    if (event < 0 || !listens(code, event, tool) || !tells(rc, unit, event))
+    if (event < 0 || !rt_listens(code, event, tool) || !tells(rc, unit, event))
         return false;
-    *site = (struct site){.unit = unit, .event = (uint8_t)event, .opcode = opcode};
+    *site = site_at(plain, unit);
+    site->event = (uint8_t)event;
+    site->opcode = opcode;
     return true;
 }
 
@@ -225,30 +226,34 @@ static struct rt_sites *shrink(struct rt_sites *sites)
 struct rt_sites *rt_sites_find(PyCodeObject *code, const struct rt_code *rc, long tool)
 {
     PyObject *bytes = PyCode_GetCode(code); /* CPython keeps it */
-    const uint8_t *plain = bytes ? (const uint8_t *)PyBytes_AS_STRING(bytes) : NULL;
-    uint32_t n_units = bytes ? (uint32_t)(PyBytes_GET_SIZE(bytes) / 2) : 0, n = 0;
-    bool instructions = listens(code, PY_MONITORING_EVENT_INSTRUCTION, tool);
-    /* A unit may have a LINE, an INSTRUCTION and another event. */
-    struct rt_sites *sites =
-        bytes ? malloc(sizeof *sites + 3 * n_units * sizeof *sites->site) : NULL;
+    struct plain plain = {0};
+    bool instructions = rt_listens(code, PY_MONITORING_EVENT_INSTRUCTION, tool);
+    struct rt_sites *sites = NULL;
+    uint32_t n = 0;
 
+    if (bytes) {
+        plain.bytes = (const uint8_t *)PyBytes_AS_STRING(bytes);
+        plain.n = (uint32_t)(PyBytes_GET_SIZE(bytes) / 2);
+        /* A unit may have a LINE, an INSTRUCTION and another event. */
+        sites = malloc(sizeof *sites + 3 * plain.n * sizeof *sites->site);
+    }
     if (!sites) {
         PyErr_Clear();
         Py_XDECREF(bytes);
         return NULL;
     }
-    for (uint32_t unit = 0; unit < n_units; unit++)
-        if (plain[2 * unit] != CACHE && instructions && prune(code, rc, unit, tool))
-            sites->site[n++] = (struct site){.unit = unit, .opcode = plain[2 * unit]};
+    for (uint32_t unit = 0; unit < plain.n; unit++)
+        if (plain_at(&plain, unit) != CACHE && instructions && prune(code, rc, unit, tool))
+            sites->site[n++] = site_at(&plain, unit);
     sites->n_units = n;
-    for (uint32_t unit = 0; unit < n_units; unit++)
-        if (plain[2 * unit] != CACHE)
-            n += line_site(code, rc, unit, plain[2 * unit], &sites->site[n]);
+    for (uint32_t unit = 0; unit < plain.n; unit++)
+        if (plain_at(&plain, unit) != CACHE)
+            n += line_site(code, rc, &plain, unit, &sites->site[n]);
     sites->n_lines = n - sites->n_units;
     qsort(sites->site + sites->n_units, sites->n_lines, sizeof *sites->site, by_line);
-    for (uint32_t unit = 0; unit < n_units; unit++)
-        if (plain[2 * unit] != CACHE)
-            n += event_site(code, rc, unit, tool, &sites->site[n]);
+    for (uint32_t unit = 0; unit < plain.n; unit++)
+        if (plain_at(&plain, unit) != CACHE)
+            n += event_site(code, rc, &plain, unit, tool, &sites->site[n]);
     sites->n = n;
     sites->next_line = 0;
     sites->version = code->_co_instrumentation_version;
@@ -262,22 +267,26 @@ struct rt_sites *rt_sites_find(PyCodeObject *code, const struct rt_code *rc, lon
  * that restoring the site replaced. The caches of the instruction are as that one left them, for
  * the instrumented opcode has been there ever since: whatever instruments code changes its version.
  */
-static uint8_t behind(const struct rt_sites *sites, const PyCodeObject *code,
-                      const struct site *site, uint8_t opcode)
+static uint8_t behind(const struct rt_sites *sites, PyCodeObject *code, const struct site *site,
+                      uint8_t opcode)
 {
     bool same = sites->version == code->_co_instrumentation_version && opcode == site->opcode;
 
-    return same && site->hidden ? site->hidden : opcode;
+    if (!same || !site->hidden ||
+        (rt_swallower(site->hidden) &&
+         rt_is_instrumented(rt_units_of(code)[site->unit + site->ahead].op.code)))
+        return opcode;
+    return site->hidden;
 }
 
 static void line_off(const struct rt_sites *sites, PyCodeObject *code, const struct site *site,
                      long tool)
 {
-    uint8_t *opcode = &units_of(code)[site->unit].op.code, hidden;
+    uint8_t *opcode = &rt_units_of(code)[site->unit].op.code, hidden;
 
     if (*opcode != INSTRUMENTED_LINE)
         return;
-    hidden = *hidden_by_line(code, site->unit);
+    hidden = *rt_hidden_by_line(code, site->unit);
     if (hidden != INSTRUMENTED_INSTRUCTION && /* an event would be lost */
         leave(code, PY_MONITORING_EVENT_LINE, code->_co_monitoring->line_tools, site->unit, tool))
         *opcode = behind(sites, code, site, hidden);
@@ -308,11 +317,13 @@ static void unit_off(const struct rt_sites *sites, PyCodeObject *code, const str
                      long tool)
 {
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
-    uint8_t *opcode = &units_of(code)[site->unit].op.code, hidden;
-    bool covered = *opcode == INSTRUMENTED_LINE;
+    uint8_t *opcode = &rt_units_of(code)[site->unit].op.code, hidden;
+    bool covered;
 
+    rt_monitors_told(code, tool, site->unit);
+    covered = *opcode == INSTRUMENTED_LINE;
     if (covered)
-        opcode = hidden_by_line(code, site->unit);
+        opcode = rt_hidden_by_line(code, site->unit);
     if (*opcode != INSTRUMENTED_INSTRUCTION ||
         !leave(code, PY_MONITORING_EVENT_INSTRUCTION, monitoring->per_instruction_tools, site->unit,
                tool))
@@ -333,23 +344,34 @@ bool rt_sites_unit_off(struct rt_sites *sites, PyCodeObject *code, long tool, ui
 /* What the instrumented opcode of a site hides when it replaces this one, which is kept. */
 static uint8_t hide(struct site *site, uint8_t opcode)
 {
-    site->hidden = is_instrumented(opcode) ? 0 : opcode;
-    return is_instrumented(opcode) ? opcode : site->opcode;
+    site->hidden = rt_is_instrumented(opcode) ? 0 : opcode;
+    return rt_is_instrumented(opcode) ? opcode : site->opcode;
+}
+
+/* A site is coming back: nothing before it may swallow it. */
+static void spare(PyCodeObject *code, const struct site *site)
+{
+    uint8_t *before = &rt_units_of(code)[site->unit - site->back].op.code;
+    uint8_t plain = site->back ? rt_swallower(*before) : 0;
+
+    if (plain)
+        *before = plain;
 }
 
 static void line_on(struct rt_sites *sites, PyCodeObject *code, struct site *site, long tool)
 {
     uint8_t *tools = code->_co_monitoring->line_tools,
-            *opcode = &units_of(code)[site->unit].op.code;
+            *opcode = &rt_units_of(code)[site->unit].op.code;
 
     if (tools)
         tools[site->unit] |= (uint8_t)(1u << tool);
+    spare(code, site);
     if (*opcode == INSTRUMENTED_LINE) {
         if (sites->version != code->_co_instrumentation_version)
             site->hidden = 0;
         return;
     }
-    *hidden_by_line(code, site->unit) = hide(site, *opcode);
+    *rt_hidden_by_line(code, site->unit) = hide(site, *opcode);
     *opcode = INSTRUMENTED_LINE;
 }
 
@@ -357,14 +379,17 @@ static void unit_on(struct rt_sites *sites, PyCodeObject *code, struct site *sit
 {
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
     uint8_t *tools = monitoring->per_instruction_tools;
-    uint8_t *opcode = &units_of(code)[site->unit].op.code;
+    uint8_t *opcode = &rt_units_of(code)[site->unit].op.code;
 
     if (tools)
         tools[site->unit] |= (uint8_t)(1u << tool);
-    uncover(code, site->unit, tool);    /* somebody has restarted all events */
+    if (monitoring->line_tools) /* as rt_monitors_keep() does */
+        monitoring->line_tools[site->unit] |= (uint8_t)(1u << tool);
+    spare(code, site);
+    rt_monitors_uncover(code, site->unit, tool); /* somebody has restarted all events */
     if (*opcode == INSTRUMENTED_LINE) { /* another tool's, so nothing behind it is specialised */
         site->hidden = 0;
-        opcode = hidden_by_line(code, site->unit);
+        opcode = rt_hidden_by_line(code, site->unit);
         if (*opcode == INSTRUMENTED_INSTRUCTION)
             return;
     } else if (*opcode == INSTRUMENTED_INSTRUCTION) {
@@ -380,8 +405,9 @@ static void event_on(PyCodeObject *code, const struct site *site, long tool)
 {
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
 
-    if (!listens(code, site->event, tool))
+    if (!rt_listens(code, site->event, tool))
         return;
+    spare(code, site);
     if (monitoring->tools)
         monitoring->tools[site->unit] |= (uint8_t)(1u << tool);
     *event_opcode(code, site->unit) = site->opcode;
@@ -391,8 +417,8 @@ bool rt_sites_restore(struct rt_sites *sites, PyCodeObject *code, long tool)
 {
     uint32_t i = 0;
 
-    if (!listens(code, PY_MONITORING_EVENT_LINE, tool) ||
-        (sites->n_units && !listens(code, PY_MONITORING_EVENT_INSTRUCTION, tool)))
+    if (!rt_listens(code, PY_MONITORING_EVENT_LINE, tool) ||
+        (sites->n_units && !rt_listens(code, PY_MONITORING_EVENT_INSTRUCTION, tool)))
         return false;
     for (; i < sites->n_units; i++)
         unit_on(sites, code, &sites->site[i], tool);
@@ -426,39 +452,147 @@ static bool has_jit(void)
 #endif
 }
 
-/* Whether the one line of the probe is on or off, and what CPython keeps is as it should be. */
-static bool probe_is(PyCodeObject *probe, const struct rt_sites *sites, const uint8_t *plain,
-                     bool on)
-{
-    uint32_t unit = sites->site[0].unit;
+/* Code with every kind of site. */
+static const char PROBE[] = "def f(x):\n"
+                            "    for y in x:\n"
+                            "        if y:\n"
+                            "            yield y\n"
+                            "    return x\n";
 
-    return *hidden_by_line(probe, unit) == plain[2 * unit] &&
-           units_of(probe)[unit].op.code == (on ? INSTRUMENTED_LINE : plain[2 * unit]);
+static PyCodeObject *make_probe(void)
+{
+    PyObject *module = Py_CompileString(PROBE, "<shmcov>", Py_file_input), *consts, *found = NULL;
+
+    if (!module)
+        return NULL;
+    consts = ((PyCodeObject *)module)->co_consts;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(consts) && !found; i++)
+        if (PyCode_Check(PyTuple_GET_ITEM(consts, i)))
+            found = Py_NewRef(PyTuple_GET_ITEM(consts, i));
+    Py_DECREF(module);
+    return (PyCodeObject *)found;
 }
 
-bool rt_sites_hold(PyCodeObject *probe, long tool)
+/* Where the instrumented opcode of a site stands, and which it is. */
+static uint8_t *place_of(PyCodeObject *code, const struct rt_sites *sites, const struct site *site,
+                         uint8_t *instrumented)
 {
-    const struct rt_code nothing = {.entry_arc = RT_NO_ARC, .return_arc = RT_NO_ARC};
-    struct rt_sites *sites;
-    PyObject *bytes;
-    const uint8_t *plain;
-    bool holds;
+    uint8_t *opcode = &rt_units_of(code)[site->unit].op.code;
 
-    if (has_jit() || !listens(probe, PY_MONITORING_EVENT_LINE, tool) ||
-        !probe->_co_monitoring->lines || !(bytes = PyCode_GetCode(probe))) {
-        PyErr_Clear();
-        return false;
+    if (site >= sites->site + sites->n_units + sites->n_lines) {
+        *instrumented = site->opcode;
+        return event_opcode(code, site->unit);
     }
-    plain = (const uint8_t *)PyBytes_AS_STRING(bytes);
-    sites = rt_sites_find(probe, &nothing, tool);
-    holds = sites && sites->n == 1 && sites->n_lines == 1 && probe_is(probe, sites, plain, true);
-    if (holds) {
-        rt_sites_line_off(sites, probe, tool, 0);
-        holds = (probe->_co_monitoring->line_tools || probe_is(probe, sites, plain, false)) &&
-                rt_sites_restore(sites, probe, tool) && probe_is(probe, sites, plain, true);
+    if (site >= sites->site + sites->n_units) {
+        *instrumented = INSTRUMENTED_LINE;
+        return opcode;
+    }
+    *instrumented = INSTRUMENTED_INSTRUCTION;
+    return *opcode == INSTRUMENTED_LINE ? rt_hidden_by_line(code, site->unit) : opcode;
+}
+
+/* Whether all sites of the probe are on, or off. */
+static bool all_are(PyCodeObject *probe, const struct rt_sites *sites, bool on)
+{
+    uint8_t instrumented;
+
+    for (uint32_t i = 0; i < sites->n; i++)
+        if ((*place_of(probe, sites, &sites->site[i], &instrumented) == instrumented) != on)
+            return false;
+    return true;
+}
+
+/* Whether there is a site of each event that is armed on the probe. */
+static bool has_all(const struct rt_sites *sites, bool instructions, unsigned long events)
+{
+    for (uint32_t i = sites->n_units + sites->n_lines; i < sites->n; i++)
+        events &= ~(1ul << sites->site[i].event);
+    return sites->n_lines && !sites->n_units == !instructions && !events;
+}
+
+/* Turns everything off as the tracer and CPython do, where no other tool listens. */
+static void all_off(PyCodeObject *probe, struct rt_sites *sites, const uint8_t *plain, long tool)
+{
+    uint32_t i = 0;
+
+    for (; i < sites->n_units; i++)
+        rt_sites_unit_off(sites, probe, tool, sites->site[i].unit);
+    for (; i < sites->n_units + sites->n_lines; i++)
+        rt_sites_line_off(sites, probe, tool, sites->site[i].line);
+    for (; i < sites->n; i++)
+        if (leave(probe, sites->site[i].event, probe->_co_monitoring->tools, sites->site[i].unit,
+                  tool))
+            *event_opcode(probe, sites->site[i].unit) = plain[2 * sites->site[i].unit];
+}
+
+/* Whether the code is as it was made, but for what tells its start. */
+static bool is_plain(PyCodeObject *code, const uint8_t *plain)
+{
+    for (uint32_t unit = 0; unit < (uint32_t)Py_SIZE(code); unit++) {
+        uint8_t opcode = rt_units_of(code)[unit].op.code;
+
+        if (plain[2 * unit] != CACHE && rt_is_instrumented(opcode) && opcode != INSTRUMENTED_RESUME)
+            return false;
+    }
+    return true;
+}
+
+/* Whether another tool listens to something in the probe. */
+static bool crowded(PyCodeObject *probe, long tool)
+{
+    const _PyCoMonitoringData *monitoring = probe->_co_monitoring;
+
+    for (size_t event = 0; event < sizeof monitoring->active_monitors.tools; event++)
+        if (monitoring->active_monitors.tools[event] & ~(1u << tool))
+            return true;
+    return false;
+}
+
+/* Sites go off and on, and CPython takes for its own what was written. Where another tool listens
+ * to all code, less can be seen. */
+static bool try_sites(PyCodeObject *probe, const struct rt_code *rc, const uint8_t *plain,
+                      rt_arm *arm, void *arg, long tool)
+{
+    const unsigned long local =
+        1ul << PY_MONITORING_EVENT_PY_START | 1ul << PY_MONITORING_EVENT_PY_RESUME |
+        1ul << PY_MONITORING_EVENT_PY_RETURN |
+#if RT_BRANCH_SIDES
+        1ul << PY_MONITORING_EVENT_BRANCH_LEFT | 1ul << PY_MONITORING_EVENT_BRANCH_RIGHT;
+#else
+        1ul << PY_MONITORING_EVENT_BRANCH;
+#endif
+    const unsigned long line = 1ul << PY_MONITORING_EVENT_LINE;
+    const unsigned long instruction = rc->n_proofs ? 1ul << PY_MONITORING_EVENT_INSTRUCTION : 0;
+    struct rt_sites *sites = NULL;
+    bool alone, holds = false;
+
+    if (arm(arg, probe, local | line | instruction) ||
+        (instruction && !rt_monitors_keep(probe, tool)) ||
+        !(sites = rt_sites_find(probe, rc, tool)))
+        return false;
+    alone = !crowded(probe, tool);
+    if (has_all(sites, instruction, local) && all_are(probe, sites, true)) {
+        all_off(probe, sites, plain, tool);
+        holds = (!alone || all_are(probe, sites, false)) && rt_sites_restore(sites, probe, tool) &&
+                all_are(probe, sites, true);
     }
     free(sites);
-    Py_DECREF(bytes);
+    return !arm(arg, probe, 0) && holds &&
+           (!alone || crowded(probe, tool) || is_plain(probe, plain));
+}
+
+bool rt_sites_hold(rt_arm *arm, void *arg, long tool)
+{
+    PyCodeObject *probe = has_jit() ? NULL : make_probe();
+    struct rt_code *rc = probe ? rt_code_probe(probe) : NULL;
+    PyObject *bytes = rc ? PyCode_GetCode(probe) : NULL;
+    bool holds =
+        bytes && try_sites(probe, rc, (const uint8_t *)PyBytes_AS_STRING(bytes), arm, arg, tool);
+
+    PyErr_Clear();
+    rt_code_free(rc);
+    Py_XDECREF(bytes);
+    Py_XDECREF(probe);
     return holds;
 }
 

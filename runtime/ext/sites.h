@@ -8,10 +8,9 @@
  * the instrumented opcode back itself, as instrument() and instrument_line() of CPython's
  * Python/instrumentation.c do for one site, and leaves alone what other tools have there.
  *
- * This needs CPython's own structures, whose layout is known when the extension is compiled, and
- * which rt_sites_hold() tries out at run time. Where it does not hold (a JIT, which bakes the
- * absence of a site into its code; a free-threaded build, where other threads run the code and
- * have copies of it), the tracer does without.
+ * This needs CPython's own structures (monitors.h). rt_sites_hold() tries it out at run time. Where
+ * it does not hold (a JIT, which bakes the absence of a site into its code; a free-threaded build,
+ * where other threads run the code and have copies of it), the tracer does without.
  *
  * Everything here needs the GIL, and raises nothing.
  */
@@ -19,7 +18,7 @@
 #define RT_SITES_H
 
 #include "code.h"
-#include "compat.h"
+#include "monitors.h"
 
 #if RT_SITES
 
@@ -41,9 +40,9 @@ bool rt_sites_unit_off(struct rt_sites *sites, PyCodeObject *code, long tool, ui
  * when its sites were found, nothing has been done. */
 bool rt_sites_restore(struct rt_sites *sites, PyCodeObject *code, long tool);
 
-/* Whether all this holds in this interpreter: tried on a code object of PyCode_NewEmpty() that is
- * armed with LINE. */
-bool rt_sites_hold(PyCodeObject *probe, long tool);
+/* Whether all this holds in this interpreter: tried on a function with every kind of site. Leaves
+ * no exception set. rt_monitors_hold() has been asked before. */
+bool rt_sites_hold(rt_arm *arm, void *arg, long tool);
 
 #else
 
@@ -74,9 +73,9 @@ static inline bool rt_sites_restore(struct rt_sites *sites, PyCodeObject *code, 
     return false;
 }
 
-static inline bool rt_sites_hold(PyCodeObject *probe, long tool)
+static inline bool rt_sites_hold(rt_arm *arm, void *arg, long tool)
 {
-    (void)probe, (void)tool;
+    (void)arm, (void)arg, (void)tool;
     return false;
 }
 

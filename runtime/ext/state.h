@@ -38,6 +38,9 @@ struct rt_tracer {
     int (*traverse)(struct rt_state *state, visitproc visit, void *arg);
     /* The calling thread is in another context now. */
     void (*switched)(struct rt_state *state);
+    /* Whether it may write to CPython's own structures here, as it does for speed: to keep other
+     * tools from silencing it, and to restore single events. */
+    void (*holds)(struct rt_state *state, bool *monitors, bool *sites);
 };
 
 /* Puts the calling thread into the dynamic context `name`, or into none (NULL), and tells the

@@ -26,12 +26,17 @@
 #include "code.h"
 #include "codemap.h"
 #include "context.h"
+#include "monitors.h"
 #include "process.h"
+#include "quiet.h"
 #include "sites.h"
 #include "state.h"
 #include "test_function.h"
 
 #if RT_MONITORING
+
+#include <stdlib.h>
+#include <string.h>
 
 /* A code object's events in one context, by line of it, before they are disabled. Disabling and
  * arming again costs about as much as this many events. */
@@ -44,7 +49,6 @@ struct monitoring {
     PyObject *set_local_events; /* the function */
     PyObject *tool;             /* our tool id, an int */
     long tool_number;           /* the same */
-    PyObject *get_tool;         /* the function */
     PyObject *set_events;       /* the function */
     PyObject *restart_events;   /* the function */
     unsigned long event[EVENTS];
@@ -53,10 +57,11 @@ struct monitoring {
                                             arcs are recorded */
     bool hears_thrown;                   /* the latter are on */
     /* Contexts only: */
-    PyObject *quiet;     /* list of the code objects that went quiet since the last switch */
-    uint32_t quiet_stay; /* the generation of the stay in which they did; 0: none did */
-    bool mixed;          /* two threads are in two contexts: nothing goes quiet */
-    enum { UNKNOWN, HOLD, DO_NOT_HOLD } sites; /* rt_sites_hold() */
+    struct rt_quiet quiet; /* the code objects that went quiet since the last switch */
+    uint32_t quiet_stay;   /* the generation of the stay in which they did; 0: none did */
+    bool mixed;            /* two threads are in two contexts: nothing goes quiet */
+    /* Whether CPython's structures are as they should be: */
+    enum holds { UNKNOWN, HOLD, DO_NOT_HOLD } monitors, sites;
 };
 
 /* A number that an event brings. */
@@ -89,8 +94,10 @@ static PyObject *disable(const struct rt_state *state)
     return Py_NewRef(own(state)->disable);
 }
 
-/* What tells the lines and arcs of a code object when each event is disabled at its first hit. */
-static unsigned long once_events(const struct monitoring *m, const struct rt_code *rc)
+/* What tells the lines and arcs of a code object when each event is disabled at its first hit.
+ * `kept`: no other tool takes INSTRUCTION events away, now or later. Else they are for what nothing
+ * else tells. */
+static unsigned long once_events(const struct monitoring *m, const struct rt_code *rc, bool kept)
 {
     unsigned long events = 0;
     bool instruction = rc->inner_target || rc->only_instruction ||
@@ -99,11 +106,13 @@ static unsigned long once_events(const struct monitoring *m, const struct rt_cod
 
     if (RT_BRANCH_SIDES && rc->n_branches)
         events = m->event[SIDES];
-    if (!RT_BRANCH_SIDES && rc->unproved)
+    if (!RT_BRANCH_SIDES && (kept ? rc->unproved : rc->n_branches))
         events = m->event[BRANCH];
     if (rc->return_arc != RT_NO_ARC)
         events |= m->event[RETURNED];
-    return events | m->event[instruction ? INSTRUCTION : LINE];
+    if (!kept && rc->only_instruction)
+        events |= m->event[INSTRUCTION];
+    return events | m->event[kept && instruction ? INSTRUCTION : LINE];
 }
 
 /* The same with contexts. LINE, because fewer of them fire; then what begins contexts. `proofs`:
@@ -126,27 +135,6 @@ static unsigned long lasting_events(const struct monitoring *m, const struct rt_
     return events;
 }
 
-/* Is another tool there? Where its LINE event is disabled at its first hit, CPython forgets the
- * INSTRUCTION event of that one execution. */
-static bool alone(const struct monitoring *m)
-{
-    for (long id = 0; id < 6; id++) {
-        PyObject *number, *name;
-
-        if (id == m->tool_number)
-            continue;
-        number = PyLong_FromLong(id);
-        name = number ? PyObject_CallOneArg(m->get_tool, number) : NULL;
-        Py_XDECREF(number);
-        Py_XDECREF(name);
-        if (!name)
-            PyErr_Clear();
-        else if (name != Py_None)
-            return false;
-    }
-    return true;
-}
-
 /* Turns local events on for one code object. */
 static int arm(const struct rt_state *state, PyObject *code, unsigned long events)
 {
@@ -164,56 +152,95 @@ static int arm(const struct rt_state *state, PyObject *code, unsigned long event
     return result ? 0 : -1;
 }
 
-/* Whether sites can be restored in this interpreter. */
+static int arm_probe(void *state, PyCodeObject *code, unsigned long events)
+{
+    return arm(state, (PyObject *)code, events);
+}
+
+/* Writing to CPython's structures can be turned off, in case it goes wrong. */
+static bool may_write(void)
+{
+    const char *sites = getenv("SHMCOV_SITES");
+
+    return !sites || strcmp(sites, "0");
+}
+
+/* Whether other tools can be kept from taking INSTRUCTION events away. */
+static bool monitors_hold(const struct rt_state *state)
+{
+    struct monitoring *m = own(state);
+
+    if (m->monitors == UNKNOWN)
+        m->monitors = may_write() && rt_monitors_hold(arm_probe, (void *)state, m->tool_number)
+                          ? HOLD
+                          : DO_NOT_HOLD;
+    return m->monitors == HOLD;
+}
+
+/* Whether sites can be restored. */
 static bool sites_hold(const struct rt_state *state)
 {
     struct monitoring *m = own(state);
-    PyCodeObject *probe;
 
-    if (!RT_SITES || m->sites != UNKNOWN)
-        return m->sites == HOLD;
-    m->sites = DO_NOT_HOLD;
-    probe = PyCode_NewEmpty("<shmcov>", "probe", 1);
-    if (probe && !arm(state, (PyObject *)probe, m->event[LINE]) &&
-        rt_sites_hold(probe, m->tool_number))
-        m->sites = HOLD;
-    PyErr_Clear();
-    Py_XDECREF(probe);
+    if (m->sites == UNKNOWN)
+        m->sites = monitors_hold(state) && rt_sites_hold(arm_probe, (void *)state, m->tool_number)
+                       ? HOLD
+                       : DO_NOT_HOLD;
     return m->sites == HOLD;
 }
 
-/* Arms a code object with events of its file and of contexts. `proofs`: they are known to hold. */
+/* Arms a code object with events of its file, those of contexts and of plug-ins. */
 static int arm_with(const struct rt_state *state, PyObject *code, struct rt_code *rc,
-                    unsigned long events, bool proofs)
+                    unsigned long events)
 {
     const struct monitoring *m = own(state);
+    PyCodeObject *object = (PyCodeObject *)code;
 
-    rc->proofs_hold = proofs || (events & m->event[INSTRUCTION] && alone(m));
-    if (events & m->event[INSTRUCTION] && !rc->proofs_hold)
-        events |= m->event[LINE] | (!RT_BRANCH_SIDES && rc->n_branches ? m->event[BRANCH] : 0);
     if (rc->test)
         events |= m->event[TEST];
     if (rc->claim)
         events |= m->claimed[rt_process.branches];
-    return arm(state, code, events);
+    if (m->monitors == HOLD)
+        rt_monitors_share(object);
+    if (arm(state, code, events))
+        return -1;
+    if (m->monitors == HOLD)
+        rt_monitors_settle(object);
+    rc->proofs_hold = events & m->event[INSTRUCTION] && m->monitors == HOLD &&
+                      rt_monitors_keep(object, m->tool_number);
+    rc->unit_wise = rc->proofs_hold && !(events & m->event[LINE]);
+    return 0;
 }
 
 /* For events that are each disabled at their first hit, for good. */
 static int arm_once(const struct rt_state *state, PyObject *code, struct rt_code *rc)
 {
-    return arm_with(state, code, rc, rc->file ? once_events(own(state), rc) : 0, false);
+    bool kept = monitors_hold(state);
+
+    if (arm_with(state, code, rc, rc->file ? once_events(own(state), rc, kept) : 0))
+        return -1;
+    if (!kept || !rc->file || rc->proofs_hold ||
+        !(once_events(own(state), rc, true) & own(state)->event[INSTRUCTION]))
+        return 0;
+    return arm_with(state, code, rc, once_events(own(state), rc, false)); /* no memory */
 }
 
 /* For events that come again in every context. */
 static int arm_lasting(const struct rt_state *state, PyObject *code, struct rt_code *rc)
 {
     struct monitoring *m = own(state);
-    bool hold = rc->file && sites_hold(state), proofs = hold && rc->n_proofs && alone(m);
+    bool hold = rc->file && sites_hold(state), proofs = hold && rc->n_proofs;
 
     free(rc->sites);
     rc->sites = NULL;
-    if (arm_with(state, code, rc, rc->file ? lasting_events(m, rc, proofs) : 0, proofs))
+    if (arm_with(state, code, rc, rc->file ? lasting_events(m, rc, proofs) : 0))
         return -1;
+    if (proofs && !rc->proofs_hold) { /* no memory */
+        proofs = false;
+        if (arm_with(state, code, rc, lasting_events(m, rc, proofs)))
+            return -1;
+    }
+    rc->proofs_hold = proofs;
     if (hold && (proofs || !rc->only_instruction))
         rc->sites = rt_sites_find((PyCodeObject *)code, rc, m->tool_number);
     return 0;
@@ -294,28 +321,25 @@ static PyObject *went_on(int status)
 
 /* -- contexts -- */
 
+static void rearm_one(void *arg, PyCodeObject *code)
+{
+    struct rt_state *state = arg;
+    struct rt_code *rc = rt_codemap_get(state, code);
+
+    if (!rc)
+        return;
+    rc->quiet = false;
+    if (rc->sites && rt_sites_restore(rc->sites, code, own(state)->tool_number))
+        return;
+    if (arm(state, (PyObject *)code, 0) || arm_lasting(state, (PyObject *)code, rc))
+        PyErr_Clear();
+}
+
 /* Everything tells again that has been disabled since the last switch. */
 static void rearm(struct rt_state *state)
 {
-    struct monitoring *m = own(state);
-    PyObject *quiet = PyList_AsTuple(m->quiet); /* a copy: another thread may append */
-
-    m->quiet_stay = 0;
-    if (!quiet || PyList_SetSlice(m->quiet, 0, PyTuple_GET_SIZE(quiet), NULL))
-        PyErr_Clear();
-    for (Py_ssize_t i = 0; quiet && i < PyTuple_GET_SIZE(quiet); i++) {
-        PyObject *code = PyTuple_GET_ITEM(quiet, i);
-        struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)code);
-
-        if (!rc)
-            continue;
-        rc->quiet = false;
-        if (rc->sites && rt_sites_restore(rc->sites, (PyCodeObject *)code, m->tool_number))
-            continue;
-        if (arm(state, code, 0) || arm_lasting(state, code, rc))
-            PyErr_Clear();
-    }
-    Py_XDECREF(quiet);
+    own(state)->quiet_stay = 0;
+    rt_quiet_empty(&own(state)->quiet, rearm_one, state);
 }
 
 /* Something of this code is about to be disabled for the rest of this stay; where that is not
@@ -327,13 +351,11 @@ static bool go_quiet(struct rt_state *state, PyObject *code, struct rt_code *rc,
 
     if (rc->quiet)
         return true;
-    if (PyList_Append(m->quiet, code)) {
-        PyErr_Clear();
+    if (rc->shared || !rt_quiet_add(&m->quiet, (PyCodeObject *)code, rc))
         return false;
-    }
     rc->quiet = true;
     m->quiet_stay = context->generation;
-    if (!rc->sites && once_events(m, rc) != lasting_events(m, rc, false) &&
+    if (!rc->sites && once_events(m, rc, monitors_hold(state)) != lasting_events(m, rc, false) &&
         arm_once(state, code, rc))
         PyErr_Clear();
     return true;
@@ -385,8 +407,7 @@ static void switched(struct rt_state *state)
     struct monitoring *m = own(state);
 
     m->mixed = !rt_context_shared();
-    if (PyList_GET_SIZE(m->quiet))
-        rearm(state);
+    rearm(state);
 }
 
 /* -- frames -- */
@@ -527,6 +548,8 @@ static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
         return went_on(rt_claimed_line(state, rc, PyEval_GetFrame()));
     if (rc->file)
         rt_code_line(rc, context, line);
+    if (rc->unit_wise)
+        Py_RETURN_NONE; /* it comes before INSTRUCTION, which would be lost if it were the last */
     result = told(state, args[0], rc, context);
     if (rc->sites && result == own(state)->disable &&
         rt_sites_line_off(rc->sites, (PyCodeObject *)args[0], own(state)->tool_number, line))
@@ -548,6 +571,8 @@ static PyObject *on_instruction(PyObject *module, PyObject *const *args, Py_ssiz
     if (rc->file)
         rt_code_unit(rc, context, unit);
     result = told(state, args[0], rc, context);
+    if (rc->unit_wise && result == own(state)->disable)
+        rt_monitors_told((PyCodeObject *)args[0], own(state)->tool_number, unit);
     if (rc->sites && result == own(state)->disable &&
         rt_sites_unit_off(rc->sites, (PyCodeObject *)args[0], own(state)->tool_number, unit))
         Py_SETREF(result, Py_NewRef(Py_None)); /* it is off already */
@@ -652,11 +677,12 @@ static int event_bit(PyObject *monitoring, const char *name, unsigned long *bit)
     return PyErr_Occurred() ? -1 : 0;
 }
 
-/* Takes a free tool id: none is reserved in practice. Those that the documentation gives to
- * debuggers, coverage and profilers are tried last. */
+/* Takes a free tool id: none is reserved in practice. 4 is nobody's. 5 is for optimizers, of which
+ * none is known; 1 for coverage tools, which look for another; Hypothesis warns when it does not
+ * get 3; cProfile cannot profile without 2, nor debuggers debug without 0. */
 static int take_tool(PyObject *monitoring, struct monitoring *m)
 {
-    static const long order[] = {3, 4, 5, 2, 0, 1};
+    static const long order[] = {4, 5, 1, 3, 2, 0};
 
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         PyObject *result = PyObject_CallMethod(monitoring, "use_tool_id", "ls", order[i], "shmcov");
@@ -755,7 +781,6 @@ static int read_functions(PyObject *monitoring, struct monitoring *m)
         {"set_local_events", offsetof(struct monitoring, set_local_events)},
         {"set_events", offsetof(struct monitoring, set_events)},
         {"restart_events", offsetof(struct monitoring, restart_events)},
-        {"get_tool", offsetof(struct monitoring, get_tool)},
     };
 
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
@@ -768,6 +793,11 @@ static int read_functions(PyObject *monitoring, struct monitoring *m)
     return 0;
 }
 
+static void forget(void *arg, PyCodeObject *code)
+{
+    (void)arg, (void)code;
+}
+
 /* Everything that was disabled, by whatever tool, comes again: there is no other way to have the
  * starts back of code that was not measured before. */
 static int restart(struct rt_state *state)
@@ -775,8 +805,7 @@ static int restart(struct rt_state *state)
     struct monitoring *m = own(state);
     PyObject *result;
 
-    if (PyList_SetSlice(m->quiet, 0, PyList_GET_SIZE(m->quiet), NULL))
-        return -1;
+    rt_quiet_empty(&m->quiet, forget, NULL);
     m->quiet_stay = 0;
     m->mixed = false;
     if (listen(state))
@@ -800,8 +829,7 @@ static int start(PyObject *module, struct rt_state *state)
         PyErr_SetString(PyExc_RuntimeError, "sys.monitoring is missing");
         return -1;
     }
-    m->quiet = PyList_New(0);
-    if (!m->quiet || read_functions(monitoring, m) || read_events(monitoring, m) ||
+    if (rt_quiet_start(&m->quiet) || read_functions(monitoring, m) || read_events(monitoring, m) ||
         take_tool(monitoring, m) || register_callbacks(monitoring, module, m))
         return -1;
     return listen(state);
@@ -817,9 +845,8 @@ static void clear(struct rt_state *state)
     Py_CLEAR(m->set_local_events);
     Py_CLEAR(m->set_events);
     Py_CLEAR(m->restart_events);
-    Py_CLEAR(m->get_tool);
     Py_CLEAR(m->tool);
-    Py_CLEAR(m->quiet);
+    rt_quiet_end(&m->quiet);
     PyMem_Free(m);
     state->tracer_state = NULL;
 }
@@ -833,14 +860,19 @@ static int traverse(struct rt_state *state, visitproc visit, void *arg)
         Py_VISIT(m->set_local_events);
         Py_VISIT(m->set_events);
         Py_VISIT(m->restart_events);
-        Py_VISIT(m->get_tool);
         Py_VISIT(m->tool);
-        Py_VISIT(m->quiet);
+        return rt_quiet_traverse(&m->quiet, visit, arg);
     }
     return 0;
 }
 
-const struct rt_tracer rt_tracer_monitoring = {"sys.monitoring", start,   restart, listen, clear,
-                                               traverse,         switched};
+static void holds(struct rt_state *state, bool *monitors, bool *sites)
+{
+    *monitors = monitors_hold(state);
+    *sites = sites_hold(state);
+}
+
+const struct rt_tracer rt_tracer_monitoring = {"sys.monitoring", start,    restart, listen, clear,
+                                               traverse,         switched, holds};
 
 #endif

@@ -511,7 +511,13 @@ static void switched(struct rt_state *state)
     (void)state;
 }
 
-const struct rt_tracer rt_tracer_settrace = {"PyEval_SetTrace", start,   go_on, go_on, clear,
-                                             traverse,          switched};
+static void holds(struct rt_state *state, bool *monitors, bool *sites)
+{
+    (void)state;
+    *monitors = *sites = false;
+}
+
+const struct rt_tracer rt_tracer_settrace = {"PyEval_SetTrace", start,    go_on, go_on, clear,
+                                             traverse,          switched, holds};
 
 #endif

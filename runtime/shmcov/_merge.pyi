@@ -65,6 +65,8 @@ class Copy:
         """How many lines of a file ran, in any context. KeyError: it was not measured."""
     def packages(self) -> list[tuple[str, str]]:
         """Source packages that were imported: module, and its folder or file."""
+    def main_began(self) -> bool:
+        """Did a process come to run code of a module __main__, measured or not?"""
     def multiline_wanted(self) -> list[str]:
         """Files whose arcs may depend on which lines form a statement: give these a map."""
     def set_multiline(self, path: str, first_line: Mapping[int, int] | Sequence[int], /) -> None:

@@ -13,7 +13,6 @@ import datetime
 import os
 import sys
 import tempfile
-import urllib.parse  # noqa: F401 -- by pathlib, where coverage.py opens a file that exists
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -28,8 +27,10 @@ import coverage.collector
 import coverage.control
 import coverage.core
 import coverage.disposition
+import coverage.files
 import coverage.inorout
 import coverage.sqldata
+import coverage.sqlitedb
 from coverage.exceptions import CoverageException, CoverageWarning, DataError
 from coverage.misc import isolate_module
 from coverage.multiproc import patch_multiprocessing
@@ -38,7 +39,7 @@ from coverage.plugin import CoveragePlugin
 from shmcov import _merge, file_tracers, plan, result, segments, settings
 from shmcov.delivery import STILL_RUNNING, Delivery, Keeper, still_running
 
-os = isolate_module(os)  # type: ignore[assignment]
+os = isolate_module(os)
 _open = open
 
 READER = "SHMCOV_READER"
@@ -301,29 +302,37 @@ class Session:
         here = _here()
         where, what = plan.digest(cov.config).split()
         their_where, _, their_what = here.owner[2].partition(" ") if here.owner else ("", "", "")
-        self.role = Role.OWNS
+        self.role, again = Role.OWNS, False
         if here.run and here.owner and where == their_where:
             reader = os.environ.get(READER, "")
             if here.owner[1]:
                 # "Central": pytest-cov in a process that reports for itself, as looponfail's.
                 if what == their_what and _pytest_cov() != "Central":
-                    self.role = Role.ATTACHED
+                    again = here.owner[0] == self.pid  # by exec: what it was before made it
+                    self.role = Role.OWNS if again else Role.ATTACHED
             elif reader and reader != str(self.pid):
                 self.role = Role.ATTACHED
             else:
                 self.role = Role.READS
                 self.everything = what == their_what
-        if self.role is Role.OWNS:
+        keeper = settings.yes("keeper", wanted.options.get("keeper", "true"))
+        kept = keeper and not cov._no_disk and not os.environ.get("SHMCOV_NO_KEEPER")
+        if self.role is Role.OWNS and not again:
             if "execv" in wanted.patch:
                 _remove_former()
-            self.path = _create(cov, wanted)
-            _owned.append(self)
+            self.path = _create(cov, wanted, kept=kept)
+            if notice := segments.leftover_notice():
+                result.tell(cov, [(notice, segments.LEFT)])
         else:
             assert here.run is not None
             self.path = here.run
         self.delivery = Delivery(self.path)
-        if self.role is Role.OWNS and not cov._no_disk:
-            self.delivery.keeper = self._keeper(cov)
+        if self.role is Role.OWNS:
+            _owned.append(self)
+            if again:
+                self.delivery.keeper = Keeper(0, 0)  # it stays, whoever it is
+            elif kept:
+                self.delivery.keeper = self._keeper(cov)
 
     def _keeper(self, cov: coverage.Coverage) -> Keeper | None:
         data = cov._data
@@ -382,13 +391,15 @@ class Session:
         """The segment is of no use to anybody any more."""
         if self.role is Role.OWNS and self.pid == os.getpid() and self in _owned:
             self.disown()
+            if _shmcov.attached() == self.path:
+                _shmcov.leave()
             self.delivery.remove()
 
 
 _owned: list[Session] = []
 
 
-def _create(cov: coverage.Coverage, wanted: Wanted) -> str:
+def _create(cov: coverage.Coverage, wanted: Wanted, *, kept: bool) -> str:
     config = cov.config
     inorout = cov._inorout
     the_plan = plan.build(cov, branch=config.branch, context=config.context)
@@ -396,6 +407,9 @@ def _create(cov: coverage.Coverage, wanted: Wanted) -> str:
     flags = the_plan.flags | _shmcov.FLAG_OWNED
     if _pytest_cov():
         flags |= _shmcov.FLAG_HOLD
+    # With `patch = execv` coverage.py saves before an exec, and starts again after it.
+    if kept and _saves(cov) and "execv" not in wanted.patch:
+        flags |= _shmcov.FLAG_KEPT
     rules = the_plan.rules + plan.identity(" ".join(_arguments()), config.data_file)
     folder = _setting(wanted, "dir", "SHMCOV_DIR")
     size = _setting(wanted, "size", "SHMCOV_SIZE")
@@ -561,10 +575,11 @@ class Collector(coverage.collector.Collector):
     def end_if_alone(self) -> None:
         """Everything was saved: the segment goes, unless others still write into it."""
         session = self._session
-        if session and session.role is Role.OWNS and not session.settle(helpers=True):
-            if not session.delivery.due():
-                session.end()
-                self._session = None
+        if session is None or session.role is not Role.OWNS or session.settle(helpers=True):
+            return
+        if not session.delivery.due():
+            session.end()
+            self._session = None
 
     @property
     def _delivers(self) -> bool:
@@ -579,8 +594,6 @@ class Collector(coverage.collector.Collector):
             return False
         self._activity_since = False
         self._deliver(session)
-        if not self._recording and session.role is Role.OWNS and _shmcov.attached() == session.path:
-            _shmcov.leave()
         return True
 
     def _deliver(self, session: Session) -> None:
@@ -605,7 +618,7 @@ class Collector(coverage.collector.Collector):
                 else:
                     covdata._reset()  # closes the file
                     self._write(copy, covdata.data_filename(), append=True)
-                    covdata.read()
+                    _read_back(covdata)
                     _tell_hash(covdata)
             except _merge.DataError as error:
                 raise DataError(str(error)) from error
@@ -639,10 +652,17 @@ class Collector(coverage.collector.Collector):
 
     def _write(self, copy: _merge.Copy, path: str, *, append: bool) -> None:
         result.join_lines(copy)
-        mapper: Callable[[str], str | None] = self.file_mapper
+        # Names in a segment are what the mapper makes of them, but for relative_files.
+        mapper: Callable[[str], str | None] | None = None
+        if self._cov.config.relative_files:
+            mapper = self.file_mapper
         if self._session and not self._session.everything:
             mapper = self._mapped_if_wanted
         files = copy.files()
+        # As its own core does for a file that runs: to look again needs functions of `os`.
+        getattr(coverage.files, "CANONICAL_FILENAME_CACHE", {}).update(
+            zip(files, files, strict=True)
+        )
         touch = plan.never_ran(self._cov, files, copy.packages()) if files else []
         own_name = self.covdata._suffix is True
         now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
@@ -708,6 +728,20 @@ class Collector(coverage.collector.Collector):
             text = still_running(running, session.wait, "[shmcov] wait", kept=kept)
             result.tell(self._cov, [(text, STILL_RUNNING)])
         return session.settle(helpers=True)
+
+
+def _read_back(covdata: coverage.CoverageData) -> None:
+    """Reads the file that the merge has just put there, so it has no journal of another writer, for
+    which coverage.py 7.17 looks with pathlib: that imports, and uses what a test may have replaced.
+    """
+    check = getattr(coverage.sqlitedb, "check_hot_journal", None)
+    if check is not None:
+        coverage.sqlitedb.check_hot_journal = lambda filename: None
+    try:
+        covdata.read()
+    finally:
+        if check is not None:
+            coverage.sqlitedb.check_hot_journal = check
 
 
 def _tell_hash(covdata: coverage.CoverageData) -> None:

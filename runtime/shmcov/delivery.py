@@ -23,7 +23,7 @@ from coverage.misc import isolate_module
 from shmcov import _merge, segments
 from shmcov.segments import Process, SegmentNotUsable
 
-os = isolate_module(os)  # type: ignore[assignment]
+os = isolate_module(os)
 _sleep = time.sleep
 _flock = fcntl.flock
 
@@ -186,7 +186,16 @@ class Keeper:
             for name, value in os.environ.items()
             if not name.startswith(NOT_FOR_SALVAGE)
         ]
-        arguments = [PROGRAM, path, str(int(wait * 1000)), os.getcwd(), when, *command, *salvage, path]
+        arguments = [
+            PROGRAM,
+            path,
+            str(int(wait * 1000)),
+            os.getcwd(),
+            when,
+            *command,
+            *salvage,
+            path,
+        ]
         try:
             return cls(*_shmcov.keep(arguments, environment))
         except OSError:

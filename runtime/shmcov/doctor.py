@@ -105,7 +105,7 @@ def _segment(show: _Sheet) -> None:
         _children(show, path, fd)
     finally:
         os.close(fd)
-        segments.remove(Path(path))
+        _shmcov.remove(path)
 
 
 def _children(show: _Sheet, path: str, fd: int) -> None:

@@ -85,7 +85,12 @@ class _Rules(coverage.inorout.InOrOut):
         self.warn = cov._warn
         self.debug = None
         self.disp_class = FileDisposition
-        self.last_sys_path: list[str] = []
+
+    @property
+    def last_sys_path(self) -> Any:  # type: ignore[override]
+        """What coverage.py compares with sys.path, to make its matchers anew. Here are none, and
+        the program may have put anything there."""
+        return sys.path
 
     def set_matchers_depending_on_syspath(self) -> None:
         pass

@@ -37,7 +37,7 @@ from coverage.misc import isolate_module
 
 from shmcov import file_tracers
 
-os = isolate_module(os)  # type: ignore[assignment]
+os = isolate_module(os)
 
 
 class Rule(IntEnum):
@@ -130,7 +130,7 @@ def identity(command: str, data_file: str) -> list[tuple[int, str]]:
     """What a segment says of its run, to people who find it."""
     return [
         (int(Rule.COMMAND), command),
-        (int(Rule.FOLDER), os.getcwd()),  # noqa: PTH109
+        (int(Rule.FOLDER), os.getcwd()),
         (int(Rule.DATA_FILE), data_file),
     ]
 
@@ -185,7 +185,7 @@ def imported(measured: Collection[str], packages: Collection[tuple[str, str]]) -
 
 
 def _module_name(path: str) -> str | None:
-    name = os.path.basename(path)  # noqa: PTH119
+    name = os.path.basename(path)
     suffixes = [s for s in importlib.machinery.all_suffixes() if name.endswith(s)]
     return name.removesuffix(max(suffixes, key=len)) if suffixes else None
 
@@ -380,11 +380,11 @@ def sys_path_of(program: Sequence[str], as_module: bool) -> Iterator[None]:
         # What can be imported from, a folder or a zip file, is itself the place.
         whole = Path(arg0).is_dir() or arg0.endswith((".zip", ".pyz", ".egg", ".whl"))
         if as_module:
-            folder = os.getcwd()  # noqa: PTH109
+            folder = os.getcwd()
         elif whole:
-            folder = os.path.abspath(arg0)  # noqa: PTH100
+            folder = os.path.abspath(arg0)
         else:
-            folder = os.path.dirname(os.path.realpath(arg0))  # noqa: PTH120
+            folder = os.path.dirname(os.path.realpath(arg0))
         sys.path[:1] = [folder]
     try:
         yield
@@ -421,7 +421,9 @@ def locate(name: str) -> tuple[str | None, list[str]]:
 
 
 def _has_init(place: str) -> bool:
-    return any(os.path.exists(os.path.join(place, f"__init__{suffix}")) for suffix in (".py", ".pyc"))  # noqa: PTH110, PTH118
+    return any(
+        os.path.exists(os.path.join(place, f"__init__{suffix}")) for suffix in (".py", ".pyc")
+    )
 
 
 def _is_binary(origin: str) -> bool:

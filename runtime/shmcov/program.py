@@ -6,13 +6,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from coverage.exceptions import NoSource
+from coverage.execfile import make_code_from_py, make_code_from_pyc
 
-from shmcov import plan
+from shmcov import _merge, plan
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,49 @@ class Program:
                 raise NoSource(f"Can't find '__main__' module in {name!r}")
         elif not Path(name).exists():
             raise NoSource(f"No file to run: {os.path.abspath(name)!r}")  # noqa: PTH100
+
+    def had_no_code(self, status: int, copy: _merge.Copy) -> bool:
+        """Did it end because there is no code to run, so that an old data file stays as it is?
+
+        What check() cannot see before the start, Python tells, with exit status 1 (or 2: a file
+        that may not be read). As in coverage.py, code that is there and cannot be compiled is a
+        program that has failed, and its data is written.
+        """
+        if os.waitstatus_to_exitcode(status) not in (1, 2):
+            return False
+        if copy.main_began() or not copy.processes():
+            return False
+        if any(copy.info()["lost"].values()):
+            return False  # who knows
+        try:
+            path = self._main_file()
+            if path.endswith(".pyc"):
+                make_code_from_pyc(path)
+            else:
+                make_code_from_py(path)
+        except NoSource:
+            return True
+        except Exception:
+            return False
+        # A package above it could not be imported: that may have been all of the program.
+        return not any(copy.lines(path) for path in copy.files())
+
+    def _main_file(self) -> str:
+        """Where the code of __main__ is; NoSource."""
+        name = self.args[0]
+        path: str | None = name
+        if self.as_module:
+            with plan.sys_path_of(self.args, True):
+                path, folders = plan.locate(name)
+                if folders:
+                    path, _ = plan.locate(f"{name}.__main__")
+        elif Path(name).is_dir():
+            path = next((str(p) for p in sorted(Path(name).glob("__main__.py*"))), None)
+        elif zipfile.is_zipfile(name):
+            path = None
+        if path is None:
+            raise NoSource(name)
+        return path
 
     def command(self) -> list[str]:
         """The command line, with the options that our own interpreter was started with."""

@@ -22,14 +22,14 @@ from coverage.sqldata import filename_suffix
 
 from shmcov import _merge, logical_lines, plan
 
-os = isolate_module(os)  # type: ignore[assignment]
+os = isolate_module(os)
 
 LOST = {
     "space": "{n} pieces found no room in the segment: give it more with --shm-size, or another "
     "folder with --shm-dir",
     "map": "{n} times a part of the segment could not be mapped: memory, or a limit on it "
     "(RLIMIT_AS), was too small",
-    "limit": "{n} lines, files or contexts have numbers that are too large to be recorded",
+    "limit": "{n} lines, files or contexts have numbers or names that are too large to be recorded",
     "tracer": "{n} functions could not be traced",
     "attach": "{n} processes could not start to measure",
     "plugin": "{n} processes ran without file tracer plug-ins, because those could not be loaded "
@@ -48,7 +48,7 @@ class Target:
     @classmethod
     def of(cls, cov: coverage.Coverage, *, append: bool) -> Target:
         """As coverage.py names it: with a suffix if the run is one of several in parallel."""
-        path = os.path.abspath(cov.config.data_file)  # noqa: PTH100
+        path = os.path.abspath(cov.config.data_file)
         suffixed = cov.config.parallel and not append
         if suffixed:
             # Without the hash of the data that coverage.py adds: `combine` makes its own.
@@ -57,13 +57,13 @@ class Target:
 
     def salvage_options(self, cov: coverage.Coverage) -> list[str]:
         """What `shmcov salvage` is to be told, to write a data file like this one."""
-        options = ["-o", os.path.abspath(cov.config.data_file)]  # noqa: PTH100
+        options = ["-o", os.path.abspath(cov.config.data_file)]
         if self.append:
             options.append("--append")
         if self.suffixed:
             options.append("--suffixed")
         if cov.config.config_file:
-            options += ["--rcfile", os.path.abspath(cov.config.config_file)]  # noqa: PTH100
+            options += ["--rcfile", os.path.abspath(cov.config.config_file)]
         return options
 
     def check(self, *, has_arcs: bool) -> None:
@@ -104,7 +104,7 @@ def join_lines(copy: _merge.Copy) -> None:
 
 def last_warnings(copy: _merge.Copy, cov: coverage.Coverage, target: Target) -> plan.Warnings:
     """What coverage.py would warn of after this run."""
-    appended = target.append and os.path.exists(target.path)  # noqa: PTH110
+    appended = target.append and os.path.exists(target.path)
     return plan.last_warnings(cov, copy.files(), copy.packages(), appended=appended)
 
 

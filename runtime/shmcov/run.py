@@ -61,6 +61,11 @@ def main_with_run(argv: list[str]) -> int:
         "otherwise found by their parent. [env: SHMCOV_NO_ADOPT]",
     )
     group.add_option(
+        "--shm-no-keeper",
+        action="store_true",
+        help="Start no process that saves the data if this one is killed. [env: SHMCOV_NO_KEEPER]",
+    )
+    group.add_option(
         "--shm-contexts",
         action="store_true",
         help="Something in the program switches contexts: shmcov.switch_context, or pytest with "
@@ -136,6 +141,8 @@ def _own_options(options: optparse.Values) -> dict[str, object]:
         own["size"] = settings.size("--shm-size", size)
     if options.shm_no_adopt or os.environ.get("SHMCOV_NO_ADOPT"):
         own["adopt"] = False
+    if options.shm_no_keeper or os.environ.get("SHMCOV_NO_KEEPER"):
+        own["keeper"] = False
     if options.shm_contexts or os.environ.get("SHMCOV_CONTEXTS"):
         own["contexts"] = True
     if options.save_signal:

@@ -76,7 +76,9 @@ def _one(path: Path, options: argparse.Namespace) -> int:
     delivery = Delivery(str(path), any_size=options.force or options.discard)
     try:
         # Whatever it is, it may go.
-        busy = "" if options.force else _busy(path, delivery, unreadable_is_busy=not options.discard)
+        busy = (
+            "" if options.force else _busy(path, delivery, unreadable_is_busy=not options.discard)
+        )
         if busy and not options.kept:
             complain(f"{busy} `shmcov status` looks at it; --force takes what there is.")
             return 1

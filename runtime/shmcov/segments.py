@@ -21,11 +21,10 @@ from coverage.misc import isolate_module
 from shmcov import _merge
 from shmcov.plan import Rule
 
-os = isolate_module(os)  # type: ignore[assignment]
+os = isolate_module(os)
 _open = open
 
 VARIABLE = "SHMCOV_SEGMENT"
-
 
 
 class SegmentNotUsable(Exception):
@@ -81,6 +80,9 @@ def open_segment(path: str | Path, *, writable: bool = False) -> int:
     flags = os.O_RDWR if writable else os.O_RDONLY
     try:
         fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except IsADirectoryError as error:
+        text = f"{path} cannot be used as a segment: it is not a regular file"
+        raise SegmentNotUsable(text) from error
     except OSError as error:
         raise SegmentNotUsable(f"Cannot open the segment {path}: {error.strerror}") from error
     status = os.fstat(fd)
@@ -107,8 +109,8 @@ def read(path: str | Path, fd: int, *, any_size: bool = False) -> _merge.Copy:
         raise SegmentNotUsable(f"{path} cannot be read: {error}") from error
     if not any_size and copy.info()["size"] != os.fstat(fd).st_size:
         raise SegmentNotUsable(
-            f"{path} was truncated or resized after it was created. `shmcov salvage --force` takes what "
-            "is still good in it"
+            f"{path} was truncated or resized after it was created. `shmcov salvage --force` takes "
+            "what is still good in it"
         )
     return copy
 
@@ -164,18 +166,23 @@ def namespace() -> int:
         return -1
 
 
+LEFT = "segments-left"
+"""The slug of leftover_notice()."""
+
+
 def leftover_notice() -> str | None:
-    """What to tell of segments that are left over, or None."""
-    lines, total = [], 0
+    """What to tell of the segments that runs in the current folder have left over, or None."""
+    lines, total, here = [], 0, os.getcwd()
     for path in leftovers():
         with contextlib.suppress(SegmentNotUsable), opened(path) as fd:
             info = read(path, fd, any_size=True).info()
-            lines.append(f"\n    {path}  {described(info)}")
-            total += info["allocated"]
+            if (Rule.FOLDER, here) in info["rules"]:
+                lines.append(f"\n    {path}  {described(info)}")
+                total += info["allocated"]
     if not lines:
         return None
     return (
-        f"{len(lines)} earlier runs ended without saving their data; it takes {in_words(total)}:"
+        f"Earlier runs here ended without saving their data, which takes {in_words(total)}:"
         + "".join(lines)
         + "\n`shmcov salvage SEGMENT` or `--all` writes it, with --discard throws it away."
     )

@@ -26,3 +26,13 @@ def size(name: str, text: str) -> int:
     if not match:
         raise ValueError(f"{name} takes a number of bytes such as 64M, not {text!r}")
     return int(match[1]) << 10 * " KMGT".index(match[2].upper() or " ")
+
+
+def yes(name: str, text: str) -> bool:
+    """A choice, in the words of configuration files."""
+    value = {"true": True, "yes": True, "on": True, "1": True}
+    value |= {"false": False, "no": False, "off": False, "0": False}
+    try:
+        return value[text.strip().lower()]
+    except KeyError:
+        raise ValueError(f"{name} takes true or false, not {text!r}") from None

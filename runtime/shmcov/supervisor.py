@@ -81,6 +81,8 @@ def run(cov: coverage.Coverage, program: Program, target: Target, options: Optio
     rules = the_plan.rules + plan.identity(f"shmcov run {shlex.join(program.args)}", target.path)
     path, fd = segments.create(flags, rules, options.folder, options.size)
     supervisor = Supervisor(cov, target, options, Delivery(path, fd), ours)
+    if notice := segments.leftover_notice():
+        result.tell(cov, [(notice, segments.LEFT)])
     if options.save_signal is not None:
         # It is for us: without a handler of coverage.py's it would kill the program.
         signal.signal(options.save_signal, signal.SIG_IGN)
@@ -130,6 +132,7 @@ class Supervisor:
             self.delivery.keeper = Keeper.of(
                 self.delivery.path, self.options.wait, self.target.salvage_options(self.cov)
             )
+        self.had_no_code = program.had_no_code
         self.witness = signals.Witness()
         try:
             self.program = os.posix_spawn(
@@ -206,8 +209,10 @@ class Supervisor:
         return self.target.path
 
     def _write_and_tell(self, copy: _merge.Copy) -> str:
-        self._tell(copy)
-        return self._write(copy)
+        if not self.had_no_code(self.status or 0, copy):
+            self._tell(copy)
+            self._write(copy)
+        return self.target.path
 
     def _interrupted(self, seconds: float) -> bool:
         """Lets time pass. Somebody who sends a signal by now does not want to wait longer."""

@@ -26,13 +26,19 @@ class Left:
 
     def __init__(self, project: Project, *options: str) -> None:
         project.write("prog.py", PROGRAM)
-        self.run = project.start("run", *options, "prog.py")
+        self.run = project.start("run", "--shm-no-keeper", *options, "prog.py")
         segment, program = project.wait_for("ready").split()
-        self.segment, self.program = Path(segment), int(program)
+        self.path, self.program = Path(segment), int(program)
         self.run.kill()
         self.run.wait()
         os.kill(self.program, signal.SIGKILL)
         wait_until(lambda: not Path(f"/proc/{self.program}/fd/0").exists())
+
+    @property
+    def segment(self) -> Path:
+        """Where it is: any other run of this user sweeps it away from the live ones."""
+        aside = Path(f"{self.path.parent}.left", self.path.name)
+        return aside if aside.exists() else self.path
 
 
 @pytest.fixture
@@ -45,7 +51,7 @@ def left(project: Project) -> Left:
 
 def test_salvage_writes_what_was_left(project: Project, left: Left) -> None:
     listed = project.shmcov("salvage").stdout
-    (line,) = [line for line in listed.splitlines() if line.startswith(str(left.segment))]
+    (line,) = [line for line in listed.splitlines() if left.path.name in line]
     assert "left over" in line
     assert "1 files" in line
     done = project.shmcov("salvage", left.segment, "-o", ".saved")
@@ -125,7 +131,8 @@ def test_a_merge_that_fails_keeps_the_segment(project: Project) -> None:
     project.write("go", "")
     out, err = run.communicate(timeout=30)
     assert (out, run.returncode) == ("", 1)
-    assert f"shmcov salvage {segment}" in err
+    aside = segment.replace(f"{os.sep}run-", f".left{os.sep}run-")
+    assert f"shmcov salvage {aside}" in err
     assert "data/.coverage" in err
     assert project.shmcov("salvage", segment).returncode == 0
     assert project.missing("prog.py") == []

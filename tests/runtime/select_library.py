@@ -65,6 +65,10 @@ def _sys_path(_arg: int, i: int, buf: ctypes.Array[ctypes.c_char], size: int) ->
     return 1
 
 
+NO, YES, GONE, LONG = 0, 1, -1, -2
+"""What rt_rules_decide() says; the last two are of enum rt_canon_status."""
+
+
 class BadRules(ValueError):
     """rt_rules_load() refused."""
 
@@ -95,8 +99,18 @@ class Selection:
         )
 
     def decide(
-        self, co_filename: str, dunder_file: str | None, module: str | None, size: int = 4096
+        self, co_filename: str, dunder_file: str | None, module: str | None
     ) -> tuple[bool, str]:
+        longer = max(co_filename, dunder_file or "", key=len)
+        answer, canonical = self.status(
+            co_filename, dunder_file, module, len(os.fsencode(longer)) + 3 * 4096
+        )
+        assert answer in (NO, YES, GONE)
+        return answer == YES, canonical
+
+    def status(
+        self, co_filename: str, dunder_file: str | None, module: str | None, size: int
+    ) -> tuple[int, str]:
         canonical = ctypes.create_string_buffer(size)
         answer = self._library.rt_rules_decide(
             self._rules,
@@ -108,7 +122,7 @@ class Selection:
             canonical,
             size,
         )
-        return bool(answer), os.fsdecode(canonical.value)
+        return answer, os.fsdecode(canonical.value)
 
     def package(self, module: str) -> str | None:
         name = self._library.rt_rules_package(self._rules, os.fsencode(module))

@@ -11,7 +11,7 @@ from pathlib import Path
 import coverage.files
 import pytest
 from coverage.files import abs_file
-from select_library import Selection
+from select_library import LONG, Selection
 from select_world import World
 from shmcov.plan import Rule
 
@@ -85,7 +85,6 @@ def test_long_names(library: ctypes.CDLL) -> None:
         for size in (4090, 4095, 4096, 8192, 100_000):
             for prefix in ("/", "", "/x/../"):
                 name = prefix + "d/" * (size // 2)
-                traced, canonical = selection.decide(name, name, name)
-                assert not traced or canonical == abs_file(name)
-        assert selection.decide("/" + "a" * 50, None, None, size=20) == (False, "")
-        assert selection.decide("a", None, None, size=2) == (False, "")
+                assert selection.decide(name, name, name) == (True, abs_file(name))
+        assert selection.status("/" + "a" * 50, None, None, 20) == (LONG, "")
+        assert selection.status("a", None, None, 2) == (LONG, "")

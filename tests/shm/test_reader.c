@@ -193,6 +193,86 @@ Test(reader, a_file_that_was_cut_off_keeps_its_beginning)
     drop_segment(&place);
 }
 
+static int count_hit(void *arg, const struct seg_hit *hit)
+{
+    (void)hit;
+    ++*(uint64_t *)arg;
+    return 0;
+}
+
+static long resident_kib(void)
+{
+    struct rusage usage;
+
+    CHILD_CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
+    return usage.ru_maxrss;
+}
+
+/* In a child, whose peak nothing else has raised. */
+static void read_forged(void *arg)
+{
+    const struct place *place = arg;
+    struct seg_copy copy;
+    long before = resident_kib();
+
+    CHILD_CHECK(seg_copy_read(place->fd, &copy) == SEG_OK);
+    CHILD_CHECK(count_copy(&copy, SEG_KIND_FILE) == FILES);
+    CHILD_CHECK(copy.damaged == 1);
+#ifndef SANITIZED
+    CHILD_CHECK(resident_kib() - before < 64 * 1024);
+#endif
+    seg_copy_free(&copy);
+}
+
+/* A segment is sparse: what its header claims to have allocated may be far more than there is. */
+Test(reader, a_forged_bump_takes_no_memory)
+{
+    struct place place = make_segment(38 * 1024 * MIB);
+
+    fill(place.seg);
+    seg_store_relaxed(&seg_head(place.seg)->bump, 38 * 1024 * MIB);
+    run_child_well(read_forged, &place);
+    drop_segment(&place);
+}
+
+/* A copy of a segment may have holes where the segment had pages of zeros, and one on a file system
+ * that compresses has fewer blocks than bytes. */
+Test(reader, a_copy_with_holes_is_whole)
+{
+    struct place place = make_segment(8 * MIB);
+    struct seg_copy before, after;
+    uint64_t off, n_before = 0, n_after = 0;
+    static const char zeros[64]; /* a piece is never smaller */
+    char path[96];
+    void *piece;
+    int fd;
+
+    cr_assert_eq(seg_alloc(place.seg, MIB, &off, &piece), SEG_OK); /* zeros in the middle */
+    fill(place.seg);
+    before = read_copy(place.fd);
+    snprintf(path, sizeof path, "%s/sparse", place.folder);
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    cr_assert_geq(fd, 0);
+    unlink(path);
+    for (uint64_t at = 0; at < before.len; at += sizeof zeros)
+        if (memcmp(before.bytes + at, zeros, sizeof zeros) != 0)
+            cr_assert_eq(pwrite(fd, before.bytes + at, sizeof zeros, (off_t)at), sizeof zeros);
+    cr_assert_eq(ftruncate(fd, (off_t)before.file_size), 0);
+    after = read_copy(fd);
+    cr_assert_lt(after.allocated, before.len);
+    cr_assert_eq(after.damaged, 0);
+    cr_assert_eq(after.len, before.len);
+    cr_assert_eq(memcmp(after.bytes, before.bytes, before.len), 0);
+    seg_copy_records(&before, count_hit, &n_before);
+    seg_copy_records(&after, count_hit, &n_after);
+    cr_assert_gt(n_before, 0);
+    cr_assert_eq(n_after, n_before);
+    seg_copy_free(&before);
+    seg_copy_free(&after);
+    close(fd);
+    drop_segment(&place);
+}
+
 Test(reader, a_damaged_chain_costs_itself_alone)
 {
     struct place place = make_segment(4 * MIB);
@@ -247,13 +327,6 @@ Test(reader, a_chain_that_joins_another_is_damaged)
     cr_assert_eq(copy.damaged, 1);
     seg_copy_free(&copy);
     drop_segment(&place);
-}
-
-static int count_hit(void *arg, const struct seg_hit *hit)
-{
-    (void)hit;
-    ++*(uint64_t *)arg;
-    return 0;
 }
 
 Test(reader, damaged_lists_end)

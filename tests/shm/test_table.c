@@ -224,6 +224,27 @@ Test(table, equal_code_shares_its_bits)
     drop_segment(&place);
 }
 
+Test(table, a_decision_without_room_is_no_loss)
+{
+    struct place place = make_segment(512 * 1024);
+    struct seg_decision decision = {0};
+    struct seg_entry *entry;
+    char key[32];
+    int status, n = 0;
+
+    do {
+        int len = snprintf(key, sizeof key, "/%d.py", n++);
+
+        status = seg_intern(place.seg, SEG_KIND_DECISION, key, (size_t)len, &decision,
+                            sizeof decision, &entry);
+    } while (status == SEG_OK);
+    cr_assert_eq(status, SEG_ERR_SPACE);
+    cr_assert_eq(lost(place.seg, SEG_LOST_SPACE), 0);
+    cr_assert_eq(seg_file(place.seg, key, strlen(key), &entry), SEG_ERR_SPACE);
+    cr_assert_eq(lost(place.seg, SEG_LOST_SPACE), 1, "but a file is");
+    drop_segment(&place);
+}
+
 Test(table, a_full_segment_is_an_error)
 {
     struct place place = make_segment(512 * 1024);

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sees to it that no other tool silences ours.
+ *
+ * With the arrays in place CPython only sets and takes single bits in them. Bits at units where
+ * nothing is instrumented mean nothing, until another tool instruments them; then we are told as
+ * well, which does no harm.
+ *
+ * On a free-threaded build others run the code meanwhile. They write to the arrays under the lock
+ * of the code object, which is taken here too; whoever only reads finds an array whole, or none.
+ */
+#define Py_BUILD_CORE 1
+#include "monitors_layout.h"
+
+#if RT_MONITORS
+
+#include <string.h>
+
+bool rt_lines_packed;
+
+/* -- arrays -- */
+
+static uint8_t bit_of(long tool)
+{
+    return (uint8_t)(1u << tool);
+}
+
+static uint8_t active(const PyCodeObject *code, int event)
+{
+    return code->_co_monitoring->active_monitors.tools[event];
+}
+
+/* Code that is compiled already may read the pointer without the lock. */
+static void publish(uint8_t **array, uint8_t *made)
+{
+    __atomic_store_n(array, made, __ATOMIC_RELEASE);
+}
+
+/* CPython frees the arrays with the code object. */
+static uint8_t *filled(const PyCodeObject *code, uint8_t tools)
+{
+    uint8_t *array = PyMem_Malloc((size_t)Py_SIZE(code));
+
+    if (array)
+        memset(array, tools, (size_t)Py_SIZE(code));
+    return array;
+}
+
+static bool keep_instructions(PyCodeObject *code)
+{
+    _PyCoMonitoringData *monitoring = code->_co_monitoring;
+    uint8_t *made;
+
+    if (monitoring->per_instruction_tools)
+        return true; /* CPython has set our bits */
+    made = filled(code, active(code, PY_MONITORING_EVENT_INSTRUCTION));
+    if (made)
+        publish(&monitoring->per_instruction_tools, made);
+    return made;
+}
+
+static bool keep_lines(PyCodeObject *code, uint8_t bit)
+{
+    _PyCoMonitoringData *monitoring = code->_co_monitoring;
+    uint8_t *made;
+
+    if (monitoring->line_tools) {
+        for (Py_ssize_t unit = 0; unit < Py_SIZE(code); unit++)
+            monitoring->line_tools[unit] |= bit;
+        return true;
+    }
+    made = filled(code, active(code, PY_MONITORING_EVENT_LINE) | bit);
+    if (made)
+        publish(&monitoring->line_tools, made);
+    return made;
+}
+
+bool rt_monitors_keep(PyCodeObject *code, long tool)
+{
+    bool kept;
+
+    RT_LOCK_CODE(code);
+    kept = rt_listens(code, PY_MONITORING_EVENT_INSTRUCTION, tool) && keep_instructions(code) &&
+           keep_lines(code, bit_of(tool));
+    RT_UNLOCK_CODE();
+    return kept;
+}
+
+static bool has_instruction(PyCodeObject *code, uint32_t unit)
+{
+    uint8_t opcode = rt_units_of(code)[unit].op.code;
+
+    if (opcode == INSTRUMENTED_LINE && code->_co_monitoring->lines)
+        opcode = *rt_hidden_by_line(code, unit);
+    return opcode == INSTRUMENTED_INSTRUCTION;
+}
+
+static void share(PyCodeObject *code)
+{
+    _PyCoMonitoringData *monitoring = code->_co_monitoring;
+    uint8_t tools = monitoring ? active(code, PY_MONITORING_EVENT_INSTRUCTION) : 0, *made;
+
+    if (!tools || monitoring->per_instruction_tools || !(made = filled(code, 0)))
+        return;
+    for (uint32_t unit = 0; unit < (uint32_t)Py_SIZE(code); unit++)
+        if (has_instruction(code, unit))
+            made[unit] = tools;
+    publish(&monitoring->per_instruction_tools, made);
+}
+
+void rt_monitors_share(PyCodeObject *code)
+{
+    RT_LOCK_CODE(code);
+    share(code);
+    RT_UNLOCK_CODE();
+}
+
+void rt_monitors_uncover(PyCodeObject *code, uint32_t unit, long tool)
+{
+    _PyCoMonitoringData *monitoring = code->_co_monitoring;
+    uint8_t *opcode = &rt_units_of(code)[unit].op.code, *hidden;
+
+    /* Where code is copied for each thread, CPython has to do it, when the next event comes. */
+    if (RT_FREE_THREADED || *opcode != INSTRUMENTED_LINE || !monitoring->line_tools ||
+        monitoring->line_tools[unit] & ~bit_of(tool))
+        return;
+    hidden = rt_hidden_by_line(code, unit);
+    *opcode = *hidden;
+    if (*hidden == INSTRUMENTED_INSTRUCTION)
+        *hidden = monitoring->per_instruction_opcodes[unit];
+}
+
+static void told(PyCodeObject *code, long tool, uint32_t unit)
+{
+    uint8_t *tools = code->_co_monitoring->line_tools;
+
+    if (!tools || !(tools[unit] & bit_of(tool)))
+        return;
+    tools[unit] &= (uint8_t)~bit_of(tool);
+    rt_monitors_uncover(code, unit, tool);
+}
+
+void rt_monitors_told(PyCodeObject *code, long tool, uint32_t unit)
+{
+    RT_LOCK_CODE(code);
+    told(code, tool, unit);
+    RT_UNLOCK_CODE();
+}
+
+/* -- instructions that swallow the next one -- */
+
+/* All of those that do: the others that look at the next instruction (those of FOR_ITER and SEND,
+ * EXTENDED_ARG, and on 3.12 pairs of instructions, which arming undoes for good) do it whether or
+ * not they are specialised, and CPython knows. */
+uint8_t rt_swallower(uint8_t opcode)
+{
+    switch (opcode) {
+    case BINARY_OP_INPLACE_ADD_UNICODE: /* a STORE_FAST */
+        return BINARY_OP;
+#ifdef CALL_NO_KW_LIST_APPEND
+    case CALL_NO_KW_LIST_APPEND:
+#else
+    case CALL_LIST_APPEND: /* a POP_TOP */
+#endif
+        return CALL;
+    default:
+        return 0;
+    }
+}
+
+void rt_monitors_settle(PyCodeObject *code)
+{
+    _Py_CODEUNIT *units = rt_units_of(code);
+    uint32_t n = (uint32_t)Py_SIZE(code);
+    const uint8_t *plain = NULL;
+
+    if (RT_FREE_THREADED)
+        return; /* nothing that swallows is specialised in what others run */
+    for (uint32_t unit = 0; unit < n; unit++) {
+        uint8_t base = rt_swallower(units[unit].op.code);
+        uint32_t next = unit + 1;
+
+        if (!base)
+            continue;
+        if (!plain) {
+            PyObject *bytes = PyCode_GetCode(code); /* CPython keeps it */
+
+            if (!bytes) {
+                PyErr_Clear();
+                return;
+            }
+            plain = (const uint8_t *)PyBytes_AS_STRING(bytes);
+            Py_DECREF(bytes);
+        }
+        if (plain[2 * unit] != base)
+            continue; /* a cache that looks like it */
+        while (next < n && plain[2 * next] == CACHE)
+            next++;
+        if (next < n && rt_is_instrumented(units[next].op.code))
+            units[unit].op.code = base;
+    }
+}
+
+/* -- does it hold? -- */
+
+/* Whether an INSTRUMENTED_LINE may hide this: another tool may listen to all instructions. */
+static bool hides(uint8_t opcode, uint8_t plain)
+{
+    return opcode == plain || opcode == INSTRUMENTED_INSTRUCTION;
+}
+
+/* A unit of the probe where LINE is on, and how it is kept. */
+static bool find_line(PyCodeObject *probe, const uint8_t *plain, uint32_t *unit)
+{
+    const uint8_t *lines = (const uint8_t *)probe->_co_monitoring->lines;
+    uint32_t n = (uint32_t)Py_SIZE(probe);
+    bool packed, pairs;
+
+    if (!lines)
+        return false;
+    for (*unit = 1; *unit < n; ++*unit) {
+        if (rt_units_of(probe)[*unit].op.code != INSTRUMENTED_LINE)
+            continue;
+        pairs = hides(lines[2 * *unit], plain[2 * *unit]);
+        packed = lines[0] == 2 && hides(lines[1 + 2 * *unit], plain[2 * *unit]);
+        rt_lines_packed = packed;
+        return pairs != packed;
+    }
+    return false;
+}
+
+/* CPython takes our bits out of arrays that we have made: they are where we think, and ours. */
+static bool try_arrays(PyCodeObject *probe, rt_arm *arm, void *arg, long tool)
+{
+    const unsigned long line = 1ul << PY_MONITORING_EVENT_LINE,
+                        instruction = 1ul << PY_MONITORING_EVENT_INSTRUCTION;
+    _PyCoMonitoringData *monitoring;
+    uint8_t bit = bit_of(tool), *line_tools;
+    const uint8_t *plain;
+    PyObject *bytes = PyCode_GetCode(probe); /* CPython keeps it */
+    uint32_t unit;
+
+    if (!bytes)
+        return false;
+    plain = (const uint8_t *)PyBytes_AS_STRING(bytes);
+    Py_DECREF(bytes);
+    if (arm(arg, probe, line) || !(monitoring = probe->_co_monitoring) ||
+        !rt_listens(probe, PY_MONITORING_EVENT_LINE, tool) || !find_line(probe, plain, &unit) ||
+        arm(arg, probe, instruction) || !rt_listens(probe, PY_MONITORING_EVENT_INSTRUCTION, tool) ||
+        rt_listens(probe, PY_MONITORING_EVENT_LINE, tool) || !has_instruction(probe, unit) ||
+        !monitoring->per_instruction_opcodes ||
+        monitoring->per_instruction_opcodes[unit] != plain[2 * unit] ||
+        !rt_monitors_keep(probe, tool) || !(monitoring->per_instruction_tools[unit] & bit))
+        return false;
+    line_tools = monitoring->line_tools;
+    if (arm(arg, probe, line) || monitoring->per_instruction_tools[unit] & bit ||
+        monitoring->line_tools != line_tools || !(line_tools[unit] & bit) ||
+        rt_units_of(probe)[unit].op.code != INSTRUMENTED_LINE)
+        return false;
+    return !arm(arg, probe, 0) && !(line_tools[unit] & bit);
+}
+
+bool rt_monitors_hold(rt_arm *arm, void *arg, long tool)
+{
+    PyCodeObject *probe = PyCode_NewEmpty("<shmcov>", "probe", 1);
+    bool holds = probe && try_arrays(probe, arm, arg, tool);
+
+    PyErr_Clear();
+    Py_XDECREF(probe);
+    return holds;
+}
+
+#endif
