@@ -2,9 +2,9 @@
 """What the rows of docs/reliability.md are made of.
 
 A row is a fault and a program that suffers it. The program says through witness.py what ran, after
-it ran; what it said and the tool's result has not is lost. The same program runs under `shmcov run`,
-under `coverage run` with `plugins = shmcov`, and under coverage.py and SlipCover with every setting
-that they have for such things.
+it ran; what it said and the tool's result has not is lost. The same program runs under
+`shmcov run`, under `coverage run` with `plugins = shmcov`, and under coverage.py and SlipCover
+with every setting that they have for such things.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ class Site:
         return _coverages(self.data_file)
 
     def result(self, ended: Ended, status: int | Iterable[int] | None = 0) -> Result:
-        """What is lost, and whether the program ended as it should have. None: it does not matter."""
+        """What is lost, and whether the program ended as it should have (None: in any way)."""
         reported = self.reported()
         lost = reported - self.recorded()
         result = Result(len(reported), len(lost), examples=sorted(lost)[:5])

@@ -161,7 +161,8 @@ DISK = """
     mount -o remount,size=10m data
     # The user makes room, and does what the message says.
     sed -n 's/.*\\(shmcov salvage [^ ]*\\).*/\\1/p' stderr | head -n 1 > named
-    if [ -s named ]; then PATH="$(dirname "$PYTHON"):$PATH" sh -c "$(cat named) --rcfile=rc" || true; fi
+    export PATH="$(dirname "$PYTHON"):$PATH"
+    if [ -s named ]; then sh -c "$(cat named) --rcfile=rc" || true; fi
     cp data/.coverage . 2>/dev/null || true
     exit 0
 """
@@ -460,7 +461,8 @@ ROWS = [
     Row(
         "room-tmpfs-fills",
         FAMILY,
-        "the program fills the tmpfs that its own segment lies on, to the last page, and later makes room",
+        "the program fills the tmpfs that its own segment lies on, to the last page, and later "
+        "makes room",
         "`unshare -m`, `SHMCOV_DIR` on a tmpfs of 10 MB",
         full_tmpfs,
         "shm/arena.c; docs/segment.md, Room",
