@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does what a run costs grow with what it holds, and no faster?
 
-The programs are those of the rows `scale-…` of docs/reliability.md, without their reports. Each size
-is measured bare and under each tool; what the tool adds, for each item, is shown relative to the
-smallest size. A plot of it is drawn where matplotlib is installed (`bench/results/scale.svg`).
+Each size is measured bare and under each tool; what the tool adds, for each item, is shown relative
+to the smallest size. A plot of it is drawn where matplotlib is installed. That nothing is lost at
+such sizes is shown by the rows `scale-...` of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -212,12 +212,11 @@ class Site:
             marks.add((name, 0, int(number), context))
         return marks if self.branch else {mark for mark in marks if not mark[1]}
 
-    def recorded(self) -> set[Mark]:
-        if not self.data_file.exists():
+    def recorded(self, data_file: Path | None = None) -> set[Mark]:
+        data_file = data_file or self.data_file
+        if not data_file.exists():
             return set()
-        if self.tool == SLIPCOVER:
-            return _slipcovers(self.data_file)
-        return _coverages(self.data_file)
+        return (_slipcovers if self.tool == SLIPCOVER else _coverages)(data_file)
 
     def result(self, ended: Ended, status: int | Iterable[int] | None = 0) -> Result:
         """What is lost, and whether the program ended as it should have (None: in any way)."""

@@ -216,16 +216,19 @@ def full_disk(when: str, site: Site, times: int) -> Result:
     result = site.result(Ended(ended.status, "", ended.killed))
     status = (site.folder / "status").read_text().strip()
     after = site.folder / "after-failure.data"
-    if status == "0" and site.tool in OURS:
-        result.bad.append("a failed save ends with exit status 0")
-    if not after.exists() or after.read_bytes() != (site.folder / "old.data").read_bytes():
-        text = "the old data file is changed"
-        (result.bad if site.tool in OURS else result.notes).append(text)
     named = (site.folder / "named").read_text().strip()
-    if site.tool in OURS and not named:
-        result.bad.append("no command is named")
-    if site.tool in OURS:
+    content = after.read_bytes() if after.exists() else b""
+    # coverage.py erases the old file first, which may make the room that was missing.
+    saved = bool(content) and not site.reported() - site.recorded(after)
+    if not saved and content != (site.folder / "old.data").read_bytes():
+        text = "the old data file is gone"
+        (result.bad if site.tool in OURS else result.notes).append(text)
+    if not saved and site.tool in OURS:
         result.notes.append("after the command that it names")
+        if status == "0":
+            result.bad.append("a failed save ends with exit status 0")
+        if not named:
+            result.bad.append("no command is named")
     return result
 
 

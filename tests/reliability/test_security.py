@@ -19,7 +19,7 @@ root_alone = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 @root_alone
 def test_nobody_else_can_read_a_segment(project: Project) -> None:
-    """The program runs with a umask that takes nothing away; the segment is private all the same."""
+    """Whatever the umask."""
     project.write(
         "prog.py",
         """
