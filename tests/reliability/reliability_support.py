@@ -2,9 +2,9 @@
 """What the rows of docs/reliability.md are made of.
 
 A row is a fault and a program that suffers it. The program says through witness.py what ran, after
-it ran; what it said and the tool's result has not is lost. The same program runs under `shmcov run`,
-under `coverage run` with `plugins = shmcov`, and under coverage.py and SlipCover with every setting
-that they have for such things.
+it ran; what it said and the tool's result has not is lost. The same program runs under
+`shmcov run`, under `coverage run` with `plugins = shmcov`, and under coverage.py and SlipCover
+with every setting that they have for such things.
 """
 
 from __future__ import annotations
@@ -212,15 +212,14 @@ class Site:
             marks.add((name, 0, int(number), context))
         return marks if self.branch else {mark for mark in marks if not mark[1]}
 
-    def recorded(self) -> set[Mark]:
-        if not self.data_file.exists():
+    def recorded(self, data_file: Path | None = None) -> set[Mark]:
+        data_file = data_file or self.data_file
+        if not data_file.exists():
             return set()
-        if self.tool == SLIPCOVER:
-            return _slipcovers(self.data_file)
-        return _coverages(self.data_file)
+        return (_slipcovers if self.tool == SLIPCOVER else _coverages)(data_file)
 
     def result(self, ended: Ended, status: int | Iterable[int] | None = 0) -> Result:
-        """What is lost, and whether the program ended as it should have. None: it does not matter."""
+        """What is lost, and whether the program ended as it should have (None: in any way)."""
         reported = self.reported()
         lost = reported - self.recorded()
         result = Result(len(reported), len(lost), examples=sorted(lost)[:5])

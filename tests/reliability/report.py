@@ -22,8 +22,8 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from reliability_support import OURS, ROOT, TOOLS, NotHere, Row, machine
-from reliability_table import ROWS
+from reliability_support import OURS, ROOT, TOOLS, NotHere, Row, machine  # noqa: E402
+from reliability_table import ROWS  # noqa: E402
 
 RESULTS = ROOT / "build" / "reliability"
 MARKS = "<!-- table: python tests/reliability/report.py --write -->", "<!-- end of the table -->"
@@ -76,13 +76,13 @@ def measure(row: Row, kept: Kept, options: argparse.Namespace) -> int:
         if options.tool and tool not in options.tool:
             continue
         if tool not in row.tools:
-            found[tool] = {"text": "–"}
+            found[tool] = {"text": "-"}
             continue
         times, start = row.times(tool, long=options.long), time.monotonic()
         try:
             result = row.measure(tool, times)
         except NotHere as why:
-            found[tool] = {"text": "–", "why": str(why)}
+            found[tool] = {"text": "-", "why": str(why)}
             say(f"    {tool}: not here: {why}")
             continue
         took = time.monotonic() - start
