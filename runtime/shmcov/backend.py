@@ -121,12 +121,13 @@ class Plugin(CoveragePlugin):
             return
         lacks = missing()
         if lacks:
-            warnings.warn(
+            text = (
                 f"shmcov doesn't know coverage.py {coverage.__version__} ({lacks[0]}): "
-                "coverage.py measures with its own core",
-                CoverageWarning,
-                stacklevel=2,
+                "coverage.py measures with its own core"
             )
+            if settings.strict(self.options):
+                raise CoverageException(f"{text} (strict is set)")
+            warnings.warn(text, CoverageWarning, stacklevel=2)
             return
         wanted = Wanted(self.options, list(config.patch), list(config.concurrency))
         # These start coverage.py in children, which are measured without it. But what becomes of
@@ -209,8 +210,32 @@ def _make_core(kwargs: dict[str, Any]) -> Core | None:
     cov.config.concurrency = wanted.concurrency
     if "multiprocessing" in wanted.concurrency and cov.config.config_file:
         patch_multiprocessing(rcfile=cov.config.config_file)
-    cov._warn(f"shmcov doesn't measure: {why}. coverage.py measures with its own core")
+    text = f"shmcov doesn't measure: {why}. coverage.py measures with its own core"
+    cov._warn(text)
+    if settings.strict(wanted.options):
+        save = cov.save
+
+        def save_and_tell() -> None:
+            save()
+            _not_all(text)
+
+        cov.save = save_and_tell  # type: ignore[method-assign]
     return None
+
+
+not_all: list[str] = []
+"""Why not all of what pytest-cov was to measure is in its data, where that has to be an error."""
+
+
+def _not_all(text: str) -> None:
+    """The data is saved, and it is not all: that decides the exit status, unless something worse
+    does. pytest-cov saves in the middle of pytest, where our plug-in has the last word."""
+    if _pytest_cov():
+        not_all.append(text)
+        return
+    ending = sys.exc_info()[1]
+    if ending is None or (isinstance(ending, SystemExit) and not ending.code):
+        raise CoverageException(f"{text} (strict is set)")
 
 
 def _make_collector(kwargs: dict[str, Any]) -> Collector | None:
@@ -295,8 +320,8 @@ class Session:
 
     def __init__(self, cov: coverage.Coverage, wanted: Wanted) -> None:
         self.pid = os.getpid()
-        wait = _setting(wanted, "wait", "SHMCOV_WAIT")
-        self.wait = settings.seconds("wait", wait) if wait else 2.0
+        self.settings = settings.of(wanted.options)
+        self.wait = self.settings.wait
         self.everything = True
         """False: only files that this Coverage object would measure are delivered."""
         here = _here()
@@ -315,12 +340,11 @@ class Session:
             else:
                 self.role = Role.READS
                 self.everything = what == their_what
-        keeper = settings.yes("keeper", wanted.options.get("keeper", "true"))
-        kept = keeper and not cov._no_disk and not os.environ.get("SHMCOV_NO_KEEPER")
+        kept = self.settings.keeper and not cov._no_disk
         if self.role is Role.OWNS and not again:
             if "execv" in wanted.patch:
                 _remove_former()
-            self.path = _create(cov, wanted, kept=kept)
+            self.path = _create(cov, self.settings, wanted, kept=kept)
             if notice := segments.leftover_notice():
                 result.tell(cov, [(notice, segments.LEFT)])
         else:
@@ -399,7 +423,7 @@ class Session:
 _owned: list[Session] = []
 
 
-def _create(cov: coverage.Coverage, wanted: Wanted, *, kept: bool) -> str:
+def _create(cov: coverage.Coverage, own: settings.Settings, wanted: Wanted, *, kept: bool) -> str:
     config = cov.config
     inorout = cov._inorout
     the_plan = plan.build(cov, branch=config.branch, context=config.context)
@@ -410,11 +434,11 @@ def _create(cov: coverage.Coverage, wanted: Wanted, *, kept: bool) -> str:
     # With `patch = execv` coverage.py saves before an exec, and starts again after it.
     if kept and _saves(cov) and "execv" not in wanted.patch:
         flags |= _shmcov.FLAG_KEPT
+    flags |= 0 if own.adopt else _shmcov.FLAG_NO_ADOPT
+    flags |= _shmcov.FLAG_CONTEXTS if own.contexts else 0
     rules = the_plan.rules + plan.identity(" ".join(_arguments()), config.data_file)
-    folder = _setting(wanted, "dir", "SHMCOV_DIR")
-    size = _setting(wanted, "size", "SHMCOV_SIZE")
     _end_idle()
-    path, fd = segments.create(flags, rules, folder, settings.size("size", size) if size else 0)
+    path, fd = segments.create(flags, rules, own.folder, own.size)
     os.close(fd)  # programs close what they did not open
     return path
 
@@ -448,10 +472,6 @@ def _end_idle() -> None:
                 collector.end_if_alone()
 
 
-def _setting(wanted: Wanted, option: str, variable: str) -> str | None:
-    return wanted.options.get(option) or os.environ.get(variable)
-
-
 # -- the collector --
 
 
@@ -462,6 +482,7 @@ class Collector(coverage.collector.Collector):
     _activity_since = False
     _recording = False
     _context: str | None = None
+    _lost = ""
     _file_tracers: file_tracers.FileTracers | None = None
     _written = False
     _failed = False
@@ -471,6 +492,7 @@ class Collector(coverage.collector.Collector):
         super().__init__(core=core, **kwargs)  # type: ignore[arg-type]
         self._cov = core.cov
         self._session = core.session
+        self._strict = core.session.settings.strict
         if not _live:
             # Before coverage.py registers its own: what is registered first runs last.
             atexit.register(_at_exit)
@@ -559,6 +581,8 @@ class Collector(coverage.collector.Collector):
             if self._delivers:
                 type(covdata).write(covdata)
                 self._was_written(covdata)
+                if self._lost and self._strict and not self._finished:
+                    _not_all(self._lost)
 
         covdata.write = write  # type: ignore[method-assign]
 
@@ -606,7 +630,8 @@ class Collector(coverage.collector.Collector):
 
     def _write_to_data(self, copy: _merge.Copy) -> str | None:
         for text in result.losses(copy.info()):
-            self.warn(f"Not all of this run was recorded: {text}")
+            self._lost = f"Not all of this run was recorded: {text}"
+            self.warn(self._lost)
         self._tell_packages(copy)
         covdata = self.covdata
         with covdata._lock:
