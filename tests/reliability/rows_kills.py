@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -174,19 +175,14 @@ def row(how: str, mode: str, ci: int, long: int) -> Row:
 
 # -- named points --
 
-POINTS = (
-    "arena.backed",
-    "arena.claimed",
-    "table.filled",
-    "table.published",
-    "code.numbered",
-    "slot.published",
-    "extent.filled",
-    "extent.published",
-    "record.claimed",
-    "process.filled",
-    "process.published",
-)
+# Those of a run's creation, and of what delivers, lie in other processes.
+ELSEWHERE = ("folder", "create", "keeper", "aside", "delivery", "spill")
+POINTS = [
+    point
+    for path in sorted(ROOT.glob("shm/*.c"))
+    for point in re.findall(r'SEG_KILL_POINT\("([\w.]+)"\)', path.read_text())
+    if not point.startswith(ELSEWHERE)
+]
 
 AT_POINTS = """
     # p_main.py POINTS TIMES: a child for each point and count of passes, which dies there.
