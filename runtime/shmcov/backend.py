@@ -54,6 +54,7 @@ RELIES_ON: tuple[tuple[Any, str, str], ...] = (
         "disp_class _init_data _should_trace _check_include_omit_etc",
     ),
     (coverage.control.Coverage, "has", "_init _init_for_start _should_trace"),
+    (coverage.control.Coverage.__init__, "uses", "_auto_load _auto_save _data _no_disk"),
     (coverage.control.Coverage.get_data, "uses", "_collector flush_data _post_save_work"),
     (coverage.control.Coverage.switch_context, "uses", "_collector switch_context"),
     # What our collector inherits, and what it has in the place of coverage.py's.

@@ -161,7 +161,11 @@ def test_a_killed_supervisor(project: Project) -> None:
 def test_the_second_delivery_leaves_alone_what_another_run_wrote(project: Project) -> None:
     project.write(
         "prog.py",
-        "import os, time\nfor _ in range(6000):\n    time.sleep(0.01 * (not os.path.exists('go')))\n",
+        """
+        import os, time
+        for _ in range(6000):
+            time.sleep(0.01 * (not os.path.exists('go')))
+        """,
     )
     project.write("other.py", "x = 1\n")
     run = Run(project, "run")
@@ -607,9 +611,18 @@ MOCKS = {
 }
 
 
+FEW_MOCKS = {"os.getpid", "os.stat", "os.path.exists", "time.monotonic", "builtins.open"}
+
+
 @pytest.mark.parametrize(
     "name",
-    [f"{module}.{name}" for module, lists in MOCKS.items() for name in " ".join(lists).split()],
+    [
+        pytest.param(
+            f"{module}.{name}", marks=[pytest.mark.slow] * (f"{module}.{name}" not in FEW_MOCKS)
+        )
+        for module, lists in MOCKS.items()
+        for name in " ".join(lists).split()
+    ],
 )
 def test_a_mock_that_stays(project: Project, name: str) -> None:
     """What a test has replaced, and leaves so when the process ends."""
