@@ -207,7 +207,7 @@ enum seg_space {
 struct seg_file {
     struct seg_dir hits[SEG_SPACES];
     seg_u32 next_arc; /* arc bits given out so far */
-    uint32_t reserved;
+    seg_u32 lossy;    /* not 0: something of this file could not be recorded */
 };
 _Static_assert(sizeof(struct seg_file) == 392, "two directories and a counter");
 

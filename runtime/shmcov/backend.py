@@ -54,7 +54,11 @@ RELIES_ON: tuple[tuple[Any, str, str], ...] = (
         "disp_class _init_data _should_trace _check_include_omit_etc",
     ),
     (coverage.control.Coverage, "has", "_init _init_for_start _should_trace"),
-    (coverage.control.Coverage.__init__, "uses", "_auto_load _auto_save _data _no_disk"),
+    (
+        coverage.control.Coverage.__init__,
+        "uses",
+        "_auto_load _auto_save _data _data_suffix_specified _no_disk",
+    ),
     (coverage.control.Coverage.get_data, "uses", "_collector flush_data _post_save_work"),
     (coverage.control.Coverage.switch_context, "uses", "_collector switch_context"),
     # What our collector inherits, and what it has in the place of coverage.py's.
@@ -323,6 +327,7 @@ class Session:
         self.pid = os.getpid()
         self.settings = settings.of(wanted.options)
         self.wait = self.settings.wait
+        self.pytest_cov = bool(_pytest_cov())
         self.everything = True
         """False: only files that this Coverage object would measure are delivered."""
         here = _here()
@@ -579,7 +584,11 @@ class Collector(coverage.collector.Collector):
 
         def write() -> None:
             # What does not deliver has no file, and a fork's would be its parent's.
-            if self._delivers:
+            if self._asked_for_a_file():
+                self._written = True
+                (covdata.add_arcs if self.branch else covdata.add_lines)({})
+                type(covdata).write(covdata)
+            elif self._delivers:
                 type(covdata).write(covdata)
                 self._was_written(covdata)
                 if self._lost and self._strict and not self._finished:
@@ -605,6 +614,19 @@ class Collector(coverage.collector.Collector):
         if not session.delivery.due():
             session.end()
             self._session = None
+
+    def _asked_for_a_file(self) -> bool:
+        """Attached, but made with a data_suffix by a program that combines such files itself and
+        may insist on finding one (`combine(strict=True)`). It gets one, in which nothing is."""
+        session = self._session
+        return (
+            session is not None
+            and session.role is Role.ATTACHED
+            and session.pid == os.getpid()
+            and not session.pytest_cov
+            and not self._written
+            and bool(self._cov._data_suffix_specified)
+        )
 
     @property
     def _delivers(self) -> bool:
