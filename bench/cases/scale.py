@@ -72,7 +72,7 @@ def rows(settings: Settings) -> Iterator[Row]:
 
 
 def cost(tool: Tool, what: str, size: int, folder: Path) -> float:
-    """CPU seconds of a whole run; the better of two."""
+    """CPU seconds of a whole run; the best of three."""
     options = tool.options(LINES, str(folder), folder, None)
     if what == "contexts" and tool is not BARE:
         rc = folder / "rc"
@@ -81,7 +81,7 @@ def cost(tool: Tool, what: str, size: int, folder: Path) -> float:
     program = str(HERE / "programs" / PROGRAM)
     command = [sys.executable, *options, program, what, str(size), str(folder / "made")]
     env = environment(tool.environment())
-    return min(execute(command, env, folder, folder / "log").cpu for _ in range(2))
+    return min(execute(command, env, folder, folder / "log").cpu for _ in range(3))
 
 
 def plot(added: dict[tuple[str, str], list[tuple[int, float]]]) -> None:

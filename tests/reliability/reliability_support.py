@@ -84,6 +84,8 @@ class Result:
     """The tool said that not all was recorded."""
     notes: list[str] = field(default_factory=list)
     examples: list[Mark] = field(default_factory=list)
+    stderr: str = ""
+    """Its end, where nothing ran."""
 
     def __iadd__(self, other: Result) -> Result:
         self.reported += other.reported
@@ -92,6 +94,7 @@ class Result:
         self.told |= other.told
         self.notes += [text for text in other.notes if text not in self.notes]
         self.examples = (self.examples + other.examples)[:5]
+        self.stderr = self.stderr or other.stderr
         return self
 
     def in_words(self) -> str:
@@ -225,7 +228,8 @@ class Site:
         result = Result(len(reported), len(lost), examples=sorted(lost)[:5])
         result.told = bool(TELLS.search(ended.text))
         if not reported:
-            result.bad.append(f"nothing ran: {ended.text.strip()[-300:]}")
+            result.bad.append("nothing ran")
+            result.stderr = ended.text[-1000:]
         if ended.status is None:
             result.bad.append("hangs")
         elif status is not None and ended.status not in (
@@ -326,9 +330,7 @@ class Without:
         return env
 
 
-NO_SHARING = Without(
-    "hits kept in the process's own memory (`without.c`, `sharing`)", preload="sharing"
-)
+NO_SHARING = Without("`sharing`", preload="sharing")
 NO_WAIT = Without("`SHMCOV_WAIT=0`", env={"SHMCOV_WAIT": "0"})
 
 
@@ -393,7 +395,7 @@ class Row:
 
     def failures(self, result: Result) -> list[str]:
         """What is wrong with a result of ours."""
-        wrong = list(result.bad)
+        wrong = [*result.bad, *([result.stderr] if result.stderr else [])]
         if result.lost and not (self.may_lose and result.told):
             wrong.append(f"lost {result.lost} of {result.reported}, such as {result.examples}")
         return wrong

@@ -37,6 +37,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="or its start")
     parser.add_argument("--tool", action="append", default=[], choices=TOOLS)
     parser.add_argument("--no-control", action="store_true", help="not without the protections")
+    parser.add_argument("--report", action="store_true", help="measure nothing, print what was")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs measured")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this file")
     options = parser.parse_args()
@@ -45,7 +46,7 @@ def main() -> int:
         parser.error("no such row")
     kept = Kept(fresh=options.fresh)
     failed = 0
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate([] if options.report else rows, 1):
         say(f"[{number}/{len(rows)}] {row.name}: {row.fault}")
         failed += measure(row, kept, options)
     text = table(kept)
@@ -117,6 +118,8 @@ def table(kept: Kept) -> str:
         if has(name)
     )
     shown = [row for row in ROWS if row.name in kept.rows]
+    if not shown:
+        return "Nothing has been measured with this Python."
     dates = sorted({kept.rows[row.name]["date"] for row in shown})
     out = [
         f"{len(shown)} rows. {' to '.join(sorted({dates[0], dates[-1]}))}; Python "

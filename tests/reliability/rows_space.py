@@ -446,7 +446,7 @@ def _before(site: Site) -> None:
     site.write("p_before.py", BEFORE)
 
 
-UNBACKED = Without("pages are not backed first (`without.c`, `backing`)", preload="backing")
+UNBACKED = Without("`backing`", preload="backing")
 ROOMY = "shm/folder.c; docs/segment.md, Room"
 
 ROWS = [
@@ -599,7 +599,7 @@ ROWS = [
         "`setrlimit(RLIMIT_CORE, unlimited)`, shared files in `coredump_filter`, `abort()`",
         core_dump,
         "docs/segment.md, Windows",
-        without=Without("the mappings are dumped (`without.c`, `dontdump`)", preload="dontdump"),
+        without=Without("`dontdump`", preload="dontdump"),
         long=5,
     ),
     Row(
