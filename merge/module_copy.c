@@ -125,7 +125,7 @@ static PyObject *lossy_list(struct seg_copy *copy)
     const struct seg_entry *entry;
 
     while (list && (entry = seg_copy_next(copy, SEG_KIND_FILE, &cursor))) {
-        const struct seg_file *file = seg_entry_value(entry);
+        const struct seg_file *file = (const struct seg_file *)(entry + 1);
         PyObject *path;
 
         if (entry->value_len < sizeof *file || !seg_load32_relaxed(&file->lossy))
