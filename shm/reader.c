@@ -61,8 +61,10 @@ static bool is_empty(const uint8_t *bits, size_t len)
  * from the kernel: what nobody writes to takes none. */
 static int make_room(struct seg_copy *copy, uint64_t len)
 {
-    uint8_t *bytes = len > SIZE_MAX / 2 ? NULL : calloc(1, (size_t)len);
+    uint8_t *bytes = NULL;
 
+    if (len > 0 && len >= copy->len && len <= SIZE_MAX / 2)
+        bytes = calloc(1, (size_t)len);
     if (bytes == NULL)
         return SEG_ERR_NOMEM;
     if (copy->len > 0)
