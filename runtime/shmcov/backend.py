@@ -74,10 +74,14 @@ RELIES_ON: tuple[tuple[Any, str, str], ...] = (
     (
         coverage.sqldata.CoverageData,
         "has",
-        "_reset add_arcs add_file_tracers add_lines arcs data_filename file_tracer lines "
+        "_connect _reset add_arcs add_file_tracers add_lines arcs data_filename file_tracer lines "
         "measured_contexts measured_files read set_context set_query_context touch_files write",
     ),
-    (coverage.sqldata.CoverageData.__init__, "uses", "_current_context _lock _no_disk _suffix"),
+    (
+        coverage.sqldata.CoverageData.__init__,
+        "uses",
+        "_current_context _have_used _lock _no_disk _suffix",
+    ),
     (coverage.inorout.InOrOut, "has", "check_include_omit_etc"),
     (coverage.inorout.InOrOut.__init__, "uses", "source_pkgs_unmatched"),
 )
@@ -302,7 +306,7 @@ class _Process:
         self.pid = os.getpid()
         _shmcov.attach()
         self.run = _shmcov.attached()
-        if self.run is not None and not os.path.exists(self.run):
+        if self.run is not None and not _exists(self.run):
             self.run = None
         self.owner = _shmcov.owner() if self.run else None
         self.recorded = _shmcov.recording()
@@ -654,21 +658,26 @@ class Collector(coverage.collector.Collector):
     def _write_to_data(self, copy: _merge.Copy) -> str | None:
         for text in result.losses(copy.info()):
             self._lost = f"Not all of this run was recorded: {text}"
-            self.warn(self._lost)
+            result.tell(self._cov, [(self._lost, None)])
         self._tell_packages(copy)
         covdata = self.covdata
+        # Data that is in use is added to. Other data coverage.py would erase now; here it goes when
+        # the new is complete.
+        append = covdata._have_used
         with covdata._lock:
-            # Makes the file, of the right kind, where coverage.py wants it.
-            (covdata.add_arcs if self.branch else covdata.add_lines)({})
             try:
+                if append or covdata._no_disk:
+                    # Refuses what is of the other kind.
+                    (covdata.add_arcs if self.branch else covdata.add_lines)({})
                 if covdata._no_disk:
                     self._add_all(covdata, copy)
                 else:
                     covdata._reset()  # closes the file
-                    self._write(copy, covdata.data_filename(), append=True)
+                    self._write(copy, covdata.data_filename(), append=append)
                     _read_back(covdata)
                     _tell_hash(covdata)
             except _merge.DataError as error:
+                covdata._have_used = append
                 raise DataError(str(error)) from error
         return None if covdata._no_disk else covdata.data_filename()
 
@@ -767,7 +776,7 @@ class Collector(coverage.collector.Collector):
         covdata = self.covdata
         running = session.settle(session.wait)
         if self._failed or session.delivery.due():
-            if covdata._no_disk or (self._written and not os.path.exists(covdata.data_filename())):
+            if covdata._no_disk or (self._written and not _exists(covdata.data_filename())):
                 return []  # whoever took the data file away has what was in it then
             self._deliver(session)
             covdata.write()
@@ -778,6 +787,15 @@ class Collector(coverage.collector.Collector):
         return session.settle(helpers=True)
 
 
+def _exists(path: str) -> bool:
+    """os.path.exists(), which asks whatever os.stat is by now."""
+    try:
+        os.stat(path)  # this module's own: isolate_module
+    except OSError:
+        return False
+    return True
+
+
 def _read_back(covdata: coverage.CoverageData) -> None:
     """Reads the file that the merge has just put there, so it has no journal of another writer, for
     which coverage.py 7.17 looks with pathlib: that imports, and uses what a test may have replaced.
@@ -786,7 +804,8 @@ def _read_back(covdata: coverage.CoverageData) -> None:
     if check is not None:
         coverage.sqlitedb.check_hot_journal = lambda filename: None
     try:
-        covdata.read()
+        with covdata._connect():
+            covdata._have_used = True
     finally:
         if check is not None:
             coverage.sqlitedb.check_hot_journal = check

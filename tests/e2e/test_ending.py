@@ -19,7 +19,8 @@ from project_support import TIMEOUT, Project, timed, wait_until
 
 HOW = pytest.mark.parametrize("how", ["run", "plugin"])
 AS_ROOT = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("unshare"), reason="needs a mount of its own"
+    not shutil.which("unshare") or subprocess.run(["unshare", "-m", "true"]).returncode != 0,
+    reason="needs mounts of its own",
 )
 LONG = {"SHMCOV_WAIT": "40"}
 """So long that a test fails by its time-out where somebody is waited for without need."""
@@ -688,10 +689,13 @@ set -e
 mount -t tmpfs tmpfs /dev/shm
 mkdir full
 mount -t tmpfs -o size=200k tmpfs full
-cp prog.py .coveragerc full
+cp prog.py old.py .coveragerc full
 cd full
+"${@:1:4}" old.py
+md5sum .coverage
 dd if=/dev/zero of=fill bs=1k count=300 2>/dev/null || true
 "$@" || true
+md5sum .coverage
 find /dev/shm -name 'run-*'
 rm fill
 "$0" -m shmcov salvage --all
@@ -705,6 +709,7 @@ find /dev/shm -name 'run-*'
 @HOW
 def test_a_disk_that_is_full(project: Project, how: str) -> None:
     project.write("prog.py", "x = 1\n")
+    project.write("old.py", "x = 1\n")
     run = Run(project, how)
     script = project.write("full.sh", FULL)
     done = subprocess.run(
@@ -723,6 +728,8 @@ def test_a_disk_that_is_full(project: Project, how: str) -> None:
     assert done.returncode == 0, done.stderr
     kept = [line for line in done.stdout.splitlines() if line.startswith("/dev/shm")]
     assert len(kept) == 1, "one before it was salvaged, none after that"
+    before, after = (line for line in done.stdout.splitlines() if line.endswith(".coverage"))
+    assert before == after, "the old data is there"
     assert f"shmcov salvage {kept[0]}" in done.stderr
     assert "prog.py" in done.stdout
 
