@@ -183,9 +183,7 @@ def monitoring(*events: str, disable: bool = True, free: bool = False) -> str:
     )
 
 
-BRANCHES = (
-    ("BRANCH_LEFT", "BRANCH_RIGHT") if sys.version_info >= (3, 14) else ("BRANCH",)
-)
+BRANCHES = ("BRANCH_LEFT", "BRANCH_RIGHT") if sys.version_info >= (3, 14) else ("BRANCH",)
 
 LOCAL = """
     import sys
@@ -271,6 +269,7 @@ TOOLS = {
         def off(): pass
     """,
 }
+
 
 def write(project: Project, *, branch: bool, switches: bool, with_async: bool) -> None:
     for number in range(len(VARIANTS)):
