@@ -17,9 +17,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
+#include "platform.h"
 #include "users.h"
 
 static const char suffix[] = ".left";
@@ -119,6 +121,33 @@ static bool is_used(int fd, const char *path)
     return used;
 }
 
+struct mapping {
+    char name[SEG_MAPPING_NAME];
+    bool found;
+};
+
+static void look_for_mapping(void *arg, uint32_t pid, uint64_t start)
+{
+    struct mapping *mapping = arg;
+
+    (void)start;
+    mapping->found |= seg_platform_maps(pid, mapping->name) == SEG_YES;
+}
+
+/* Of another version of shmcov, which may be at work beside this one: nothing in it says whose it
+ * is. It counts as dead when it is an hour old and nobody has it mapped. */
+static bool is_old_and_foreign(int fd, const struct stat *st)
+{
+    struct mapping mapping = {.found = false};
+    struct seg_header head;
+
+    if (seg_access_header(fd, (uint64_t)st->st_size, &head) != SEG_ERR_VERSION ||
+        time(NULL) - st->st_mtime < 3600 || !seg_platform_mapping_name(fd, NULL, mapping.name))
+        return false;
+    seg_platform_each_since(0, look_for_mapping, &mapping);
+    return !mapping.found;
+}
+
 static void sweep_one(const char *path)
 {
     struct stat st;
@@ -126,8 +155,8 @@ static void sweep_one(const char *path)
 
     if (seg_access_open(path, O_RDWR, &fd, &st) != SEG_OK)
         return;
-    if (seg_owner_life(fd) == SEG_LIFE_ENDED && !has_keeper(fd) &&
-        flock(fd, LOCK_EX | LOCK_NB) == 0 && !is_used(fd, path))
+    if (!has_keeper(fd) && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+        (seg_owner_life(fd) == SEG_LIFE_ENDED ? !is_used(fd, path) : is_old_and_foreign(fd, &st)))
         seg_set_aside(path);
     close(fd);
 }

@@ -145,11 +145,11 @@ def salvage_refused(project: Project, path: Path | str) -> str:
     done = project.shmcov("salvage", path, "-o", ".saved")
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert str(path) in done.stderr
+    assert Path(path).name in done.stderr
     assert not (project.folder / ".saved").exists()
     status = project.shmcov("status", path)
     assert status.returncode == 1
-    assert str(path) in status.stderr
+    assert Path(path).name in status.stderr
     return done.stderr
 
 

@@ -195,6 +195,43 @@ Test(leftover, what_is_no_segment_stays)
 }
 
 /* Somebody else's folder may lead anywhere. */
+static void make_of_another_version(const char *path)
+{
+    uint32_t version = SEG_VERSION + 1;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+
+    cr_assert_eq(pwrite(fd, &version, sizeof version, offsetof(struct seg_header, version)),
+                 (ssize_t)sizeof version);
+    close(fd);
+}
+
+static void make_older(const char *path, time_t seconds)
+{
+    struct timespec then = {time(NULL) - seconds, 0}, times[2] = {then, then};
+
+    cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+Test(leftover, one_of_another_version_is_swept_when_it_is_old_and_nobody_maps_it)
+{
+    struct dead *dead = make_dead();
+    seg_t *seg = attach(dead->path);
+
+    make_of_another_version(dead->path);
+    seg_sweep();
+    cr_assert(exists(dead->path), "it is young");
+    make_older(dead->path, 4000);
+    seg_sweep();
+    cr_assert(exists(dead->path), "this process has it mapped");
+    seg_discard(seg);
+    make_older(dead->path, 3000);
+    seg_sweep();
+    cr_assert(exists(dead->path), "not old enough");
+    make_older(dead->path, 4000);
+    seg_sweep();
+    expect_aside(dead->path);
+}
+
 Test(leftover, a_folder_of_another_user_is_not_swept)
 {
     struct dead *dead = make_dead();
