@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "platform.h"
+#include "refused.h"
 
 #if defined(__linux__)
 
@@ -45,7 +46,7 @@ struct start {
     char *const *argv;
     char *const *envp;
     uint8_t *stack; /* of the second; the first has its own above it */
-    int pidfd;
+    int pidfd, socket;
     volatile pid_t pid;
     volatile int error;
 };
@@ -85,7 +86,10 @@ NOT_INSTRUMENTED static int second(void *arg)
     if (chdir("/") != 0 || dup2(start->pidfd, SEG_KEEPER_FD) < 0 ||
         fcntl(SEG_KEEPER_FD, F_SETFD, 0) != 0)
         goto failed;
-    close_from(SEG_KEEPER_FD + 1);
+    /* By now the pidfd may have been here, but not the socket. */
+    if (start->socket < 0 || dup2(start->socket, SEG_KEEPER_SOCKET) < 0)
+        close(SEG_KEEPER_SOCKET);
+    close_from(SEG_KEEPER_SOCKET + 1);
     null = open("/dev/null", O_RDWR);
     if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
         goto failed;
@@ -168,9 +172,13 @@ int seg_keeper_start(const char *program, char *const argv[], char *const envp[]
         close(start.pidfd);
         return ENOMEM;
     }
+    /* Bound here: what is told as soon as this function has returned is not lost. */
+    start.socket = seg_refused_listen(argv[1]);
     error = start_keeper(&start);
     munmap(start.stack, 2 * STACK);
     close(start.pidfd);
+    if (start.socket >= 0)
+        close(start.socket);
     if (error == 0 && seg_platform_process((uint32_t)start.pid, &process) == 0)
         *out = (struct seg_keeper){(uint32_t)start.pid, process.start};
     return error;

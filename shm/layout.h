@@ -61,6 +61,7 @@ enum seg_lost {
     SEG_LOST_TRACER, /* code objects that a tracer could not arm or analyse */
     SEG_LOST_ATTACH, /* processes whose tracer could not start after the header was mapped */
     SEG_LOST_PLUGIN, /* processes that could not load the file tracers */
+    SEG_LOST_USER,   /* processes of another user that may not open the segment */
     SEG_LOST_KINDS
 };
 

@@ -17,6 +17,7 @@
 #include "keep.h"
 #include "leftover.h"
 #include "process.h"
+#include "refused.h"
 #include "users.h"
 
 static PyObject *raise_status(int status)
@@ -276,6 +277,9 @@ static PyObject *folders(PyObject *module, PyObject *noargs)
 
 /* -- the keeper -- */
 
+/* A keeper answers at once. One that was stopped must not hold up the end of a run. */
+#define ASK_MS 500u
+
 static void free_strings(char **strings)
 {
     for (size_t i = 0; strings && strings[i]; i++)
@@ -343,6 +347,21 @@ static PyObject *end_keeper(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *ask_keeper(PyObject *module, PyObject *arg)
+{
+    PyThreadState *thread;
+    PyObject *path;
+
+    (void)module;
+    if (!PyUnicode_FSConverter(arg, &path))
+        return NULL;
+    thread = PyEval_SaveThread();
+    seg_refused_ask(PyBytes_AS_STRING(path), ASK_MS);
+    PyEval_RestoreThread(thread);
+    Py_DECREF(path);
+    Py_RETURN_NONE;
+}
+
 PyMethodDef rt_ending_methods[] = {
     {"settle", (PyCFunction)(void (*)(void))settle, METH_VARARGS | METH_KEYWORDS,
      "settle(fd, path, seconds=0, pause=None, helpers_of_me=False) -> [(pid, start)]\n\n"
@@ -373,6 +392,9 @@ PyMethodDef rt_ending_methods[] = {
     {"keep", keep, METH_VARARGS,
      "keep(arguments, environment) -> (pid, start)\n\n"
      "Starts a keeper of this process. The first argument is the program. OSError."},
+    {"ask_keeper", ask_keeper, METH_O,
+     "ask_keeper(path)\n\n"
+     "Returns when the segment counts the processes of other users that it was refused to."},
     {"end_keeper", end_keeper, METH_VARARGS, "end_keeper(pid, start)\n\nEnds it."},
     {NULL, NULL, 0, NULL},
 };

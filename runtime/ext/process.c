@@ -5,12 +5,14 @@
 #define _GNU_SOURCE
 #include "process.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compat.h"
 #include "context.h"
+#include "refused.h"
 #include "test_function.h"
 
 struct rt_process rt_process;
@@ -47,6 +49,18 @@ static bool was_ours(const seg_t *seg)
            alive;
 }
 
+/* A segment of another user's: without this, nobody would know that this process is not in it. */
+static void tell_if_refused(const char *path, int status)
+{
+    static bool told;
+
+    if (!told && (status == SEG_ERR_ACCESS ||
+                  (status == SEG_ERR_SYSTEM && (errno == EACCES || errno == EPERM)))) {
+        told = true;
+        seg_refused_tell(path);
+    }
+}
+
 static int find_segment(seg_t **seg)
 {
 #ifdef __GLIBC__
@@ -59,6 +73,7 @@ static int find_segment(seg_t **seg)
 
     if (path && *path) {
         status = seg_attach(path, seg);
+        tell_if_refused(path, status);
     } else {
         status = seg_adopt(seg, &adopted);
         free(adopted);

@@ -101,6 +101,8 @@ class Delivery:
         with self._opened() as (fd, own):
             if own:
                 _lock(fd)
+            if self.keeper is not None:
+                _shmcov.ask_keeper(self.path)
             try:
                 copy = segments.read(self.path, fd, any_size=self._any_size)
                 data_file = write(copy)
