@@ -154,7 +154,7 @@ static int start_keeper(struct start *start)
     return start->error;
 }
 
-int seg_keeper_start(const char *program, char *const argv[], char *const envp[],
+int seg_keeper_start(const char *program, const char *path, char *const argv[], char *const envp[],
                      struct seg_keeper *out)
 {
     struct start start = {.program = program, .argv = argv, .envp = envp};
@@ -173,7 +173,7 @@ int seg_keeper_start(const char *program, char *const argv[], char *const envp[]
         return ENOMEM;
     }
     /* Bound here: what is told as soon as this function has returned is not lost. */
-    start.socket = seg_refused_listen(argv[1]);
+    start.socket = seg_refused_listen(path);
     error = start_keeper(&start);
     munmap(start.stack, 2 * STACK);
     close(start.pidfd);
@@ -199,10 +199,10 @@ void seg_keeper_end(const struct seg_keeper *keeper)
 
 #else
 
-int seg_keeper_start(const char *program, char *const argv[], char *const envp[],
+int seg_keeper_start(const char *program, const char *path, char *const argv[], char *const envp[],
                      struct seg_keeper *out)
 {
-    (void)program, (void)argv, (void)envp;
+    (void)program, (void)path, (void)argv, (void)envp;
     *out = (struct seg_keeper){0, 0};
     return ENOTSUP;
 }

@@ -5,6 +5,8 @@
  *
  *   shmcov-keeper SEGMENT MILLISECONDS FOLDER always|again COMMAND...
  *
+ * SEGMENT may be -: then it is in the variable SHMCOV_KEPT. All users see the arguments of a
+ * process, and the name of a segment that admits other users has to be kept from them.
  * Descriptor 3 is a pidfd of the owner, 4 a socket on which processes tell that the segment was
  * refused to them. COMMAND, run in FOLDER, delivers what is in SEGMENT and
  * ends with 0 when it has. `again`: only where the owner has delivered before. It prints nothing:
@@ -190,7 +192,9 @@ int main(int argc, char **argv)
     if (argc < 6 || fcntl(SEG_KEEPER_FD, F_SETFD, FD_CLOEXEC) != 0)
         return 2;
     keeper.socket = fcntl(SEG_KEEPER_SOCKET, F_SETFD, FD_CLOEXEC) == 0 ? SEG_KEEPER_SOCKET : -1;
-    keeper.path = argv[1];
+    keeper.path = strcmp(argv[1], "-") == 0 ? getenv("SHMCOV_KEPT") : argv[1];
+    if (keeper.path == NULL)
+        return 2;
     keeper.wait_ms = wait_of(argv[2]);
     keeper.folder = argv[3];
     keeper.only_again = strcmp(argv[4], "again") == 0;

@@ -72,6 +72,7 @@ enum seg_lost {
 #define SEG_FLAG_NO_ADOPT UINT32_C(4)      /* children without our variable do not join */
 #define SEG_FLAG_OWNED UINT32_C(16)        /* the creator is measured itself, and writes the data */
 #define SEG_FLAG_QUALNAME UINT32_C(64)     /* test functions without self are named too */
+#define SEG_FLAG_OTHERS UINT32_C(128)      /* other users that know its name take part */
 #define SEG_FLAG_HOLD UINT32_C(32)         /* gateways of execnet record nothing until told to */
 
 struct seg_header {

@@ -315,22 +315,25 @@ static char **strings_of(PyObject *sequence)
 
 static PyObject *keep(PyObject *module, PyObject *args)
 {
-    PyObject *arguments, *environment, *result = NULL;
+    PyObject *path = NULL, *arguments, *environment, *result = NULL;
     char **argv = NULL, **envp = NULL;
     struct seg_keeper keeper;
     int error;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "OO:keep", &arguments, &environment) ||
+    if (!PyArg_ParseTuple(args, "O&OO:keep", PyUnicode_FSConverter, &path, &arguments,
+                          &environment) ||
         !(argv = strings_of(arguments)) || !(envp = strings_of(environment)))
         goto done;
-    error = argv[0] ? seg_keeper_start(argv[0], argv, envp, &keeper) : EINVAL;
+    error =
+        argv[0] ? seg_keeper_start(argv[0], PyBytes_AS_STRING(path), argv, envp, &keeper) : EINVAL;
     errno = error;
     result = error ? PyErr_SetFromErrno(PyExc_OSError)
                    : Py_BuildValue("(IK)", keeper.pid, (unsigned long long)keeper.start);
 done:
     free_strings(argv);
     free_strings(envp);
+    Py_XDECREF(path);
     return result;
 }
 
@@ -390,8 +393,9 @@ PyMethodDef rt_ending_methods[] = {
     {"folders", folders, METH_NOARGS,
      "folders() -> [(live, left over)]\n\nWhere segments of this user are."},
     {"keep", keep, METH_VARARGS,
-     "keep(arguments, environment) -> (pid, start)\n\n"
-     "Starts a keeper of this process. The first argument is the program. OSError."},
+     "keep(path, arguments, environment) -> (pid, start)\n\n"
+     "Starts a keeper of this process for the segment at `path`. The first argument is the "
+     "program. OSError."},
     {"ask_keeper", ask_keeper, METH_O,
      "ask_keeper(path)\n\n"
      "Returns when the segment counts the processes of other users that it was refused to."},

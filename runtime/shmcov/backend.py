@@ -363,10 +363,10 @@ class Session:
             _shmcov.resume()
         else:
             try:
-                _shmcov.start(self.path)
+                _shmcov.start(segments.name_of(self.path))
             except OSError as error:
                 raise CoverageException(f"Couldn't start to measure: {error}") from error
-        os.environ[segments.VARIABLE] = self.path
+        os.environ[segments.VARIABLE] = segments.name_of(self.path)
 
     def pause(self) -> None:
         """Nothing of this process is recorded, and new children are not measured for it."""
@@ -403,6 +403,9 @@ def _create(cov: coverage.Coverage, wanted: Wanted) -> str:
     flags = the_plan.flags | _shmcov.FLAG_OWNED
     if _pytest_cov():
         flags |= _shmcov.FLAG_HOLD
+    others = _setting(wanted, "other_users", "SHMCOV_OTHER_USERS")
+    if others and settings.yes("other_users", others):
+        flags |= _shmcov.FLAG_OTHERS
     rules = the_plan.rules + plan.identity(" ".join(_arguments()), config.data_file)
     folder = _setting(wanted, "dir", "SHMCOV_DIR")
     size = _setting(wanted, "size", "SHMCOV_SIZE")
@@ -516,8 +519,9 @@ class Collector(coverage.collector.Collector):
         owns = self._session and self._session.role is Role.OWNS
         if owns and here.run and here.recorded and not self._collectors:
             # What this process took part in before goes on.
-            _shmcov.start(here.run)
-            os.environ[segments.VARIABLE] = here.run
+            name = segments.name_of(here.run)
+            _shmcov.start(name)
+            os.environ[segments.VARIABLE] = name
 
     def idle(self) -> bool:
         """Has a segment of which everything was delivered."""

@@ -161,6 +161,9 @@ def _lock(fd: int) -> None:
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shmcov-keeper")
 """Built from shm/keeper.c."""
 
+KEPT = "SHMCOV_KEPT"
+"""The environment variable that names the segment to the keeper, and to what it runs."""
+
 NOT_FOR_SALVAGE = ("SHMCOV_", "COVERAGE_")
 
 
@@ -188,18 +191,21 @@ class Keeper:
             for name, value in os.environ.items()
             if not name.startswith(NOT_FOR_SALVAGE)
         ]
+        # All users see the arguments of a process.
+        named = path if segments.name_of(path) == path else "-"
+        environment.append(f"{KEPT}={path}")
         arguments = [
             PROGRAM,
-            path,
+            named,
             str(int(wait * 1000)),
             os.getcwd(),
             when,
             *command,
             *salvage,
-            path,
+            named,
         ]
         try:
-            return cls(*_shmcov.keep(arguments, environment))
+            return cls(*_shmcov.keep(path, arguments, environment))
         except OSError:
             return None
 

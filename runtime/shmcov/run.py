@@ -66,6 +66,12 @@ def main_with_run(argv: list[str]) -> int:
         help="Start no process that saves the data if this one is killed. [env: SHMCOV_NO_KEEPER]",
     )
     group.add_option(
+        "--shm-other-users",
+        action="store_true",
+        help="Measure children that run as another user too. Whoever learns the name of the "
+        "segment can then write into it: docs/segment.md, Access. [env: SHMCOV_OTHER_USERS]",
+    )
+    group.add_option(
         "--shm-contexts",
         action="store_true",
         help="Something in the program switches contexts: shmcov.switch_context, or pytest with "
@@ -143,6 +149,8 @@ def _own_options(options: optparse.Values) -> dict[str, object]:
         own["adopt"] = False
     if options.shm_no_keeper or os.environ.get("SHMCOV_NO_KEEPER"):
         own["keeper"] = False
+    if options.shm_other_users or os.environ.get("SHMCOV_OTHER_USERS"):
+        own["other_users"] = True
     if options.shm_contexts or os.environ.get("SHMCOV_CONTEXTS"):
         own["contexts"] = True
     if options.save_signal:

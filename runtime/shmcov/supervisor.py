@@ -38,6 +38,7 @@ class Options:
     folder: str | None = None
     size: int = 0
     keeper: bool = True
+    other_users: bool = False
     save_signal: int | None = None
 
 
@@ -78,6 +79,7 @@ def run(cov: coverage.Coverage, program: Program, target: Target, options: Optio
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     flags = the_plan.flags | (0 if options.adopt else _shmcov.FLAG_NO_ADOPT)
     flags |= _shmcov.FLAG_CONTEXTS if options.contexts else 0
+    flags |= _shmcov.FLAG_OTHERS if options.other_users else 0
     rules = the_plan.rules + plan.identity(f"shmcov run {shlex.join(program.args)}", target.path)
     path, fd = segments.create(flags, rules, options.folder, options.size)
     supervisor = Supervisor(cov, target, options, Delivery(path, fd), ours)
@@ -102,7 +104,7 @@ def environment(segment: str) -> Mapping[str, str]:
     for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
         variables.pop(name, None)
     variables["COVERAGE_RUN"] = "true"
-    variables[segments.VARIABLE] = segment
+    variables[segments.VARIABLE] = segments.name_of(segment)
     return variables
 
 

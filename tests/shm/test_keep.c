@@ -48,7 +48,7 @@ static int start_keeper(void)
 
     snprintf(root_variable, sizeof root_variable, "SEG_TEST_ROOT=%s", root);
     snprintf(kill_variable, sizeof kill_variable, "SEG_KILL_AT=%s", run->kill_at);
-    return seg_keeper_start(run->program, argv, envp, &run->keeper);
+    return seg_keeper_start(run->program, run->path, argv, envp, &run->keeper);
 }
 
 /* Has the keeper come to the place where it waits? */
@@ -642,7 +642,7 @@ static void start_some(void *arg, int number)
         volatile char *memory = malloc(10000);
 
         memory[9999] = 1;
-        CHILD_CHECK(seg_keeper_start(REAL_KEEPER, argv, envp, &keeper) == 0);
+        CHILD_CHECK(seg_keeper_start(REAL_KEEPER, arg, argv, envp, &keeper) == 0);
         CHILD_CHECK(keeper.start != 0);
         seg_keeper_end(&keeper);
         free((void *)memory);
