@@ -37,7 +37,14 @@ from coverage.multiproc import patch_multiprocessing
 from coverage.plugin import CoveragePlugin
 
 from shmcov import _merge, file_tracers, plan, result, segments, settings
-from shmcov.delivery import STILL_RUNNING, Delivery, Keeper, still_running
+from shmcov.delivery import (
+    NAME_GONE,
+    STILL_RUNNING,
+    Delivery,
+    Keeper,
+    name_gone,
+    still_running,
+)
 
 os = isolate_module(os)
 _open = open
@@ -462,6 +469,7 @@ class Collector(coverage.collector.Collector):
     _written = False
     _failed = False
     _finished = False
+    _name_told = False
 
     def __init__(self, core: Core, **kwargs: Any) -> None:
         super().__init__(core=core, **kwargs)  # type: ignore[arg-type]
@@ -604,6 +612,7 @@ class Collector(coverage.collector.Collector):
     def _write_to_data(self, copy: _merge.Copy) -> str | None:
         for text in result.losses(copy.info()):
             self.warn(f"Not all of this run was recorded: {text}")
+        self._tell_name()
         self._tell_packages(copy)
         covdata = self.covdata
         with covdata._lock:
@@ -677,6 +686,14 @@ class Collector(coverage.collector.Collector):
         inorout = self._cov._inorout
         unwanted = inorout is not None and inorout.check_include_omit_etc(path, None)
         return None if unwanted else self.file_mapper(path)
+
+    def _tell_name(self) -> None:
+        session = self._session
+        if self._name_told or session is None or session.role is not Role.OWNS:
+            return
+        if session.delivery.name_is_gone():
+            self._name_told = True
+            self.warn(name_gone(session.path), NAME_GONE)
 
     def _tell_packages(self, copy: _merge.Copy) -> None:
         """Which source packages were imported: coverage.py warns of the others."""

@@ -126,6 +126,18 @@ class Delivery:
 
     # -- the end of the segment --
 
+    def name_is_gone(self) -> bool:
+        """Has somebody removed the name? That another user can't see it does not count."""
+        if self._fd is not None:
+            return os.fstat(self._fd).st_nlink == 0
+        try:
+            os.lstat(self.path)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            pass
+        return False
+
     def remove(self) -> None:
         """Everything was delivered, or nobody wants it."""
         with contextlib.suppress(OSError):  # another user's by now: the keeper's business
@@ -214,6 +226,31 @@ class Keeper:
 
 
 # -- in words --
+
+NAME_GONE = "segment-removed"
+"""The slug of the warning that the name was removed."""
+
+
+def name_gone(path: str) -> str:
+    return (
+        f"The segment {path} was removed before the end of the run: processes that started after "
+        "that were not measured."
+    )
+
+
+NO_PROC = "no-proc"
+"""The slug of the warning that nobody can be looked for."""
+
+
+def no_proc() -> str | None:
+    """The warning, if this system usually has /proc and here it is not."""
+    if sys.platform != "linux" or os.path.exists("/proc/self/stat"):
+        return None
+    return (
+        "/proc is not mounted, so processes that outlive the program can't be seen or waited for: "
+        "what they did after its end is not in the data."
+    )
+
 
 STILL_RUNNING = "still-running"
 """The slug of the warning: `disable_warnings = still-running`."""

@@ -20,7 +20,16 @@ import _shmcov
 import coverage
 
 from shmcov import _merge, plan, result, segments, signals
-from shmcov.delivery import STILL_RUNNING, Delivery, Keeper, still_running
+from shmcov.delivery import (
+    NAME_GONE,
+    NO_PROC,
+    STILL_RUNNING,
+    Delivery,
+    Keeper,
+    name_gone,
+    no_proc,
+    still_running,
+)
 from shmcov.program import Program
 from shmcov.result import Target, complain
 
@@ -227,6 +236,11 @@ class Supervisor:
         return info.si_signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
     def _name(self, running: list[segments.Process]) -> None:
+        """Who is still running, and who was not seen."""
+        if self.delivery.name_is_gone():
+            result.tell(self.cov, [(name_gone(self.delivery.path), NAME_GONE)])
+        if text := no_proc():
+            result.tell(self.cov, [(text, NO_PROC)])
         if not running:
             return
         kept = self.delivery.keeper is not None

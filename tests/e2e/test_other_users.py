@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from project_support import Project, wait_until
+from project_support import Project, mount_namespace, wait_until
 from shmcov import segments
 from shmcov.plan import Rule
 
@@ -136,9 +136,7 @@ def test_others_that_are_killed_lose_nothing(project: Project) -> None:
 @pytest.mark.parametrize("by", ["setting", "variable"])
 def test_the_plugin_admits(project: Project, by: str) -> None:
     setting = "other_users = true" if by == "setting" else ""
-    project.write(
-        ".coveragerc", f"[run]\nplugins = shmcov\nsource = .\n[shmcov]\n{setting}\n"
-    )
+    project.write(".coveragerc", f"[run]\nplugins = shmcov\nsource = .\n[shmcov]\n{setting}\n")
     env = {"SHMCOV_OTHER_USERS": "1"} if by == "variable" else {}
     done = project.python("-m", "coverage", "run", "p.py", "2", env=env)
     assert done.stdout == "True\nTrue\n" * 2 + "done\n"
@@ -199,9 +197,7 @@ def test_a_killed_supervisor(project: Project) -> None:
 
 def test_what_is_left_over_is_private_and_is_salvaged(project: Project) -> None:
     project.write("q.py", "import os, signal, p\nos.kill(os.getppid(), signal.SIGKILL)\n")
-    done = project.shmcov(
-        "run", "--source=.", "--shm-other-users", "--shm-no-keeper", "q.py", "1"
-    )
+    done = project.shmcov("run", "--source=.", "--shm-other-users", "--shm-no-keeper", "q.py", "1")
     assert done.returncode == -9
     done = project.shmcov("salvage", "--all")
     assert done.returncode == 0, done.stderr
@@ -271,11 +267,8 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 def run_passable(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
     places = os.pathsep.join({sys.prefix, sys.base_prefix})
-    unshare = ["unshare", "--mount", "--propagation", "private"]
-    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("no mount namespace can be had")
     done = subprocess.run(
-        [*unshare, sys.executable, "-c", PASSABLE, places, project.folder]
+        [*mount_namespace(), sys.executable, "-c", PASSABLE, places, project.folder]
         + [sys.executable, "-m", "shmcov", "run", "--source=.", *args],
         env=project.env,
         cwd=project.folder,
