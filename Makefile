@@ -9,6 +9,7 @@ PYTEST_ARGS ?= -n 2 --dist loadgroup -m "not real"
 PACKAGES = gcc cmake ninja-build make pkg-config python3-dev python3-venv liburcu-dev \
 	libsqlite3-dev libcriterion-dev valgrind strace
 LINT_PACKAGES = clang clang-format clang-tidy
+MODEL_PACKAGES = spin gcc
 C_FILES = $(shell find shm merge runtime bench tests -name '*.[ch]')
 
 # Only asks for root when something is missing.
@@ -21,7 +22,7 @@ define apt_install
 	fi
 endef
 
-.PHONY: demo test test-c test-python test-real test-matrix bench lint lint-python lint-c format clean packages lint-packages
+.PHONY: demo test test-c test-python test-real test-matrix model fuzz-long bench lint lint-python lint-c format clean packages lint-packages model-packages
 
 demo: $(VENV)/installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" tests/demo/run.sh
@@ -43,6 +44,14 @@ test-real:
 # The tests under every version of Python that this machine has or can get: see .ci/interpreters.
 test-matrix: packages
 	.ci/run matrix
+
+# Each protocol of the segment in all interleavings, and each way to break it.
+model: model-packages
+	tests/model/run
+
+# An hour a target; .ci/run has a minute.
+fuzz-long: packages lint-packages
+	tests/fuzz/run --keep
 
 bench: $(VENV)/installed
 	$(VENV)/bin/python -m pip install -q '.[bench]'
@@ -76,6 +85,9 @@ packages:
 
 lint-packages:
 	$(call apt_install,$(LINT_PACKAGES))
+
+model-packages:
+	$(call apt_install,$(MODEL_PACKAGES))
 
 $(VENV)/bin/python: | packages
 	$(PYTHON) -m venv $(VENV)

@@ -36,6 +36,7 @@ CASES = (
     "django",
     "pytest_cov",
     "merge",
+    "scale",
 )
 # Rounds that a case needs by default, and seconds of bare Python that a run of a program takes.
 ROUNDS = {

@@ -117,6 +117,27 @@ static PyObject *lost_dict(const struct seg_header *header)
     return dict;
 }
 
+/* The files of which something is lost. The caller has locked the copy. */
+static PyObject *lossy_list(struct seg_copy *copy)
+{
+    PyObject *list = PyList_New(0);
+    struct seg_cursor cursor = {0};
+    const struct seg_entry *entry;
+
+    while (list && (entry = seg_copy_next(copy, SEG_KIND_FILE, &cursor))) {
+        const struct seg_file *file = (const struct seg_file *)(entry + 1);
+        PyObject *path;
+
+        if (entry->value_len < sizeof *file || !seg_load32_relaxed(&file->lossy))
+            continue;
+        path = path_string((const char *)seg_entry_key(entry), entry->key_len);
+        if (!path || PyList_Append(list, path))
+            Py_CLEAR(list);
+        Py_XDECREF(path);
+    }
+    return list;
+}
+
 static PyObject *rules_list(const struct merge *m)
 {
     size_t left;
@@ -148,15 +169,16 @@ static PyObject *copy_info(PyObject *object, PyObject *Py_UNUSED(args))
     const struct seg_header *header = seg_copy_header(copy);
     size_t len;
     const char *context = merge_static_context(self->merge, &len);
-    PyObject *dict = PyDict_New();
+    PyObject *dict = PyDict_New(), *lossy;
     uint64_t damaged;
 
     if (!dict)
         return NULL;
     lock_copy(self);
+    lossy = lossy_list(copy);
     damaged = copy->damaged;
     unlock_copy(self);
-    if (put(dict, "flags", number(header->flags)) ||
+    if (put(dict, "lossy", lossy) || put(dict, "flags", number(header->flags)) ||
         put(dict, "version", number(header->version)) ||
         put(dict, "fingerprint", number(header->fingerprint)) ||
         put(dict, "uid", number(header->uid)) || put(dict, "created", number(header->created)) ||

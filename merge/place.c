@@ -6,15 +6,20 @@
  * Guarantee: whenever the process is killed, the target is the old file or the new one, complete.
  * The one exception is a target that is a mount point, which cannot be renamed over and is written
  * in place.
+ *
+ * A temporary file is locked (flock) from when it is made until it is closed. The kernel gives the
+ * lock back when its holder dies, so whoever gets it knows that nobody writes the file any more.
  */
 #include "internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -153,10 +158,70 @@ static int give_mode(const struct merge_place *place)
     return fchmod(place->fd, place->mode);
 }
 
+/* -- the temporary file -- */
+
+static bool is_temporary(const char *name)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t prefix = sizeof MERGE_TMP_PREFIX - 1;
+    size_t random = 16;
+
+    return !strncmp(name, MERGE_TMP_PREFIX, prefix) && strspn(name + prefix, digits) == random &&
+           !strcmp(name + prefix + random, MERGE_TMP_SUFFIX);
+}
+
+/* Removes a temporary file if it is ours and its writer is dead. */
+static void remove_dead(int dir, const char *name)
+{
+    int fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0)
+        return;
+    if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1 &&
+        !flock(fd, LOCK_EX | LOCK_NB))
+        unlinkat(dir, name, 0);
+    close(fd);
+}
+
+/* What merges have left here that were killed. */
+static void remove_dead_ones(const struct merge_place *place)
+{
+    DIR *dir = opendir(place->dir);
+    const struct dirent *entry;
+
+    while (dir && (entry = readdir(dir)))
+        if (is_temporary(entry->d_name))
+            remove_dead(dirfd(dir), entry->d_name);
+    if (dir)
+        closedir(dir);
+}
+
+/* 0 or an errno; EEXIST: take another name. */
+static int create_locked(struct merge_place *place)
+{
+    struct stat st;
+
+    place->fd = open(place->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (place->fd < 0)
+        return errno;
+    /* Another merge may have taken it for one that was left, in the moment before it is locked. On
+     * a file system without locks nobody gets one, and nothing is taken for that. */
+    if ((flock(place->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) || fstat(place->fd, &st) ||
+        st.st_nlink == 0) {
+        close(place->fd);
+        place->fd = -1;
+        return EEXIST;
+    }
+    SEG_KILL_POINT("merge.created");
+    return 0;
+}
+
 int merge_place_create(struct merge_place *place, struct merge_error *error)
 {
     int number = EEXIST;
 
+    remove_dead_ones(place);
     for (int attempt = 0; attempt < 100 && number == EEXIST; attempt++) {
         uint64_t random;
         int n;
@@ -168,8 +233,7 @@ int merge_place_create(struct merge_place *place, struct merge_error *error)
                      MERGE_TMP_SUFFIX);
         if (n < 0 || n >= (int)sizeof place->tmp)
             return system_fail(place, error, "a temporary file beside it", ENAMETOOLONG);
-        place->fd = open(place->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-        number = place->fd < 0 ? errno : 0;
+        number = create_locked(place);
     }
     if (!number && keep_mode(place))
         number = errno;
@@ -261,13 +325,18 @@ static int copy_into_place(struct merge_place *place, struct merge_error *error)
         return system_fail(place, error, "it is a mount point and cannot be written", EACCES);
     if (copy_bytes(place->fd, place->locked)) {
         int number = errno;
-        int status = merge_fail(error, MERGE_ERR_DATA,
-                                "Couldn't write data file '%s', which is a mount point: %s. It is"
-                                " not usable now; the complete data is in '%s'",
-                                place->real, strerror(number), place->tmp);
+        char kept[PATH_MAX];
+        int len = (int)(strlen(place->tmp) - (sizeof MERGE_TMP_SUFFIX - 1));
 
+        /* Under its own name the next merge would remove it. */
+        snprintf(kept, sizeof kept, "%.*s.data", len, place->tmp);
+        if (rename(place->tmp, kept))
+            strcpy(kept, place->tmp);
         place->tmp[0] = 0;
-        return status;
+        return merge_fail(error, MERGE_ERR_DATA,
+                          "Couldn't write data file '%s', which is a mount point: %s. It is"
+                          " not usable now; the complete data is in '%s'",
+                          place->real, strerror(number), kept);
     }
     unlink(place->tmp);
     place->tmp[0] = 0;

@@ -22,6 +22,7 @@ FLAG_HOLD: int
 FLAG_OTHERS: int
 MODE_SHARED: int
 SHARED_BY: str
+FLAG_KEPT: int
 TRACER: str
 
 def attach() -> bool: ...

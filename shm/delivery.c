@@ -65,7 +65,7 @@ void seg_delivery_put(seg_t *seg, uint64_t hits, uint64_t to)
 uint64_t seg_delivery_target(const char *path)
 {
     struct stat st;
-    uint64_t parts[4], hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    uint64_t parts[4] = {0}, hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
 
     if (stat(path, &st) != 0)
         return 0;

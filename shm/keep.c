@@ -6,13 +6,12 @@
  * child that wait() of the program sees. Two clones in a row share the memory (CLONE_VFORK: the
  * caller waits until the program has been started) and end without a signal; the one in the middle
  * ends at once and is waited for by a flag that wait() does not set. So what runs in between is on
- * a stack of its own, calls nothing but system calls, and blocks all signals.
+ * a stack of its own, makes nothing but system calls, and blocks all signals.
  */
 #include "keep.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -33,6 +32,15 @@
 
 #define STACK (64u << 10)
 
+/* ThreadSanitizer takes every clone() for a fork: a program that it watches could start no thread
+ * after ours. It does not know this name of the same function. */
+#ifdef __GLIBC__
+extern int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
+#define start_clone __clone
+#else
+#define start_clone clone
+#endif
+
 /* Older headers lack them; older kernels answer ENOSYS. */
 #ifndef SYS_close_range
 #define SYS_close_range 436
@@ -51,29 +59,37 @@ struct start {
     volatile int error;
 };
 
+/* What the two run: nothing but bare system calls. A function of the C library may be a point where
+ * a thread is cancelled, or a sanitizer's, which takes a lock that another thread of the program
+ * holds. */
 #define NOT_INSTRUMENTED __attribute__((no_sanitize("address", "undefined", "thread")))
+
+NOT_INSTRUMENTED static bool move(int from, int to)
+{
+    /* dup3() refuses to do nothing. */
+    return (from == to || syscall(SYS_dup3, from, to, 0) >= 0) &&
+           syscall(SYS_fcntl, to, F_SETFD, 0) == 0;
+}
 
 NOT_INSTRUMENTED static void close_from(int fd)
 {
-    struct rlimit limit;
+    struct rlimit limit = {65536, 65536};
 
     if (syscall(SYS_close_range, (unsigned)fd, ~0u, 0u) == 0)
         return;
-    getrlimit(RLIMIT_NOFILE, &limit);
+    syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
     for (; fd < (limit.rlim_cur < 65536 ? (int)limit.rlim_cur : 65536); fd++)
-        close(fd);
+        syscall(SYS_close, fd);
 }
 
 /* Python ignores SIGPIPE and SIGXFSZ, a shell may have ignored others. */
 NOT_INSTRUMENTED static void reset_signals(void)
 {
-    struct sigaction usual = {.sa_handler = SIG_DFL};
-    sigset_t none;
+    const uint64_t usual[8] = {0}, none = 0; /* struct sigaction of the kernel: SIG_DFL is 0 */
 
-    for (int signo = 1; signo < 65; signo++)
-        sigaction(signo, &usual, NULL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (int signo = 1; signo <= 64; signo++)
+        syscall(SYS_rt_sigaction, signo, usual, NULL, sizeof none);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
 }
 
 /* Becomes the keeper. */
@@ -82,24 +98,24 @@ NOT_INSTRUMENTED static int second(void *arg)
     struct start *start = arg;
     int null;
 
-    setsid();
-    if (chdir("/") != 0 || dup2(start->pidfd, SEG_KEEPER_FD) < 0 ||
-        fcntl(SEG_KEEPER_FD, F_SETFD, 0) != 0)
+    syscall(SYS_setsid);
+    if (syscall(SYS_chdir, "/") != 0 || !move(start->pidfd, SEG_KEEPER_FD))
         goto failed;
     /* By now the pidfd may have been here, but not the socket. */
-    if (start->socket < 0 || dup2(start->socket, SEG_KEEPER_SOCKET) < 0)
-        close(SEG_KEEPER_SOCKET);
+    if (start->socket < 0 || !move(start->socket, SEG_KEEPER_SOCKET))
+        syscall(SYS_close, SEG_KEEPER_SOCKET);
     close_from(SEG_KEEPER_SOCKET + 1);
-    null = open("/dev/null", O_RDWR);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
+    null = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR);
+    if (null < 0 || !move(null, 0) || !move(null, 1) || !move(null, 2))
         goto failed;
-    if (null > 2 && null != SEG_KEEPER_FD)
-        close(null);
+    if (null > SEG_KEEPER_FD)
+        syscall(SYS_close, null);
     reset_signals();
-    execve(start->program, start->argv, start->envp);
+    syscall(SYS_execve, start->program, start->argv, start->envp);
 failed:
     start->error = errno;
-    _exit(127);
+    syscall(SYS_exit_group, 127);
+    return 127;
 }
 
 /* Between the two: its end makes the keeper an orphan. */
@@ -107,10 +123,11 @@ NOT_INSTRUMENTED static int first(void *arg)
 {
     struct start *start = arg;
 
-    start->pid = clone(second, start->stack + STACK, CLONE_VM | CLONE_VFORK, start);
+    start->pid = start_clone(second, start->stack + STACK, CLONE_VM | CLONE_VFORK, start);
     if (start->pid < 0)
         start->error = errno;
-    _exit(0);
+    syscall(SYS_exit_group, 0);
+    return 0;
 }
 
 /* Would wait() of this process see its keeper? Orphans go to whoever reaps them. */
@@ -135,20 +152,17 @@ static bool children_live_elsewhere(void)
 static int start_keeper(struct start *start)
 {
     sigset_t all, before;
-    int status, cancel, saved = errno;
+    int status, saved = errno;
     pid_t pid;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    /* The two have this thread's local storage: a request to end it would reach open() in them. */
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    pid = clone(first, start->stack + 2 * STACK, CLONE_VM | CLONE_VFORK, start);
+    pid = start_clone(first, start->stack + 2 * STACK, CLONE_VM | CLONE_VFORK, start);
     if (pid < 0)
         start->error = errno;
     else
-        while (waitpid(pid, &status, __WCLONE) < 0 && errno == EINTR)
+        while (syscall(SYS_wait4, pid, &status, __WCLONE, NULL) < 0 && errno == EINTR)
             continue;
-    pthread_setcancelstate(cancel, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = saved;
     return start->error;

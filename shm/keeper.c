@@ -3,7 +3,7 @@
  * The keeper of a segment: has the data delivered if the process that owns the segment did not.
  * docs/ending.md says when; keep.c starts it.
  *
- *   shmcov-keeper SEGMENT MILLISECONDS FOLDER always|again COMMAND...
+ *   shmcov-keeper SEGMENT MILLISECONDS FOLDER always|again COMMAND... SEGMENT
  *
  * SEGMENT may be -: then it is in the variable SHMCOV_KEPT. All users see the arguments of a
  * process, and the name of a segment that admits other users has to be kept from them.
@@ -37,7 +37,8 @@ struct keeper {
     const char *path, *folder;
     unsigned wait_ms;
     bool only_again;
-    char **command;
+    char **command; /* its last argument is the path */
+    int arguments;
     int fd, socket;
     struct seg_refused refused;
 };
@@ -146,6 +147,16 @@ static bool remove_segment(const struct keeper *keeper)
            seg_remove(aside) == SEG_OK;
 }
 
+/* Nobody is left, so no process that starts needs to find the segment while it is delivered. */
+static void go_aside(const struct keeper *keeper)
+{
+    static char aside[512];
+
+    if (seg_leftover_path(keeper->path, aside, sizeof aside) == SEG_OK &&
+        seg_set_aside(keeper->path) == SEG_OK)
+        keeper->command[keeper->arguments - 1] = aside;
+}
+
 /* The owner has ended. Delivers what it did not, when nobody is left or their time is over, and
  * once more when the last of them has ended. False: there is something that cannot be delivered. */
 static bool finish(struct keeper *keeper, struct seg_users *users)
@@ -159,6 +170,8 @@ static bool finish(struct keeper *keeper, struct seg_users *users)
             return false;
         count_refused(keeper);
         complete = seg_delivery_complete(keeper->fd);
+        if (!complete && users->n == 0)
+            go_aside(keeper);
         delivered = complete || deliver(keeper);
         SEG_KILL_POINT("keeper.delivered");
         if (users->n != 0) {
@@ -199,6 +212,7 @@ int main(int argc, char **argv)
     keeper.folder = argv[3];
     keeper.only_again = strcmp(argv[4], "again") == 0;
     keeper.command = argv + 5;
+    keeper.arguments = argc - 5;
     if (seg_access_open(keeper.path, O_RDWR, &keeper.fd, &st) != SEG_OK)
         return 1;
     seg_keeper_is_here(keeper.fd);

@@ -72,7 +72,8 @@ enum seg_lost {
 #define SEG_FLAG_NO_ADOPT UINT32_C(4)      /* children without our variable do not join */
 #define SEG_FLAG_OWNED UINT32_C(16)        /* the creator is measured itself, and writes the data */
 #define SEG_FLAG_QUALNAME UINT32_C(64)     /* test functions without self are named too */
-#define SEG_FLAG_OTHERS UINT32_C(128)      /* other users that know its name take part */
+#define SEG_FLAG_KEPT UINT32_C(128)        /* a keeper delivers, whatever the creator becomes */
+#define SEG_FLAG_OTHERS UINT32_C(256)      /* other users that know its name take part */
 #define SEG_FLAG_HOLD UINT32_C(32)         /* gateways of execnet record nothing until told to */
 
 struct seg_header {
@@ -208,7 +209,7 @@ enum seg_space {
 struct seg_file {
     struct seg_dir hits[SEG_SPACES];
     seg_u32 next_arc; /* arc bits given out so far */
-    uint32_t reserved;
+    seg_u32 lossy;    /* not 0: something of this file could not be recorded */
 };
 _Static_assert(sizeof(struct seg_file) == 392, "two directories and a counter");
 

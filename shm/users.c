@@ -180,6 +180,7 @@ int seg_users_look(struct seg_users *users)
     if (look.status == SEG_OK && users->n == 0)
         seg_platform_each_since(look.owner_start, look.shared, look_at_fork, &look);
     free(look.variable);
+    SEG_KILL_POINT("users.looked");
     return look.status;
 }
 

@@ -250,7 +250,8 @@ class Reference:
     def __init__(self, cache: Path, mode: str) -> None:
         self._branch = mode == "branch"
         core = REFERENCE_CORE["COVERAGE_CORE"]
-        python = f"{sys.version.split()[0]}{sys.abiflags}"
+        # A build with assertions runs the same code, and much slower.
+        python = f"{sys.version.split()[0]}{sys.abiflags.replace('d', '')}"
         label = f"{python}-coverage-{version('coverage')}-{core}-{mode}"
         self._cache = cache / label
         self._cache.mkdir(parents=True, exist_ok=True)

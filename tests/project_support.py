@@ -33,7 +33,11 @@ with_ctrace = pytest.mark.skipif(
 def clean_environment() -> dict[str, str]:
     """The environment without what would change a run."""
     skip = ("COVERAGE_", "SHMCOV_", "PYTHON", "PYTEST_")
-    kept = {name: text for name, text in os.environ.items() if not name.startswith(skip)}
+    kept = {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(skip) or name == "PYTHONMALLOC"
+    }
     return {**kept, "PYTHONDONTWRITEBYTECODE": "1"}
 
 

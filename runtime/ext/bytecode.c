@@ -746,9 +746,10 @@ static int add_definitions(struct reading *r)
 
     if (!heads || !last)
         goto done;
-    memcpy(heads, r->in->nested, n * sizeof *heads);
-    if (n)
+    if (n) {
+        memcpy(heads, r->in->nested, n * sizeof *heads);
         qsort(heads, n, sizeof *heads, compare_lines);
+    }
     for (uint32_t i = r->out->first_unit; n && i < r->n; i++)
         if (r->units[i].kind != NOT_A_START && r->units[i].line &&
             (at = bsearch(&r->units[i].line, heads, n, sizeof *heads, compare_lines)))

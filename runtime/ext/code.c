@@ -31,6 +31,8 @@ RT_SELDOM static seg_u8 *find_record(struct rt_code *rc, struct rt_context *cont
 {
     seg_u8 *bits = rt_context_bits(context, rc->file->entry->id, space, n);
 
+    if (!bits)
+        rt_file_lossy(rc->file->entry);
     rc->recent[space] = (struct rt_recent){context->generation, n >> SEG_RECORD_SHIFT, bits};
     return bits;
 }
@@ -183,6 +185,8 @@ bool rt_file_set(struct seg_entry *file, struct rt_context *context, enum seg_sp
         bits = NULL;
     if (bits)
         seg_bit_set(bits, n & (size - 1));
+    else
+        rt_file_lossy(file);
     return bits;
 }
 
@@ -377,6 +381,7 @@ failed:
     rt_code_free(rc);
     if (status == SEG_ERR_NOMEM) /* the segment counts its own errors */
         seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+    rt_file_lossy(file->entry);
     return NULL;
 }
 

@@ -20,6 +20,9 @@ int rt_sys_path_entry(void *arg, unsigned i, char *buf, size_t size);
  * freed: code objects point to it for as long as the process lives. */
 struct rt_file *rt_file_of(struct rt_state *state, PyCodeObject *code);
 
+/* Writes down that something of a file could not be recorded, which has been counted. */
+void rt_file_lossy(struct seg_entry *file);
+
 /* Writes down that code of __main__ is entered, if the running frame is such. No exception is left
  * set. */
 void rt_file_main_began(void);

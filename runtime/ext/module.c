@@ -394,6 +394,7 @@ static int exec(PyObject *module)
         PyModule_AddIntConstant(module, "FLAG_OTHERS", SEG_FLAG_OTHERS) ||
         PyModule_AddIntConstant(module, "MODE_SHARED", SEG_MODE_SHARED) ||
         PyModule_AddStringConstant(module, "SHARED_BY", SEG_SHARED_BY) ||
+        PyModule_AddIntConstant(module, "FLAG_KEPT", SEG_FLAG_KEPT) ||
         PyModule_AddStringConstant(module, "TRACER", tracer->name) ||
         PyModule_AddFunctions(module, rt_claimed_methods) ||
         PyModule_AddFunctions(module, rt_ending_methods))

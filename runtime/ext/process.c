@@ -40,13 +40,14 @@ static void at_exit(void)
         seg_process_leave(row, SEG_PROCESS_DONE);
 }
 
-/* The owner of a segment, become another program, would record what nobody is going to write. */
+/* The owner of a segment without a keeper, become another program, would record what nobody is
+ * going to write. */
 static bool was_ours(const seg_t *seg)
 {
     bool alive;
 
-    return seg_flags(seg) & SEG_FLAG_OWNED && seg_supervisor(seg, &alive) == (uint32_t)getpid() &&
-           alive;
+    return seg_flags(seg) & SEG_FLAG_OWNED && !(seg_flags(seg) & SEG_FLAG_KEPT) &&
+           seg_supervisor(seg, &alive) == (uint32_t)getpid() && alive;
 }
 
 /* A segment of another user's: without this, nobody would know that this process is not in it. */

@@ -18,13 +18,18 @@ __version__ = "0.1.0"
 def coverage_init(reg: Any, options: dict[str, str] | None = None) -> None:
     """What coverage.py calls where its configuration says `plugins = shmcov`: docs/backend.md.
 
-    A configuration may have a section [shmcov] (in coverage.py's way of naming it) with `wait`,
-    `dir` and `size`: the environment variables SHMCOV_WAIT, SHMCOV_DIR and SHMCOV_SIZE.
+    A configuration may have a section [shmcov] (in coverage.py's way of naming it) with what
+    settings.py lists.
     """
     try:
         from shmcov.backend import Plugin
     except ImportError as error:
+        import os
         import warnings
+
+        strict = (options or {}).get("strict") or os.environ.get("SHMCOV_STRICT") or "no"
+        if str(strict).lower() not in ("false", "no", "off", "0"):
+            raise
 
         from coverage.exceptions import CoverageWarning
 

@@ -23,6 +23,7 @@ class Info(TypedDict):
     allocated: int  # bytes that the file system holds
     damaged: int  # parts that were skipped
     lost: dict[str, int]  # space, map, limit, tracer, attach, plugin, user
+    lossy: list[str]  # files of which something is lost, as far as they are known
     context: str  # the static context
     rules: list[tuple[int, str]]
 

@@ -61,6 +61,11 @@ RELIES_ON: tuple[tuple[Any, str, str], ...] = (
         "disp_class _init_data _should_trace _check_include_omit_etc",
     ),
     (coverage.control.Coverage, "has", "_init _init_for_start _should_trace"),
+    (
+        coverage.control.Coverage.__init__,
+        "uses",
+        "_auto_load _auto_save _data _data_suffix_specified _no_disk",
+    ),
     (coverage.control.Coverage.get_data, "uses", "_collector flush_data _post_save_work"),
     (coverage.control.Coverage.switch_context, "uses", "_collector switch_context"),
     # What our collector inherits, and what it has in the place of coverage.py's.
@@ -128,12 +133,13 @@ class Plugin(CoveragePlugin):
             return
         lacks = missing()
         if lacks:
-            warnings.warn(
+            text = (
                 f"shmcov doesn't know coverage.py {coverage.__version__} ({lacks[0]}): "
-                "coverage.py measures with its own core",
-                CoverageWarning,
-                stacklevel=2,
+                "coverage.py measures with its own core"
             )
+            if settings.strict(self.options):
+                raise CoverageException(f"{text} (strict is set)")
+            warnings.warn(text, CoverageWarning, stacklevel=2)
             return
         wanted = Wanted(self.options, list(config.patch), list(config.concurrency))
         # These start coverage.py in children, which are measured without it. But what becomes of
@@ -216,8 +222,32 @@ def _make_core(kwargs: dict[str, Any]) -> Core | None:
     cov.config.concurrency = wanted.concurrency
     if "multiprocessing" in wanted.concurrency and cov.config.config_file:
         patch_multiprocessing(rcfile=cov.config.config_file)
-    cov._warn(f"shmcov doesn't measure: {why}. coverage.py measures with its own core")
+    text = f"shmcov doesn't measure: {why}. coverage.py measures with its own core"
+    cov._warn(text)
+    if settings.strict(wanted.options):
+        save = cov.save
+
+        def save_and_tell() -> None:
+            save()
+            _not_all(text)
+
+        cov.save = save_and_tell  # type: ignore[method-assign]
     return None
+
+
+not_all: list[str] = []
+"""Why not all of what pytest-cov was to measure is in its data, where that has to be an error."""
+
+
+def _not_all(text: str) -> None:
+    """The data is saved, and it is not all: that decides the exit status, unless something worse
+    does. pytest-cov saves in the middle of pytest, where our plug-in has the last word."""
+    if _pytest_cov():
+        not_all.append(text)
+        return
+    ending = sys.exc_info()[1]
+    if ending is None or (isinstance(ending, SystemExit) and not ending.code):
+        raise CoverageException(f"{text} (strict is set)")
 
 
 def _make_collector(kwargs: dict[str, Any]) -> Collector | None:
@@ -302,40 +332,44 @@ class Session:
 
     def __init__(self, cov: coverage.Coverage, wanted: Wanted) -> None:
         self.pid = os.getpid()
-        wait = _setting(wanted, "wait", "SHMCOV_WAIT")
-        self.wait = settings.seconds("wait", wait) if wait else 2.0
+        self.settings = settings.of(wanted.options)
+        self.wait = self.settings.wait
+        self.pytest_cov = bool(_pytest_cov())
         self.everything = True
         """False: only files that this Coverage object would measure are delivered."""
         here = _here()
         where, what = plan.digest(cov.config).split()
         their_where, _, their_what = here.owner[2].partition(" ") if here.owner else ("", "", "")
-        self.role = Role.OWNS
+        self.role, again = Role.OWNS, False
         if here.run and here.owner and where == their_where:
             reader = os.environ.get(READER, "")
             if here.owner[1]:
                 # "Central": pytest-cov in a process that reports for itself, as looponfail's.
                 if what == their_what and _pytest_cov() != "Central":
-                    self.role = Role.ATTACHED
+                    again = here.owner[0] == self.pid  # by exec: what it was before made it
+                    self.role = Role.OWNS if again else Role.ATTACHED
             elif reader and reader != str(self.pid):
                 self.role = Role.ATTACHED
             else:
                 self.role = Role.READS
                 self.everything = what == their_what
-        if self.role is Role.OWNS:
+        kept = self.settings.keeper and not cov._no_disk
+        if self.role is Role.OWNS and not again:
             if "execv" in wanted.patch:
                 _remove_former()
-            self.path = _create(cov, wanted)
-            _owned.append(self)
+            self.path = _create(cov, self.settings, wanted, kept=kept)
             if notice := segments.leftover_notice():
                 result.tell(cov, [(notice, segments.LEFT)])
         else:
             assert here.run is not None
             self.path = here.run
         self.delivery = Delivery(self.path)
-        keeper = settings.yes("keeper", wanted.options.get("keeper", "true"))
-        keeper = keeper and not os.environ.get("SHMCOV_NO_KEEPER")
-        if self.role is Role.OWNS and keeper and not cov._no_disk:
-            self.delivery.keeper = self._keeper(cov)
+        if self.role is Role.OWNS:
+            _owned.append(self)
+            if again:
+                self.delivery.keeper = Keeper(0, 0)  # it stays, whoever it is
+            elif kept:
+                self.delivery.keeper = self._keeper(cov)
 
     def _keeper(self, cov: coverage.Coverage) -> Keeper | None:
         data = cov._data
@@ -402,7 +436,7 @@ class Session:
 _owned: list[Session] = []
 
 
-def _create(cov: coverage.Coverage, wanted: Wanted) -> str:
+def _create(cov: coverage.Coverage, own: settings.Settings, wanted: Wanted, *, kept: bool) -> str:
     config = cov.config
     inorout = cov._inorout
     the_plan = plan.build(cov, branch=config.branch, context=config.context)
@@ -410,14 +444,15 @@ def _create(cov: coverage.Coverage, wanted: Wanted) -> str:
     flags = the_plan.flags | _shmcov.FLAG_OWNED
     if _pytest_cov():
         flags |= _shmcov.FLAG_HOLD
-    others = _setting(wanted, "other_users", "SHMCOV_OTHER_USERS")
-    if others and settings.yes("other_users", others):
-        flags |= _shmcov.FLAG_OTHERS
+    # With `patch = execv` coverage.py saves before an exec, and starts again after it.
+    if kept and _saves(cov) and "execv" not in wanted.patch:
+        flags |= _shmcov.FLAG_KEPT
+    flags |= 0 if own.adopt else _shmcov.FLAG_NO_ADOPT
+    flags |= _shmcov.FLAG_CONTEXTS if own.contexts else 0
+    flags |= _shmcov.FLAG_OTHERS if own.other_users else 0
     rules = the_plan.rules + plan.identity(" ".join(_arguments()), config.data_file)
-    folder = _setting(wanted, "dir", "SHMCOV_DIR")
-    size = _setting(wanted, "size", "SHMCOV_SIZE")
     _end_idle()
-    path, fd = segments.create(flags, rules, folder, settings.size("size", size) if size else 0)
+    path, fd = segments.create(flags, rules, own.folder, own.size)
     os.close(fd)  # programs close what they did not open
     return path
 
@@ -451,10 +486,6 @@ def _end_idle() -> None:
                 collector.end_if_alone()
 
 
-def _setting(wanted: Wanted, option: str, variable: str) -> str | None:
-    return wanted.options.get(option) or os.environ.get(variable)
-
-
 # -- the collector --
 
 
@@ -465,6 +496,7 @@ class Collector(coverage.collector.Collector):
     _activity_since = False
     _recording = False
     _context: str | None = None
+    _lost = ""
     _file_tracers: file_tracers.FileTracers | None = None
     _written = False
     _failed = False
@@ -475,6 +507,7 @@ class Collector(coverage.collector.Collector):
         super().__init__(core=core, **kwargs)  # type: ignore[arg-type]
         self._cov = core.cov
         self._session = core.session
+        self._strict = core.session.settings.strict
         if not _live:
             # Before coverage.py registers its own: what is registered first runs last.
             atexit.register(_at_exit)
@@ -561,9 +594,15 @@ class Collector(coverage.collector.Collector):
 
         def write() -> None:
             # What does not deliver has no file, and a fork's would be its parent's.
-            if self._delivers:
+            if self._asked_for_a_file():
+                self._written = True
+                (covdata.add_arcs if self.branch else covdata.add_lines)({})
+                type(covdata).write(covdata)
+            elif self._delivers:
                 type(covdata).write(covdata)
                 self._was_written(covdata)
+                if self._lost and self._strict and not self._finished:
+                    _not_all(self._lost)
 
         covdata.write = write  # type: ignore[method-assign]
 
@@ -585,6 +624,19 @@ class Collector(coverage.collector.Collector):
         if not session.delivery.due():
             session.end()
             self._session = None
+
+    def _asked_for_a_file(self) -> bool:
+        """Attached, but made with a data_suffix by a program that combines such files itself and
+        may insist on finding one (`combine(strict=True)`). It gets one, in which nothing is."""
+        session = self._session
+        return (
+            session is not None
+            and session.role is Role.ATTACHED
+            and session.pid == os.getpid()
+            and not session.pytest_cov
+            and not self._written
+            and bool(self._cov._data_suffix_specified)
+        )
 
     @property
     def _delivers(self) -> bool:
@@ -611,7 +663,8 @@ class Collector(coverage.collector.Collector):
 
     def _write_to_data(self, copy: _merge.Copy) -> str | None:
         for text in result.losses(copy.info()):
-            self.warn(f"Not all of this run was recorded: {text}")
+            self._lost = f"Not all of this run was recorded: {text}"
+            self.warn(self._lost)
         self._tell_name()
         self._tell_packages(copy)
         covdata = self.covdata
@@ -693,7 +746,8 @@ class Collector(coverage.collector.Collector):
             return
         if session.delivery.name_is_gone():
             self._name_told = True
-            self.warn(name_gone(session.path), NAME_GONE)
+            self._lost = name_gone(session.path)
+            self.warn(self._lost, NAME_GONE)
 
     def _tell_packages(self, copy: _merge.Copy) -> None:
         """Which source packages were imported: coverage.py warns of the others."""

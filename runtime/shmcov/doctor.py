@@ -13,14 +13,15 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import _shmcov
 import coverage
-from coverage.exceptions import CoverageException
+from coverage.exceptions import ConfigError, CoverageException
 
-from shmcov import __version__, _merge, backend, segments, settings
+from shmcov import __version__, _merge, backend, plan, segments, settings, startup
 
 WIDTH = 16
 
@@ -37,13 +38,10 @@ def doctor(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     show = _Sheet()
     _interpreter(show)
-    _segment(show)
-    try:
-        cov = coverage.Coverage(config_file=options.rcfile or True)
-        cov._init()
-    except CoverageException as error:
-        show.bad("configuration", str(error))
-    else:
+    cov = _read(show, options.rcfile)
+    own = _settings(show, settings.section_of(cov.config) if cov else {})
+    _segment(show, own)
+    if cov:
         _configuration(show, cov)
     return 1 if show.trouble else 0
 
@@ -76,39 +74,70 @@ def _interpreter(show: _Sheet) -> None:
             "this version is not one that the plug-in knows (`plugins = shmcov` steps aside): "
             + "; ".join(lacks),
         )
-    files = [Path(folder, "_shmcov.pth") for folder in dict.fromkeys(sys.path)]
-    found = [str(path) for path in files if path.exists()]
-    if found:
-        show.line("start-up file", "\n".join(found))
+    if startup.files():
+        show.line("start-up file", "\n".join(startup.files()))
+    elif startup.elsewhere():
+        show.line("start-up file", "\n".join(startup.elsewhere()))  # whether it is read: children
     else:
-        show.bad(
-            "start-up file", "_shmcov.pth is not in sys.path. Install shmcov here, not with -t"
-        )
+        show.bad("start-up file", f"{startup.why_not()}. Install shmcov here, not with -t")
 
 
-def _segment(show: _Sheet) -> None:
+def _read(show: _Sheet, rcfile: str | None) -> coverage.Coverage | None:
+    """The configuration, with its plug-ins. None: coverage.py refuses it."""
+    try:
+        cov = coverage.Coverage(config_file=rcfile or True)
+        settings.section_of(cov.config)
+        cov._init()
+        plan.build(cov, branch=cov.config.branch, context=cov.config.context)
+        for name in sorted({*cov.config.concurrency} - cov.config.CONCURRENCY_CHOICES):
+            raise ConfigError(f"Unknown concurrency choices: {name}")
+    except (Exception, SystemExit) as error:  # of the plug-ins, too
+        kind = "" if isinstance(error, CoverageException) else f"{type(error).__name__}: "
+        show.bad("configuration", f"{kind}{error}")
+        return None
+    return cov
+
+
+def _settings(show: _Sheet, section: Mapping[str, Any]) -> settings.Settings | None:
+    wrong = settings.problems(section)
+    for problem in wrong:
+        show.bad("settings", f"{problem}. `coverage run` measures with its own core")
+    if wrong:
+        return None
+    own = settings.of(section)
+    changed = [
+        f"{option.name} = {getattr(own, option.field)}"
+        for option in settings.OPTIONS
+        if getattr(own, option.field) != getattr(settings.Settings, option.field)
+    ]
+    if changed:
+        show.line("settings", ", ".join(changed))
+    return own
+
+
+def _segment(show: _Sheet, own: settings.Settings | None) -> None:
     here = _shmcov.attached()
     show.line("this process", f"is measured, in {here}" if here else "is not measured")
     live = [path for path in segments.found() if str(path) != here]
     if live:
         show.line("left or live", f"{len(live)} other segments: see `shmcov status`")
-    folder = os.environ.get("SHMCOV_DIR")
-    size = os.environ.get("SHMCOV_SIZE")
+    if own is None:
+        return
     try:
-        path, fd = segments.create(0, [], folder, settings.size("SHMCOV_SIZE", size) if size else 0)
-    except (OSError, ValueError) as error:
+        path, fd = segments.create(0, [], own.folder, own.size)
+    except OSError as error:
         show.bad("segments", f"cannot be made: {error}")
         return
     try:
         room = segments.in_words(os.fstat(fd).st_size)
         show.line("segments", f"are made in {Path(path).parent}, up to {room}")
-        _children(show, path, fd)
+        _children(show, own, path, fd)
     finally:
         os.close(fd)
         _shmcov.remove(path)
 
 
-def _children(show: _Sheet, path: str, fd: int) -> None:
+def _children(show: _Sheet, own: settings.Settings, path: str, fd: int) -> None:
     """Starts children in a run of their own, and looks who came."""
     program = (
         "import subprocess, sys; subprocess.run([sys.executable, '-c', ''], env={}, check=True)"
@@ -123,11 +152,15 @@ def _children(show: _Sheet, path: str, fd: int) -> None:
     if done.returncode:
         show.bad("children", f"could not be started: {done.stderr.strip()}")
     elif not rows:
-        show.bad("children", "a child that was started did not attach. SHMCOV_DEBUG=1 says why")
-    elif len(rows) == 1 and not os.environ.get("SHMCOV_DIR"):
+        show.bad(
+            "children",
+            f"a child that was started did not attach: {startup.why_not()}. SHMCOV_DEBUG=1 says "
+            "more",
+        )
+    elif len(rows) == 1 and not own.folder:
         show.bad("children", "attach, but not with an empty environment")
     else:
-        less = "" if len(rows) > 1 else ", but not with an empty environment (SHMCOV_DIR is set)"
+        less = "" if len(rows) > 1 else f", but not with an empty environment (in {own.folder})"
         show.line("children", f"attach{less} (two interpreters in {took:.2f} s)")
 
 
@@ -155,6 +188,8 @@ def _configuration(show: _Sheet, cov: coverage.Coverage) -> None:
             "measures",
         )
     idle = list(_not_needed(cov))
+    if idle and "shmcov" not in config.plugins:
+        idle.insert(0, "with `shmcov run`; without the plug-in the others do need it:")
     show.line("not needed", "\n".join(idle) or "nothing of what is configured")
 
 
@@ -171,8 +206,11 @@ def _not_needed(cov: coverage.Coverage) -> Iterator[str]:
     first = " (but for `coverage run`)" if wanted else ""
     for name in sorted(set(patch)):
         yield f"[run] patch = {name}" + (first if name in ("_exit", "execv") else "")
-    if config.parallel and not (patch or "multiprocessing" in concurrency):
-        yield "[run] parallel = True, and `coverage combine`: there is one data file"
+    if config.parallel:
+        yield (
+            "[run] parallel = True, and `coverage combine`: a run leaves one data file (unless you "
+            "combine those of several runs)"
+        )
     if config.sigterm:
         yield f"[run] sigterm = True{first}"
     if config.timid:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A dynamic context for each test and phase, named as pytest-cov names them.
+"""A dynamic context for each test and phase, named as pytest-cov names them; and `strict`.
 
 Switched on by `--shmcov-context=test` or the setting `shmcov_context = test`. Each process of the
 run switches its own, so it works in the workers of pytest-xdist with nothing else to say.
 """
 
 from __future__ import annotations
+
+import sys
 
 import pytest
 
@@ -26,6 +28,21 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Contexts(), "shmcov-contexts")
     elif chosen != "none":
         raise pytest.UsageError(f"shmcov_context is 'test' or 'none', not {chosen!r}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """`strict`, under pytest-cov: its data is saved by now."""
+    backend = sys.modules.get("shmcov.backend")
+    if backend is not None and backend.not_all and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    backend = sys.modules.get("shmcov.backend")
+    for text in backend.not_all if backend is not None else ():
+        terminalreporter.write_line(f"ERROR: {text} (strict is set)", red=True, bold=True)
 
 
 class Contexts:

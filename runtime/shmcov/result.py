@@ -39,6 +39,10 @@ LOST = {
 }
 
 
+NAMED = 5
+"""So many files of which something is lost are named."""
+
+
 @dataclass
 class Target:
     """The data file of a run."""
@@ -136,6 +140,10 @@ def _format_warning(
 def losses(info: _merge.Info) -> list[str]:
     """What a run could not record, in words."""
     texts = [LOST[kind].format(n=n) for kind, n in info["lost"].items() if n]
+    if info["lossy"]:
+        named = sorted(info["lossy"])
+        more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+        texts.append(f"parts of {', '.join(named[:NAMED])}{more}")
     if info["damaged"]:
         texts.append(f"{info['damaged']} parts of the segment are damaged and were skipped")
     return texts

@@ -8,10 +8,11 @@ it is where the configuration is. Options that help coverage.py to measure in a 
 
 from __future__ import annotations
 
+import dataclasses
 import optparse
-import os
 import shlex
 import signal
+from typing import Any
 
 import coverage
 from coverage import cmdline
@@ -20,27 +21,6 @@ from coverage.exceptions import CoverageException
 from shmcov import settings
 from shmcov.program import Program
 from shmcov.result import Target
-
-OWN_OPTIONS = (
-    (
-        "--shm-wait",
-        "SECONDS",
-        "How long to wait for processes that outlive the program. Default 2. [env: SHMCOV_WAIT]",
-    ),
-    (
-        "--shm-dir",
-        "DIR",
-        "Folder for the segment. By default in shared memory if it has room, else on disk. "
-        "Children with a replaced environment are only measured if it is not given. "
-        "[env: SHMCOV_DIR]",
-    ),
-    (
-        "--shm-size",
-        "SIZE",
-        "The most that the segment may hold, in bytes or with K, M or G. By default what there is "
-        "room for. [env: SHMCOV_SIZE]",
-    ),
-)
 
 
 def main_with_run(argv: list[str]) -> int:
@@ -52,32 +32,12 @@ def main_with_run(argv: list[str]) -> int:
         "Run a Python program, and measure the code that it executes in all of its processes."
     )
     group = optparse.OptionGroup(parser, "shmcov's own options")
-    for name, metavar, text in OWN_OPTIONS:
-        group.add_option(name, action="store", metavar=metavar, help=text)
-    group.add_option(
-        "--shm-no-adopt",
-        action="store_true",
-        help="Leave out processes that have lost the environment variable SHMCOV_SEGMENT, and are "
-        "otherwise found by their parent. [env: SHMCOV_NO_ADOPT]",
-    )
-    group.add_option(
-        "--shm-no-keeper",
-        action="store_true",
-        help="Start no process that saves the data if this one is killed. [env: SHMCOV_NO_KEEPER]",
-    )
-    group.add_option(
-        "--shm-other-users",
-        action="store_true",
-        help="Measure children that run as another user too. Whoever learns the name of the "
-        "segment can then write into it: docs/segment.md, Access. [env: SHMCOV_OTHER_USERS]",
-    )
-    group.add_option(
-        "--shm-contexts",
-        action="store_true",
-        help="Something in the program switches contexts: shmcov.switch_context, or pytest with "
-        "--shmcov-context. Works without, but then the first switch of a process makes all tools "
-        "of sys.monitoring hear of everything again. [env: SHMCOV_CONTEXTS]",
-    )
+    for option in settings.OPTIONS:
+        help_text = f"{option.help} [env: {option.variable}]"
+        if option.metavar:
+            group.add_option(option.flag, metavar=option.metavar, help=help_text)
+        else:
+            group.add_option(option.flag, action="store_const", const="true", help=help_text)
     parser.add_option_group(group)
     setattr(cmdline, "CoverageScript", Script)  # noqa: B010
     return exit_status(cmdline.main(argv))
@@ -88,7 +48,7 @@ class Script(cmdline.CoverageScript):
 
     def do_run(self, options: optparse.Values, args: list[str]) -> int:
         try:
-            own = _own_options(options)
+            own = _own_options(options, self.coverage.config)
         except ValueError as error:
             cmdline.show_help(str(error))
             return cmdline.ERR
@@ -133,26 +93,13 @@ class Script(cmdline.CoverageScript):
         return outcome.finish()
 
 
-def _own_options(options: optparse.Values) -> dict[str, object]:
-    """shmcov's options, from the command line or else the environment, as supervisor.Options."""
-    own: dict[str, object] = {}
-    wait = options.shm_wait or os.environ.get("SHMCOV_WAIT")
-    if wait:
-        own["wait"] = settings.seconds("--shm-wait", wait)
-    folder = options.shm_dir or os.environ.get("SHMCOV_DIR")
-    if folder:
-        own["folder"] = os.path.abspath(folder)  # noqa: PTH100
-    size = options.shm_size or os.environ.get("SHMCOV_SIZE")
-    if size:
-        own["size"] = settings.size("--shm-size", size)
-    if options.shm_no_adopt or os.environ.get("SHMCOV_NO_ADOPT"):
-        own["adopt"] = False
-    if options.shm_no_keeper or os.environ.get("SHMCOV_NO_KEEPER"):
-        own["keeper"] = False
-    if options.shm_other_users or os.environ.get("SHMCOV_OTHER_USERS"):
-        own["other_users"] = True
-    if options.shm_contexts or os.environ.get("SHMCOV_CONTEXTS"):
-        own["contexts"] = True
+def _own_options(options: optparse.Values, config: Any) -> dict[str, object]:
+    """shmcov's options, from wherever they are set, as supervisor.Options."""
+    given = {
+        option.flag: getattr(options, option.flag.removeprefix("--").replace("-", "_"))
+        for option in settings.OPTIONS
+    }
+    own = dataclasses.asdict(settings.of(settings.section_of(config), given))
     if options.save_signal:
         own["save_signal"] = getattr(signal, f"SIG{options.save_signal}")
     return own

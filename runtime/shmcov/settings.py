@@ -1,13 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The values of shmcov's own settings, from the command line, a configuration or the environment.
+"""shmcov's own settings: one table for the command line, the environment and the configuration.
 
-ValueError says which setting it is and what it takes.
+The section [shmcov] of coverage.py's configuration < SHMCOV_… in the environment < --shm-… on the
+command line. ValueError says which setting it is, by the name that was used, and what it takes.
 """
 
 from __future__ import annotations
 
+import difflib
 import math
+import os
 import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from coverage.config import HandyConfigParser
+from coverage.exceptions import CoverageException
+from coverage.tomlconfig import TomlConfigParser
+
+SECTION = "shmcov"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is shmcov's own about a run."""
+
+    wait: float = 2.0
+    folder: str | None = None
+    size: int = 0
+    adopt: bool = True
+    contexts: bool = False
+    other_users: bool = False
+    strict: bool = False
+    keeper: bool = True
+
+
+# -- what a value may be --
 
 
 def seconds(name: str, text: str) -> float:
@@ -30,9 +59,181 @@ def size(name: str, text: str) -> int:
 
 def yes(name: str, text: str) -> bool:
     """A choice, in the words of configuration files."""
-    value = {"true": True, "yes": True, "on": True, "1": True}
-    value |= {"false": False, "no": False, "off": False, "0": False}
+    word = text.strip().lower()
+    if word in ("true", "yes", "on", "1"):
+        return True
+    if word in ("false", "no", "off", "0"):
+        return False
+    raise ValueError(f"{name} takes true or false, not {text!r}")
+
+
+def folder(name: str, text: str) -> str:
+    if "\0" in text:
+        raise ValueError(f"{name} takes a folder, not {text!r}")
+    return os.path.abspath(text)  # noqa: PTH100
+
+
+# -- the table --
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting. A choice has no metavar, and is turned on or off by being named."""
+
+    name: str
+    field: str
+    read: Callable[[str, str], Any]
+    help: str
+    metavar: str | None = None
+    off: bool = False
+    """A choice that is on, and that --shm-no-… and SHMCOV_NO_… turn off."""
+
+    @property
+    def flag(self) -> str:
+        return f"--shm-{'no-' * self.off}{self.name}".replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return f"SHMCOV_{'NO_' * self.off}{self.name.upper()}"
+
+
+OPTIONS = (
+    Option(
+        "wait",
+        "wait",
+        seconds,
+        "How long to wait for processes that outlive the program. Default 2.",
+        "SECONDS",
+    ),
+    Option(
+        "dir",
+        "folder",
+        folder,
+        "Folder for the segment. By default in shared memory if it has room, else on disk. "
+        "Children with a replaced environment are only measured if it is not given.",
+        "DIR",
+    ),
+    Option(
+        "size",
+        "size",
+        size,
+        "The most that the segment may hold, in bytes or with K, M or G. By default what there is "
+        "room for.",
+        "SIZE",
+    ),
+    Option(
+        "adopt",
+        "adopt",
+        yes,
+        "Leave out processes that have lost the environment variable SHMCOV_SEGMENT, and are "
+        "otherwise found by their parent.",
+        off=True,
+    ),
+    Option(
+        "contexts",
+        "contexts",
+        yes,
+        "Something in the program switches contexts: shmcov.switch_context, or pytest with "
+        "--shmcov-context. Works without, but then the first switch of a process makes all tools "
+        "of sys.monitoring hear of everything again.",
+    ),
+    Option(
+        "other_users",
+        "other_users",
+        yes,
+        "Measure children that run as another user too. Whoever learns the name of the segment can "
+        "then write into it: docs/security.md.",
+    ),
+    Option(
+        "strict",
+        "strict",
+        yes,
+        "End with a status other than 0 if not all could be recorded, even if the program "
+        "succeeded.",
+    ),
+    Option(
+        "keeper",
+        "keeper",
+        yes,
+        "Start no process that saves the data if this one is killed.",
+        off=True,
+    ),
+)
+
+
+# -- reading --
+
+
+def of(section: Mapping[str, Any], given: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a section [shmcov] and the environment, and of a command line: flag to text,
+    "true" for a choice. ValueError."""
+    for problem in unknown(section):
+        raise ValueError(problem)
+    return Settings(**{option.field: value for option, value in _values(section, given or {})})
+
+
+def strict(section: Mapping[str, Any]) -> bool:
+    """Whether a plug-in that steps aside is an error, whatever else is wrong with the settings."""
+    option = next(option for option in OPTIONS if option.name == "strict")
     try:
-        return value[text.strip().lower()]
-    except KeyError:
-        raise ValueError(f"{name} takes true or false, not {text!r}") from None
+        return bool(_value(option, section, {}))
+    except ValueError:
+        return True  # somebody wanted something of the kind
+
+
+def problems(section: Mapping[str, Any]) -> list[str]:
+    """All that is wrong with a section [shmcov] and the environment."""
+    found = list(unknown(section))
+    for option in OPTIONS:
+        try:
+            _value(option, section, {})
+        except ValueError as error:
+            found.append(str(error))
+    return found
+
+
+def unknown(section: Mapping[str, Any]) -> Iterator[str]:
+    names = [option.name for option in OPTIONS]
+    for name in section:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f": do you mean {near[0]}?" if near else f"; there are {', '.join(names)}"
+            yield f"[{SECTION}] {name} is no option of shmcov{hint}"
+
+
+def _values(section: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[tuple[Option, Any]]:
+    for option in OPTIONS:
+        value = _value(option, section, given)
+        if value is not None:
+            yield option, value
+
+
+def _value(option: Option, section: Mapping[str, Any], given: Mapping[str, str]) -> Any:
+    """None: it is set nowhere."""
+    for name, text, off in (
+        (option.flag, given.get(option.flag), option.off),
+        (option.variable, os.environ.get(option.variable), option.off),
+        (f"[{SECTION}] {option.name}", section.get(option.name), False),
+    ):
+        if text is not None and text != "":
+            value = option.read(name, str(text))
+            return not value if off else value
+    return None
+
+
+def section_of(config: Any) -> Mapping[str, Any]:
+    """The section [shmcov] of coverage.py's configuration. coverage.py itself reads it only where
+    `plugins` names shmcov; `shmcov run` needs no plug-in. CoverageException."""
+    if SECTION in config.plugins:
+        return dict(config.get_plugin_options(SECTION))
+    path = config.config_file
+    if not path:
+        return {}
+    shared = os.path.basename(path) in ("setup.cfg", "tox.ini", "pyproject.toml")  # noqa: PTH119
+    parser = TomlConfigParser if path.endswith(".toml") else HandyConfigParser
+    parsed: Any = parser(not shared)
+    try:
+        parsed.read(path)
+        return dict(parsed.get_section(SECTION)) if parsed.has_section(SECTION) else {}
+    except Exception as error:  # configparser's and tomllib's own, and coverage.py's
+        raise CoverageException(f"Couldn't read config file {path}: {error}") from error

@@ -14,12 +14,11 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import _shmcov
 import coverage
 
-from shmcov import _merge, plan, result, segments, signals
+from shmcov import _merge, plan, result, segments, signals, startup
 from shmcov.delivery import (
     NAME_GONE,
     NO_PROC,
@@ -48,21 +47,23 @@ class Options:
     size: int = 0
     keeper: bool = True
     other_users: bool = False
+    strict: bool = False
     save_signal: int | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the program's status as waitpid() tells it, and whether data was written."""
+    """How a run ended: the program's status as waitpid() tells it, and whether all is well with
+    the data."""
 
     status: int
-    written: bool
+    well: bool
 
     def finish(self) -> int:
         """Ends as the program did: the exit status, or death by the same signal."""
         code = os.waitstatus_to_exitcode(self.status)
         if code >= 0:
-            return code or int(not self.written)
+            return code or int(not self.well)
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
         if os.getpid() != 1:
@@ -103,7 +104,12 @@ def run(cov: coverage.Coverage, program: Program, target: Target, options: Optio
         supervisor.delivery.remove()
         raise
     status = supervisor.wait()
-    return Outcome(status, supervisor.end())
+    well = supervisor.end()
+    if options.strict and not supervisor.complete:
+        well = False
+        if status == 0:
+            complain("Strict is set: the exit status is 1 because not all was recorded.")
+    return Outcome(status, well)
 
 
 def environment(segment: str) -> Mapping[str, str]:
@@ -136,6 +142,7 @@ class Supervisor:
         self.program = 0
         self.argv: list[str] = []
         self.status: int | None = None
+        self.complete = True  # all that ran was recorded
 
     def start(self, program: Program, mask: signals.Mask) -> None:
         self.argv = list(program.args)
@@ -238,6 +245,7 @@ class Supervisor:
     def _name(self, running: list[segments.Process]) -> None:
         """Who is still running, and who was not seen."""
         if self.delivery.name_is_gone():
+            self.complete = False
             result.tell(self.cov, [(name_gone(self.delivery.path), NAME_GONE)])
         if text := no_proc():
             result.tell(self.cov, [(text, NO_PROC)])
@@ -249,25 +257,17 @@ class Supervisor:
 
     def _tell(self, copy: _merge.Copy) -> None:
         for text in result.losses(copy.info()):
+            self.complete = False
             complain(f"Not all of this run was recorded: {text}")
         texts = result.last_warnings(copy, self.cov, self.target)
         if not copy.processes():
-            complain(_why_nobody_attached())
+            self.complete = False
+            complain(
+                "No data was collected: the program's interpreter did not attach: "
+                f"{startup.why_not()}. SHMCOV_DEBUG=1 in the environment makes it say more."
+            )
             texts = [text for text in texts if text[1] != "no-data-collected"]
         result.tell(self.cov, texts)
-
-
-def _why_nobody_attached() -> str:
-    if sys.flags.no_site:
-        why = "-S keeps it from reading start-up files, and so from being measured"
-    elif not any(Path(folder, "_shmcov.pth").exists() for folder in sys.path):
-        why = f"the start-up file _shmcov.pth is not in the site-packages of {sys.executable}"
-    else:
-        why = "it ended before its start-up files were read, or could not open the segment"
-    return (
-        f"No data was collected: the program's interpreter did not attach: {why}. "
-        "SHMCOV_DEBUG=1 in the environment makes it say more."
-    )
 
 
 def _in_words(error: Exception) -> str:

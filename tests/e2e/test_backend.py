@@ -695,3 +695,66 @@ def test_save_signal(project: Project) -> None:
     project.write("go", "")
     popen.communicate()
     assert 5 in project.lines("lib.py")
+
+
+# -- programs that combine the files of their children themselves --
+
+COMBINES = """
+    import multiprocessing, os, sys
+    import coverage
+
+    SHAPE = sys.argv[1]
+
+    def work(n):
+        mine = coverage.Coverage(data_suffix=True if SHAPE != "named" else f"child{n}")
+        mine.start()
+        import unit
+        unit.f(n)
+        mine.stop()
+        mine.save()
+        mine.save()
+
+    def main():
+        cov = coverage.Coverage(data_suffix=True if SHAPE == "all" else None)
+        cov.start()
+        fork = multiprocessing.get_context("fork")
+        children = [fork.Process(target=work, args=(n,)) for n in range(3)]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join()
+        cov.stop()
+        cov.save()
+        total = coverage.Coverage() if SHAPE == "all" else cov
+        total.combine(strict=True)
+        total.save()
+        print(sorted(total.get_data().lines(os.path.abspath("unit.py"))))
+
+    main()
+"""
+
+UNIT = """
+    def f(n):
+        if n == 2:
+            return n
+        return 0
+"""
+
+
+@pytest.mark.parametrize("branch", ["false", "true"])
+@pytest.mark.parametrize("shape", ["all", "children", "named"])
+def test_a_program_that_combines(project: Project, shape: str, branch: str) -> None:
+    """nose2's plug-in does so: only the children have a suffix, and there must be a file."""
+    project.write("runner.py", COMBINES)
+    project.write("unit.py", UNIT)
+    found = []
+    for plugins in ("", "shmcov"):
+        project.write(".coveragerc", f"[run]\nsource = .\nbranch = {branch}\nplugins = {plugins}\n")
+        core = {} if plugins else REFERENCE_CORE
+        done = project.python("runner.py", shape, env=core)
+        assert done.returncode == 0, done.stderr
+        found.append((done.stdout, project.report()["unit.py"], project.data_files()))
+        for name in project.data_files():
+            (project.folder / name).unlink()
+    assert found[0] == found[1]
+    assert found[0][0] == "[1, 2, 3, 4]\n"

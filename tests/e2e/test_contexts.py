@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 from typing import Any
 
 import pytest
@@ -525,3 +526,194 @@ def test_reports_select_by_context(project: Project) -> None:
 def test_switching_where_nobody_measures(project: Project) -> None:
     done = project.python("-c", "import shmcov; print(shmcov.switch_context('x'))")
     assert done.stdout == "False\n", done.stderr
+
+
+SWALLOWERS = """
+    def join(n, piece):
+        text = ""
+        for _ in range(n):
+            text = (
+                text
+                + piece
+            )
+        return text
+
+    def join_lines(n, piece):
+        text = ""
+        for _ in range(n):
+            text \\
+                += \\
+                piece
+        return text
+
+    def the(items):
+        return items
+
+    def append(n):
+        found = []
+        for i in range(n):
+            the(
+                found
+            ).append(i)
+            (found
+                .append
+                (
+                    i
+            ))
+        return len(found)
+
+    def choose(n, piece):
+        text = ""
+        while n:
+            n -= 1
+            text = (
+                text
+                + (piece
+                    if n % 2 else
+                    "b")
+            ) if n else (
+                text
+                + "c"
+            )
+        return text
+
+    def both(n):
+        found = []; text = ""
+        for i in range(n):
+            text = (
+                text
+                +
+                "x"
+            ); the(
+                found
+            ).append(text)
+        return len(text) + len(found)
+"""
+
+
+@pytest.mark.parametrize("branch", [False, True], ids=["lines", "branch"])
+@pytest.mark.parametrize("sites", ["1", "0"], ids=["sites", "plain"])
+def test_instructions_that_do_the_work_of_the_next_one(
+    project: Project, branch: bool, sites: str
+) -> None:
+    """BINARY_OP and CALL are specialised to forms that skip what is behind them."""
+    project.write("swallowers.py", SWALLOWERS)
+    project.write(
+        "prog.py",
+        """
+        import swallowers as lib
+
+        def test_many(n=100):
+            assert len(lib.join(n, "ab")) == 2 * n
+            assert len(lib.join_lines(n, "ab")) == 2 * n
+            assert lib.append(n) == 2 * n
+            assert len(lib.choose(n, "a")) == n
+            assert lib.both(n) == 2 * n
+
+        def test_again(): test_many()
+        def test_once(): test_many(1)
+        def test_twice(): test_many(2)
+        def test_none(): test_many(0)
+        def test_last(): test_many(3)
+
+        for n in range(3):
+            test_many()
+            test_again()
+            test_once()
+            lib.join(30, "ab")
+            test_twice()
+            test_none()
+            test_last()
+        """,
+    )
+    configure(project, branch=branch, more="dynamic_context = test_function\n")
+    ours = project.shmcov("run", "prog.py", env={"SHMCOV_SITES": sites})
+    assert ours.returncode == 0, ours.stderr
+    actual = project.report()
+    theirs = project.coverage("run", "--data-file", "theirs", "prog.py")
+    assert theirs.returncode == 0, theirs.stderr
+    assert not differences(project.report("theirs"), actual)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")
+@pytest.mark.parametrize("sites", ["1", "0"], ids=["sites", "plain"])
+def test_what_holds(project: Project, sites: str) -> None:
+    """Everything is tried where it can be used; the environment turns it off."""
+    configure(project, branch=True)
+    project.write("prog.py", "import _shmcov\nprint(_shmcov.holds())\n")
+    done = project.shmcov("run", "--shm-contexts", "prog.py", env={"SHMCOV_SITES": sites})
+    free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    expected = (sites == "1", sites == "1" and not free_threaded)
+    assert done.stdout.strip() == str(expected), done.stderr
+
+
+MANY_CODES = """
+    import gc
+    import sys
+    import weakref
+
+    import shmcov
+
+    SOURCE = '''
+    def f(x):
+        if x:
+            return [y for y in range(x)]
+        return 2
+
+    def g(x):
+        for y in range(x):
+            yield y
+
+    f(1)
+    list(g(2))
+    '''
+
+    def resident():
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+    def make():
+        code = compile(SOURCE, __file__, "exec")
+        exec(code, {})
+        return weakref.ref(code)
+
+    def make_and_drop(n):
+        for _ in range(n):
+            make()
+        gc.collect()
+
+    def test_many(n):
+        first = [make() for _ in range(100)]
+        make_and_drop(n)
+        begin = resident()
+        make_and_drop(n)
+        print(sum(ref() is not None for ref in first), resident() - begin)
+
+    mode, rounds = sys.argv[1], int(sys.argv[2])
+    if mode == "switched":
+        shmcov.switch_context("one")
+    test_many(rounds)
+    if mode == "switched":
+        shmcov.switch_context("two")
+        test_many(rounds)
+"""
+
+
+@pytest.mark.parametrize("branch", [False, True], ids=["lines", "branch"])
+@pytest.mark.parametrize("mode", ["none", "test_function", "switched"])
+@pytest.mark.parametrize("sites", ["1", "0"], ids=["sites", "plain"])
+def test_no_code_is_kept(project: Project, branch: bool, mode: str, sites: str) -> None:
+    """A program that makes code and drops it does not grow, and its weak references die."""
+    more = "dynamic_context = test_function\n" if mode == "test_function" else ""
+    configure(project, branch=branch, more=more)
+    project.write("prog.py", MANY_CODES)
+    options = ("--shm-contexts",) if mode == "switched" else ()
+    done = project.shmcov(
+        "run", *options, "prog.py", mode, "5000", env={"SHMCOV_SITES": sites}, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    for line in done.stdout.splitlines():
+        alive, grown = map(int, line.split())
+        assert alive == 0
+        # Three code objects in each of 5,000 rounds: 8 bytes for each would be more.
+        assert grown < 120, done.stdout

@@ -26,6 +26,9 @@ struct change {
     uint8_t value[8];
 };
 
+#define CHANGE sizeof(struct change)
+#include "changes.h"
+
 static seg_t *made[2]; /* a mapped segment is never freed */
 static uint8_t *good[2];
 static size_t good_len[2];

@@ -18,6 +18,9 @@
 
 #include "reader.h"
 
+#define CHANGE 16
+#include "changes.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FILE_SIZE (UINT64_C(4) << 20)
@@ -185,7 +188,7 @@ static void change(int fd, const uint8_t *data, size_t size, bool back)
 {
     uint64_t place, value;
 
-    for (; size >= 16; data += 16, size -= 16) {
+    for (; size >= CHANGE; data += CHANGE, size -= CHANGE) {
         memcpy(&place, data, 8);
         memcpy(&value, data + 8, 8);
         if (place & 1)
@@ -261,7 +264,7 @@ static void run_random(double seconds)
             state ^= state << 17;
             data[i] = state;
         }
-        LLVMFuzzerTestOneInput((const uint8_t *)data, 1 + 16 * (state % 12));
+        LLVMFuzzerTestOneInput((const uint8_t *)data, 1 + CHANGE * (state % 12));
     }
     printf("%lu inputs\n", n);
 }

@@ -200,6 +200,30 @@ Test(merge, the_segment_of_a_killed_writer)
     cr_expect_str_eq(query(LINE_ROWS), "/a  20;/a t 40;");
 }
 
+static bool is_temporary(const char *name)
+{
+    size_t len = strlen(name);
+
+    return !strncmp(name, ".shmcov-", 8) && len > 4 && !strcmp(name + len - 4, ".tmp");
+}
+
+/* How many temporary files lie beside the target; the name of the last in `path`. */
+static int temporary_files(char path[256])
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    int n = 0;
+
+    cr_assert_not_null(dir);
+    while ((entry = readdir(dir)))
+        if (is_temporary(entry->d_name)) {
+            snprintf(path, 256, "%s/%.150s", folder, entry->d_name);
+            n++;
+        }
+    closedir(dir);
+    return n;
+}
+
 static void check_killed(const char *point, const char *append)
 {
     struct merge_counts counts;
@@ -207,6 +231,7 @@ static void check_killed(const char *point, const char *append)
     seg_t *seg = make_segment(0, &fd);
     bool renamed = strcmp(point, "merge.renamed:1") == 0;
     const char *after, *before = "/old  80;";
+    char left[256];
     pid_t child;
 
     /* The old file. */
@@ -228,22 +253,105 @@ static void check_killed(const char *point, const char *append)
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%s was not passed", point);
     cr_expect_str_eq(query(LINE_ROWS), renamed ? after : before, "killed at %s", point);
+    cr_expect_eq(temporary_files(left), !renamed, "killed at %s", point);
 
     /* The same again, to the end. */
     cr_assert_eq(write_file(fd, append, &counts), 0);
     cr_expect_str_eq(query(LINE_ROWS), after, "after a merge that was killed at %s", point);
+    cr_expect_eq(temporary_files(left), 0, "after a merge that was killed at %s", point);
     close(fd);
 }
 
 Test(merge, killed)
 {
-    static const char *const points[] = {"merge.row:1", "merge.row:2", "merge.built:1",
-                                         "merge.synced:1", "merge.renamed:1"};
+    static const char *const points[] = {"merge.created:1", "merge.row:1",    "merge.row:2",
+                                         "merge.built:1",   "merge.synced:1", "merge.renamed:1"};
 
     for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
         check_killed(points[i], NULL);
         check_killed(points[i], target);
     }
+}
+
+static void stop_when_built(const char *name)
+{
+    if (!strcmp(name, "merge.built"))
+        raise(SIGSTOP);
+}
+
+Test(merge, the_temporary_file_of_a_merge_that_goes_on)
+{
+    struct merge_counts counts;
+    int fd, status;
+    seg_t *seg = make_segment(0, &fd);
+    char left[256], same[256];
+    pid_t child;
+
+    cr_assert_eq(segfill_line(seg, NULL, "/a", 1), 0);
+    child = fork();
+    if (child == 0) {
+        seg_kill_hook = stop_when_built;
+        _exit(write_file(fd, NULL, &counts) != 0);
+    }
+    cr_assert_eq(waitpid(child, &status, WUNTRACED), child);
+    cr_assert(WIFSTOPPED(status));
+    cr_assert_eq(temporary_files(left), 1);
+    cr_expect_eq(write_file(fd, NULL, &counts), 0);
+    cr_expect_eq(temporary_files(same), 1);
+    cr_expect_str_eq(same, left, "its writer is alive");
+    kill(child, SIGCONT);
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "and comes to its end");
+    cr_expect_eq(temporary_files(left), 0);
+    cr_expect_str_eq(query(LINE_ROWS), "/a  02;");
+    close(fd);
+}
+
+static void make_file(char path[256], const char *name)
+{
+    int fd;
+
+    snprintf(path, 256, "%s/%s", folder, name);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    cr_assert_geq(fd, 0);
+    close(fd);
+}
+
+Test(merge, what_is_no_temporary_file_of_ours_stays)
+{
+    static const char *const names[] = {".shmcov-0123456789abcdef.data", ".shmcov-12.tmp",
+                                        ".shmcov-0123456789abcdef.tmp.x", ".shmcov-notes.tmp"};
+    char link_path[256], theirs[256], linked[256], other[256], file[256];
+    struct merge_counts counts;
+    int fd;
+    seg_t *seg = make_segment(0, &fd);
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        make_file(file, names[i]);
+    make_file(other, "other");
+    snprintf(link_path, sizeof link_path, "%s/.shmcov-1111111111111111.tmp", folder);
+    cr_assert_eq(symlink(other, link_path), 0);
+    snprintf(linked, sizeof linked, "%s/.shmcov-2222222222222222.tmp", folder);
+    cr_assert_eq(link(other, linked), 0);
+    make_file(theirs, ".shmcov-3333333333333333.tmp");
+    if (geteuid() == 0)
+        cr_assert_eq(chown(theirs, 65534, 65534), 0);
+    make_file(file, ".shmcov-4444444444444444.tmp");
+
+    cr_assert_eq(segfill_line(seg, NULL, "/a", 1), 0);
+    cr_assert_eq(write_file(fd, NULL, &counts), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[256];
+
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        cr_expect_eq(access(path, F_OK), 0, "%s", path);
+    }
+    cr_expect_eq(access(other, F_OK), 0);
+    cr_expect_eq(access(link_path, F_OK), 0, "a link");
+    cr_expect_eq(access(linked, F_OK), 0, "a file that has another name");
+    cr_expect_eq(access(theirs, F_OK), geteuid() == 0 ? 0 : -1, "another user's");
+    cr_expect_eq(access(file, F_OK), -1, "ours, and dead");
+    close(fd);
 }
 
 Test(merge, hits_sorted)

@@ -2,9 +2,9 @@
 """What the rows of docs/reliability.md are made of.
 
 A row is a fault and a program that suffers it. The program says through witness.py what ran, after
-it ran; what it said and the tool's result has not is lost. The same program runs under `shmcov run`,
-under `coverage run` with `plugins = shmcov`, and under coverage.py and SlipCover with every setting
-that they have for such things.
+it ran; what it said and the tool's result has not is lost. The same program runs under
+`shmcov run`, under `coverage run` with `plugins = shmcov`, and under coverage.py and SlipCover
+with every setting that they have for such things.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ class Result:
     """The tool said that not all was recorded."""
     notes: list[str] = field(default_factory=list)
     examples: list[Mark] = field(default_factory=list)
+    stderr: str = ""
+    """Its end, where nothing ran."""
 
     def __iadd__(self, other: Result) -> Result:
         self.reported += other.reported
@@ -92,6 +94,7 @@ class Result:
         self.told |= other.told
         self.notes += [text for text in other.notes if text not in self.notes]
         self.examples = (self.examples + other.examples)[:5]
+        self.stderr = self.stderr or other.stderr
         return self
 
     def in_words(self) -> str:
@@ -212,21 +215,21 @@ class Site:
             marks.add((name, 0, int(number), context))
         return marks if self.branch else {mark for mark in marks if not mark[1]}
 
-    def recorded(self) -> set[Mark]:
-        if not self.data_file.exists():
+    def recorded(self, data_file: Path | None = None) -> set[Mark]:
+        data_file = data_file or self.data_file
+        if not data_file.exists():
             return set()
-        if self.tool == SLIPCOVER:
-            return _slipcovers(self.data_file)
-        return _coverages(self.data_file)
+        return (_slipcovers if self.tool == SLIPCOVER else _coverages)(data_file)
 
     def result(self, ended: Ended, status: int | Iterable[int] | None = 0) -> Result:
-        """What is lost, and whether the program ended as it should have. None: it does not matter."""
+        """What is lost, and whether the program ended as it should have (None: in any way)."""
         reported = self.reported()
         lost = reported - self.recorded()
         result = Result(len(reported), len(lost), examples=sorted(lost)[:5])
         result.told = bool(TELLS.search(ended.text))
         if not reported:
-            result.bad.append(f"nothing ran: {ended.text.strip()[-300:]}")
+            result.bad.append("nothing ran")
+            result.stderr = ended.text[-1000:]
         if ended.status is None:
             result.bad.append("hangs")
         elif status is not None and ended.status not in (
@@ -327,9 +330,7 @@ class Without:
         return env
 
 
-NO_SHARING = Without(
-    "hits kept in the process's own memory (`without.c`, `sharing`)", preload="sharing"
-)
+NO_SHARING = Without("`sharing`", preload="sharing")
 NO_WAIT = Without("`SHMCOV_WAIT=0`", env={"SHMCOV_WAIT": "0"})
 
 
@@ -394,7 +395,7 @@ class Row:
 
     def failures(self, result: Result) -> list[str]:
         """What is wrong with a result of ours."""
-        wrong = list(result.bad)
+        wrong = [*result.bad, *([result.stderr] if result.stderr else [])]
         if result.lost and not (self.may_lose and result.told):
             wrong.append(f"lost {result.lost} of {result.reported}, such as {result.examples}")
         return wrong

@@ -6,6 +6,7 @@ from __future__ import annotations
 import rows_ends
 import rows_kills
 import rows_life
+import rows_readers
 import rows_scale
 import rows_space
 import rows_tools
@@ -18,4 +19,5 @@ ROWS: list[Row] = [
     *rows_life.ROWS,
     *rows_tools.ROWS,
     *rows_scale.ROWS,
+    *rows_readers.ROWS,
 ]

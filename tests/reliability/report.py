@@ -22,8 +22,8 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from reliability_support import OURS, ROOT, TOOLS, NotHere, Row, machine
-from reliability_table import ROWS
+from reliability_support import OURS, ROOT, TOOLS, NotHere, Row, machine  # noqa: E402
+from reliability_table import ROWS  # noqa: E402
 
 RESULTS = ROOT / "build" / "reliability"
 MARKS = "<!-- table: python tests/reliability/report.py --write -->", "<!-- end of the table -->"
@@ -37,6 +37,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="or its start")
     parser.add_argument("--tool", action="append", default=[], choices=TOOLS)
     parser.add_argument("--no-control", action="store_true", help="not without the protections")
+    parser.add_argument("--report", action="store_true", help="measure nothing, print what was")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs measured")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this file")
     options = parser.parse_args()
@@ -45,7 +46,7 @@ def main() -> int:
         parser.error("no such row")
     kept = Kept(fresh=options.fresh)
     failed = 0
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate([] if options.report else rows, 1):
         say(f"[{number}/{len(rows)}] {row.name}: {row.fault}")
         failed += measure(row, kept, options)
     text = table(kept)
@@ -76,13 +77,13 @@ def measure(row: Row, kept: Kept, options: argparse.Namespace) -> int:
         if options.tool and tool not in options.tool:
             continue
         if tool not in row.tools:
-            found[tool] = {"text": "–"}
+            found[tool] = {"text": "-"}
             continue
         times, start = row.times(tool, long=options.long), time.monotonic()
         try:
             result = row.measure(tool, times)
         except NotHere as why:
-            found[tool] = {"text": "–", "why": str(why)}
+            found[tool] = {"text": "-", "why": str(why)}
             say(f"    {tool}: not here: {why}")
             continue
         took = time.monotonic() - start
@@ -117,6 +118,8 @@ def table(kept: Kept) -> str:
         if has(name)
     )
     shown = [row for row in ROWS if row.name in kept.rows]
+    if not shown:
+        return "Nothing has been measured with this Python."
     dates = sorted({kept.rows[row.name]["date"] for row in shown})
     out = [
         f"{len(shown)} rows. {' to '.join(sorted({dates[0], dates[-1]}))}; Python "

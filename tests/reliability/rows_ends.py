@@ -281,7 +281,7 @@ def stays(site: Site, times: int) -> Result:
 
 
 def without_told(result: Result) -> Result:
-    """Who stays is named; that is no loss of what ran before, and whoever maps a segment keeps it."""
+    """Who stays is named, which is no loss of what ran before."""
     result.bad = [text for text in result.bad if text != "tells of a loss that is none"]
     return result
 
@@ -301,7 +301,8 @@ ROWS = [
     Row(
         "end-stack-overflow",
         FAMILY,
-        "RecursionError; then a thread of 256 KiB overflows its C stack and takes the process along",
+        "RecursionError; then a thread of 256 KiB overflows its C stack and takes the process "
+        "along",
         "a ctypes callback that calls itself",
         simple(WORK + STACK_OVERFLOW, status=(-signal.SIGSEGV, 0, 1)),
         "docs/segment.md, Life",
@@ -309,7 +310,8 @@ ROWS = [
     Row(
         "end-exec-chain",
         FAMILY,
-        "the process becomes another program three times: with its environment, with an empty one, not Python",
+        "the process becomes another program three times: with its environment, with an empty "
+        "one, not Python",
         "`os.execv`, `os.execve(…, {PATH})`, `execv('/bin/true')`",
         simple(WORK + EXEC_CHAIN, prepare=Site.adopting),
         "docs/segment.md, Adoption",
@@ -356,7 +358,8 @@ ROWS = [
     Row(
         "end-top-killed",
         FAMILY,
-        "the process that the user started is killed: the supervisor of `shmcov run`, else the owner; children go on for 0.3 s",
+        "the process that the user started is killed: the supervisor of `shmcov run`, else the "
+        "owner; children go on for 0.3 s",
         "`kill(…, SIGKILL)`",
         killed_top,
         "docs/supervisor.md, The end",
@@ -376,7 +379,8 @@ ROWS = [
     Row(
         "end-pools",
         FAMILY,
-        "a worker of ProcessPoolExecutor is killed; Pool.terminate() while four workers are in the middle",
+        "a worker of ProcessPoolExecutor is killed; Pool.terminate() while four workers are in "
+        "the middle",
         "SIGKILL, `Pool.terminate()`",
         simple(WORK + POOL, prepare=branches),
         "docs/segment.md, Life",
@@ -392,7 +396,8 @@ ROWS = [
     Row(
         "end-tracker",
         FAMILY,
-        "a helper ends only when its owner has (resource trackers): not waited for, and no loss told",
+        "a helper ends only when its owner has (resource trackers): not waited for, and no loss "
+        "told",
         "a child that reads a pipe to its end",
         simple(WORK + TRACKER, files={"p_tracker.py": TRACKS}),
         "docs/supervisor.md, Children that outlive the program",

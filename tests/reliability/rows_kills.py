@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -88,7 +89,8 @@ WORKER = """
 """
 
 MAIN = """
-    # p_main.py HOW TIMES CONTEXTS: starts children, a few at a time, and kills each at a random instant.
+    # p_main.py HOW TIMES CONTEXTS: starts children, a few at a time, and kills each at a random
+    # instant.
     import os, random, signal, subprocess, sys, threading, time
     import p_worker
 
@@ -173,25 +175,21 @@ def row(how: str, mode: str, ci: int, long: int) -> Row:
 
 # -- named points --
 
-POINTS = (
-    "arena.backed",
-    "arena.claimed",
-    "table.filled",
-    "table.published",
-    "code.numbered",
-    "slot.published",
-    "extent.filled",
-    "extent.published",
-    "record.claimed",
-    "process.filled",
-    "process.published",
-)
+# Those of a run's creation, and of what delivers, lie in other processes.
+ELSEWHERE = ("folder", "create", "keeper", "aside", "delivery", "spill")
+POINTS = [
+    point
+    for path in sorted(ROOT.glob("shm/*.c"))
+    for point in re.findall(r'SEG_KILL_POINT\("([\w.]+)"\)', path.read_text())
+    if not point.startswith(ELSEWHERE)
+]
 
 AT_POINTS = """
     # p_main.py POINTS TIMES: a child for each point and count of passes, which dies there.
     import os, sys
     import p_worker
 
+    OFTEN = "table", "code", "slot", "record", "arena.claimed"
     points, times = sys.argv[1].split(","), int(sys.argv[2])
     number = died = 0
     for n in range(times):
@@ -201,7 +199,7 @@ AT_POINTS = """
             if pid == 0:
                 try:
                     contexts = point.startswith(("record", "extent")) or n % 2
-                    often = 1 + n // 2 if point.startswith(("table", "code", "slot", "record", "arena.c")) else 1
+                    often = 1 + n // 2 if point.startswith(OFTEN) else 1
                     os.environ["SEG_KILL_AT"] = f"{point}:{often}"
                     # A process takes a row when it enters, and backs pages when others have not.
                     if point.startswith("process") or n % 3 == 2:
@@ -320,7 +318,8 @@ ROWS = [
     Row(
         "kill-points",
         FAMILY,
-        "forked and started processes die at each named point of the segment's code, at the first pass, the second, …",
+        "forked and started processes die at each named point of the segment's code, at the "
+        "first pass, the second, …",
         f"`SEG_KILL_AT` in a build with SEG_KILL_POINTS: {', '.join(POINTS)}",
         at_points,
         "docs/segment.md, Kill safety; shm/kill_point.h",

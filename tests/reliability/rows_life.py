@@ -562,7 +562,9 @@ ROWS = [
     Row(
         "life-to-the-last",
         FAMILY,
-        "daemon threads, threads that are waited for, exit functions and finalizers run new code until the process is gone (the plug-in records until `coverage run` stops it, which is when the main module ends)",
+        "daemon threads, threads that are waited for, exit functions and finalizers run new code "
+        "until the process is gone (the plug-in records until `coverage run` stops it, which is "
+        "when the main module ends)",
         "`threading`, `atexit`, `__del__`",
         simple(THREADS_AT_EXIT, args=("last",)),
         "docs/supervisor.md, The end",
@@ -667,7 +669,8 @@ ROWS = [
     Row(
         "life-new-environment",
         FAMILY,
-        "children are started with an empty environment, an allow-list, and their own idea of our variable; and their children",
+        "children are started with an empty environment, an allow-list, and their own idea of "
+        "our variable; and their children",
         "`subprocess.run(env={})`",
         simple(NEW_ENVIRONMENT, files={"p_child.py": NEW_CHILD}, prepare=Site.adopting),
         "docs/segment.md, Adoption",

@@ -14,7 +14,7 @@ PROCESSES = """
     import importlib, os, subprocess, sys
     FOLDER = os.path.dirname(os.path.abspath(__file__))
     hold()
-    TEXT = "from witness import ran" + chr(10) + "def f():" + chr(10) + "    ran()" + chr(10) + "f()" + chr(10)
+    TEXT = "from witness import ran;def f():;    ran();f();".replace(";", chr(10))
 
     def own(number):
         with open(os.path.join(FOLDER, f"p_own{number}.py"), "w") as file:
@@ -49,7 +49,8 @@ FILES = """
     import importlib, os, sys
     FOLDER = os.path.dirname(os.path.abspath(__file__))
     hold()
-    TEXT = "from witness import ran, took" + chr(10) + "def f(n):" + chr(10) + "    if n:" + chr(10) + "        took()" + chr(10) + "f(1)" + chr(10)
+    TEXT = "from witness import ran, took;def f(n):;    if n:;        took();f(1);"
+    TEXT = TEXT.replace(";", chr(10))
     for number in range(int(sys.argv[1])):
         with open(os.path.join(FOLDER, f"p_file{number}.py"), "w") as file:
             file.write(TEXT)

@@ -218,7 +218,7 @@ def _branches(site: Site) -> None:
 
 
 MOCKED = (
-    "for name in ('getpid', 'open', 'fstat', 'unlink', 'geteuid', 'stat', 'kill', 'close', 'getenv'):\n"
+    "for name in 'getpid open fstat unlink geteuid stat kill close getenv'.split():\n"
     "        unittest.mock.patch(f'os.{name}', side_effect=OSError).start()"
 )
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a program says of itself, in a file beside it: this line ran, this branch was taken.
 
-A line that calls `ran()` names itself. The line has begun by then, so whoever measures has been told
-of it, and must have it in the end, whatever becomes of the process in the next instant.
+A line that calls `ran()` names itself. The line has begun by then, so whoever measures has been
+told of it, and must have it in the end, whatever becomes of the process in the next instant.
 """
 
+# pathlib is much to import into a program that is measured.
+# ruff: noqa: PTH100, PTH118, PTH120
 from __future__ import annotations
 
 import os

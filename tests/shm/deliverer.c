@@ -4,8 +4,9 @@
  *
  *   deliverer MARK HOW SEGMENT
  *
- * Adds a line to MARK, with the number of hits and the folder it runs in. HOW: "deliver" puts that
- * number down, "forget" does not, "fail" ends with 1, "remove" removes the segment.
+ * Adds a line to MARK, with the number of hits ("?": it cannot be read) and the folder it runs in.
+ * HOW: "deliver" puts that number down, "forget" does not, "fail" ends with 1, "remove" removes the
+ * segment.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,10 +28,14 @@ int main(int argc, char **argv)
     uint64_t hits;
     int fd;
 
-    if (mark == NULL || seg_access_open(argv[3], O_RDWR, &fd, &st) != SEG_OK ||
-        flock(fd, LOCK_EX) != 0 || seg_copy_read(fd, &copy) != SEG_OK ||
-        getcwd(folder, sizeof folder) == NULL)
+    if (mark == NULL || getcwd(folder, sizeof folder) == NULL)
         return 2;
+    if (seg_access_open(argv[3], O_RDWR, &fd, &st) != SEG_OK || flock(fd, LOCK_EX) != 0 ||
+        seg_copy_read(fd, &copy) != SEG_OK) {
+        fprintf(mark, "? %s\n", folder);
+        fclose(mark);
+        return 2;
+    }
     hits = seg_copy_hits(&copy);
     seg_copy_free(&copy);
     fprintf(mark, "%u %s\n", (unsigned)hits, folder);

@@ -318,6 +318,61 @@ Test(users, settling_ends_with_its_time_or_when_told_to)
     drop_segment(&place);
 }
 
+/* What happens after the first look. */
+static struct place *changing;
+static struct held newcomer;
+static int looks;
+
+static void bring_a_newcomer(const char *name)
+{
+    if (strcmp(name, "users.looked") == 0 && ++looks == 1)
+        newcomer = hold_child(enter_own, changing->seg);
+}
+
+static void enter_and_end(void *seg)
+{
+    seg_kill_hook = NULL;
+    enter_own(seg);
+}
+
+static void come_and_go(const char *name)
+{
+    if (strcmp(name, "users.looked") == 0 && ++looks == 1)
+        run_child_well(enter_and_end, changing->seg);
+}
+
+Test(users, one_look_that_finds_nobody_is_not_enough)
+{
+    struct place place = make_live();
+    struct seg_users users = users_of(&place);
+
+    changing = &place;
+    seg_kill_hook = bring_a_newcomer;
+    cr_assert_eq(seg_users_settle(&users, 0, seg_users_sleep, NULL), SEG_OK);
+    seg_kill_hook = NULL;
+    cr_assert_eq(users.n, 1);
+    cr_assert_eq(users.user[0].pid, (uint32_t)newcomer.pid);
+    let_go(&newcomer);
+    seg_users_free(&users);
+    drop_segment(&place);
+}
+
+/* It may have left a child that the second look has passed. */
+Test(users, one_that_came_and_went_between_two_looks_has_them_begin_again)
+{
+    struct place place = make_live();
+    struct seg_users users = users_of(&place);
+
+    changing = &place;
+    seg_kill_hook = come_and_go;
+    cr_assert_eq(seg_users_settle(&users, 0, seg_users_sleep, NULL), SEG_OK);
+    seg_kill_hook = NULL;
+    cr_assert_eq(users.n, 0);
+    cr_assert_eq(looks, 3);
+    seg_users_free(&users);
+    drop_segment(&place);
+}
+
 Test(users, many_are_all_found)
 {
     enum { MANY = 40 };
