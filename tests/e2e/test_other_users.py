@@ -267,9 +267,9 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 def run_passable(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
     places = os.pathsep.join({sys.prefix, sys.base_prefix})
+    command = [sys.executable, "-m", "shmcov", "run", "--source=.", *args]
     done = subprocess.run(
-        [*mount_namespace(), sys.executable, "-c", PASSABLE, places, project.folder]
-        + [sys.executable, "-m", "shmcov", "run", "--source=.", *args],
+        [*mount_namespace(), sys.executable, "-c", PASSABLE, places, project.folder, *command],
         env=project.env,
         cwd=project.folder,
         text=True,
