@@ -106,8 +106,8 @@ static void copy_dealloc(PyObject *object)
 
 static PyObject *lost_dict(const struct seg_header *header)
 {
-    static const char *const names[SEG_LOST_KINDS] = {"space",  "map",    "limit",
-                                                      "tracer", "attach", "plugin"};
+    static const char *const names[SEG_LOST_KINDS] = {"space",  "map",    "limit", "tracer",
+                                                      "attach", "plugin", "user"};
     PyObject *dict = PyDict_New();
 
     for (int i = 0; dict && i < SEG_LOST_KINDS; i++) {

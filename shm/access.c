@@ -5,13 +5,45 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
 #include "reader.h"
 
-int seg_access_open(const char *path, int flags, int *fd, struct stat *st)
+const char *seg_path_of(const char *name, uint32_t *owner)
+{
+    static const char prefix[] = SEG_SHARED_BY;
+    unsigned long long uid;
+    char *end;
+
+    *owner = SEG_NOT_SHARED;
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0)
+        return name;
+    uid = strtoull(name + sizeof prefix - 1, &end, 10);
+    if (*end != ':' || uid >= SEG_NOT_SHARED)
+        return name; /* which is no path of a segment either */
+    *owner = (uint32_t)uid;
+    return end + 1;
+}
+
+/* What we own may be shared with others; what others own has to be, and to be theirs who are said
+ * to share it. */
+static bool may_be_used(const struct stat *st, uint32_t owner)
+{
+    const mode_t mode = st->st_mode & 07777;
+
+    if (!S_ISREG(st->st_mode) || st->st_nlink != 1)
+        return false;
+    if (owner != SEG_NOT_SHARED)
+        return st->st_uid == owner && mode == SEG_MODE_SHARED;
+    return st->st_uid == geteuid() &&
+           ((mode & (S_IRWXG | S_IRWXO)) == 0 || mode == SEG_MODE_SHARED);
+}
+
+int seg_access_open_of(uint32_t owner, const char *path, int flags, int *fd, struct stat *st)
 {
     /* O_NONBLOCK: a fifo of that name must not stop the program. */
     int opened = open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -26,13 +58,17 @@ int seg_access_open(const char *path, int flags, int *fd, struct stat *st)
         errno = saved;
         return SEG_ERR_SYSTEM;
     }
-    if (!S_ISREG(st->st_mode) || st->st_uid != geteuid() || st->st_nlink != 1 ||
-        (st->st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    if (!may_be_used(st, owner)) {
         close(opened);
         return SEG_ERR_ACCESS;
     }
     *fd = opened;
     return SEG_OK;
+}
+
+int seg_access_open(const char *path, int flags, int *fd, struct stat *st)
+{
+    return seg_access_open_of(SEG_NOT_SHARED, path, flags, fd, st);
 }
 
 int seg_open_checked(const char *path, int *fd)

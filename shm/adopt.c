@@ -88,7 +88,7 @@ int seg_adopt(seg_t **out, char **path)
     char folder[256];
 
     for (unsigned i = 0; seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++) {
-        if (seg_folder_is_private(folder))
+        if (seg_folder_is_ours(i, folder))
             look_into(&search, folder);
     }
     if (search.found == NULL)

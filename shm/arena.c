@@ -32,7 +32,7 @@ static int reserve(seg_t *seg, uint64_t off, uint64_t len, void *address)
             return error;
         atomic_store_explicit(&seg->no_populate, true, memory_order_relaxed);
     }
-    if (seg_access_open(seg->path, O_RDWR, &fd, &st) != 0)
+    if (seg_access_open_of(seg->shared_by, seg->path, O_RDWR, &fd, &st) != 0)
         return ENOENT;
     if (st.st_dev == seg->device && st.st_ino == seg->inode)
         error = seg_platform_reserve(fd, off, len);

@@ -26,42 +26,58 @@
 #define LEAST (4 * MIB)
 #define MOST (UINT64_C(64) << 30)
 
+static unsigned n_roots(void)
+{
+    unsigned n = 0;
+
+    while (seg_platform_roots[n] != NULL)
+        n++;
+    return n;
+}
+
+/* The private ones come first. */
+static bool is_open(unsigned which)
+{
+    return which >= n_roots();
+}
+
 int seg_folder_name(unsigned which, char *buf, size_t size)
 {
+    unsigned roots = n_roots();
     int n;
 
-    for (unsigned i = 0; i <= which; i++) {
-        if (seg_platform_roots[i] == NULL)
-            return SEG_ERR_LIMIT;
-    }
-    n = snprintf(buf, size, "%s/shmcov-%lu", seg_platform_roots[which], (unsigned long)geteuid());
+    if (which >= 2 * roots)
+        return SEG_ERR_LIMIT;
+    n = snprintf(buf, size, "%s/shmcov-%lu%s", seg_platform_roots[which % roots],
+                 (unsigned long)geteuid(), is_open(which) ? ".open" : "");
     return n > 0 && (size_t)n < size ? SEG_OK : SEG_ERR_LIMIT;
 }
 
-int seg_folder_make(const char *path)
+int seg_folder_make(const char *path, unsigned mode)
 {
     struct stat st;
 
     /* A umask may have taken away more than was asked for; the folder is ours, so is its mode. */
-    if (mkdir(path, S_IRWXU) == 0) {
-        if (lstat(path, &st) == 0 && (st.st_mode & 07777) != S_IRWXU)
-            chmod(path, S_IRWXU);
+    if (mkdir(path, mode) == 0) {
+        if (lstat(path, &st) == 0 && (st.st_mode & 07777) != mode)
+            chmod(path, mode);
     } else if (errno != EEXIST) {
         return SEG_ERR_SYSTEM;
     }
     if (lstat(path, &st) != 0)
         return SEG_ERR_SYSTEM;
-    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 0777) != S_IRWXU)
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 0777) != mode)
         return SEG_ERR_ACCESS;
     return SEG_OK;
 }
 
-bool seg_folder_is_private(const char *path)
+bool seg_folder_is_ours(unsigned which, const char *path)
 {
+    const mode_t allowed = is_open(which) ? SEG_FOLDER_OPEN : SEG_FOLDER_PRIVATE;
     struct stat st;
 
     return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-           (st.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+           (st.st_mode & (S_IRWXG | S_IRWXO) & ~allowed) == 0;
 }
 
 static uint64_t least_of(uint64_t a, uint64_t b)
@@ -116,7 +132,8 @@ static int try_own_folder(const char *folder, const struct seg_plan *plan, bool 
     int status = SEG_ERR_SYSTEM;
 
     for (int tries = 0; tries < 8; tries++) {
-        status = seg_folder_make(folder);
+        status = seg_folder_make(folder, plan->flags & SEG_FLAG_OTHERS ? SEG_FOLDER_OPEN
+                                                                       : SEG_FOLDER_PRIVATE);
         SEG_KILL_POINT("folder.made");
         if (status == SEG_OK)
             status = try_folder(folder, plan, choosy, out, fd);
@@ -148,8 +165,10 @@ int seg_create(const struct seg_plan *plan, seg_t **out, char **path, int *fd)
         /* First where a run as expected fits, then where anything fits. */
         for (int choosy = 1; choosy >= 0 && status != SEG_OK; choosy--) {
             for (unsigned i = 0; status != SEG_OK && seg_folder_name(i, folder, sizeof folder) == 0;
-                 i++)
-                status = try_own_folder(folder, plan, choosy, out, fd);
+                 i++) {
+                if (is_open(i) == ((plan->flags & SEG_FLAG_OTHERS) != 0))
+                    status = try_own_folder(folder, plan, choosy, out, fd);
+            }
         }
     }
     if (status != SEG_OK)

@@ -28,6 +28,8 @@ struct seg {
     uint32_t flags;
     uint64_t plan, plan_len;
     char *path;
+    uint32_t shared_by; /* whose it has to be, or SEG_NOT_SHARED */
+    bool shared;
     dev_t device; /* with `inode`: path may name another file by now */
     ino_t inode;
     size_t page;
@@ -129,6 +131,9 @@ int seg_back_first(seg_t *seg, uint64_t len);
 struct stat;
 int seg_access_open(const char *path, int flags, int *fd, struct stat *st);
 
+/* The same for one that another user may have made; SEG_NOT_SHARED: it has to be ours. */
+int seg_access_open_of(uint32_t owner, const char *path, int flags, int *fd, struct stat *st);
+
 /* Reads the header behind fd and checks it against the size of the file. */
 int seg_access_header(int fd, uint64_t file_size, struct seg_header *out);
 
@@ -138,8 +143,9 @@ int seg_access_header(int fd, uint64_t file_size, struct seg_header *out);
  * "/proc" and "/sys/fs/cgroup". UINT64_MAX: nobody knows of a limit. */
 uint64_t seg_headroom(const char *proc, const char *cgroup);
 
-/* Is it a folder of the effective user's that nobody else can look into, and no link? */
-bool seg_folder_is_private(const char *path);
+/* Is the folder number `which`, at `path`, the effective user's, and no link, and can nobody else
+ * look into it? */
+bool seg_folder_is_ours(unsigned which, const char *path);
 
 /* The size for a new segment in the folder behind fd. SEG_ERR_SPACE: there is no room for one of
  * the expected size, or if not `choosy`, for a small one. */

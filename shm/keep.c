@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "platform.h"
+#include "refused.h"
 
 #if defined(__linux__)
 
@@ -53,7 +54,7 @@ struct start {
     char *const *argv;
     char *const *envp;
     uint8_t *stack; /* of the second; the first has its own above it */
-    int pidfd;
+    int pidfd, socket;
     volatile pid_t pid;
     volatile int error;
 };
@@ -100,7 +101,10 @@ NOT_INSTRUMENTED static int second(void *arg)
     syscall(SYS_setsid);
     if (syscall(SYS_chdir, "/") != 0 || !move(start->pidfd, SEG_KEEPER_FD))
         goto failed;
-    close_from(SEG_KEEPER_FD + 1);
+    /* By now the pidfd may have been here, but not the socket. */
+    if (start->socket < 0 || !move(start->socket, SEG_KEEPER_SOCKET))
+        syscall(SYS_close, SEG_KEEPER_SOCKET);
+    close_from(SEG_KEEPER_SOCKET + 1);
     null = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR);
     if (null < 0 || !move(null, 0) || !move(null, 1) || !move(null, 2))
         goto failed;
@@ -164,7 +168,7 @@ static int start_keeper(struct start *start)
     return start->error;
 }
 
-int seg_keeper_start(const char *program, char *const argv[], char *const envp[],
+int seg_keeper_start(const char *program, const char *path, char *const argv[], char *const envp[],
                      struct seg_keeper *out)
 {
     struct start start = {.program = program, .argv = argv, .envp = envp};
@@ -182,9 +186,13 @@ int seg_keeper_start(const char *program, char *const argv[], char *const envp[]
         close(start.pidfd);
         return ENOMEM;
     }
+    /* Bound here: what is told as soon as this function has returned is not lost. */
+    start.socket = seg_refused_listen(path);
     error = start_keeper(&start);
     munmap(start.stack, 2 * STACK);
     close(start.pidfd);
+    if (start.socket >= 0)
+        close(start.socket);
     if (error == 0 && seg_platform_process((uint32_t)start.pid, &process) == 0)
         *out = (struct seg_keeper){(uint32_t)start.pid, process.start};
     return error;
@@ -205,10 +213,10 @@ void seg_keeper_end(const struct seg_keeper *keeper)
 
 #else
 
-int seg_keeper_start(const char *program, char *const argv[], char *const envp[],
+int seg_keeper_start(const char *program, const char *path, char *const argv[], char *const envp[],
                      struct seg_keeper *out)
 {
-    (void)program, (void)argv, (void)envp;
+    (void)program, (void)path, (void)argv, (void)envp;
     *out = (struct seg_keeper){0, 0};
     return ENOTSUP;
 }

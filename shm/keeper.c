@@ -5,7 +5,10 @@
  *
  *   shmcov-keeper SEGMENT MILLISECONDS FOLDER always|again COMMAND... SEGMENT
  *
- * Descriptor 3 is a pidfd of the owner. COMMAND, run in FOLDER, delivers what is in SEGMENT and
+ * SEGMENT may be -: then it is in the variable SHMCOV_KEPT. All users see the arguments of a
+ * process, and the name of a segment that admits other users has to be kept from them.
+ * Descriptor 3 is a pidfd of the owner, 4 a socket on which processes tell that the segment was
+ * refused to them. COMMAND, run in FOLDER, delivers what is in SEGMENT and
  * ends with 0 when it has. `again`: only where the owner has delivered before. It prints nothing:
  * there is nobody to read it.
  */
@@ -24,6 +27,7 @@
 #include "keep.h"
 #include "leftover.h"
 #include "platform.h"
+#include "refused.h"
 #include "users.h"
 
 /* A delivery that leaves something, although nobody writes any more, will not do better later. */
@@ -35,27 +39,47 @@ struct keeper {
     bool only_again;
     char **command; /* its last argument is the path */
     int arguments;
-    int fd;
+    int fd, socket;
+    struct seg_refused refused;
 };
 
 /* How often a process is looked at where poll() does not tell of its end: no descriptor is left, no
  * memory. */
 #define LOOK_MS 200u
 
-static void wait_for(int pidfd)
+static void count_refused(struct keeper *keeper)
 {
-    struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
+    if (keeper->socket >= 0)
+        seg_refused_take(&keeper->refused, keeper->socket, keeper->fd);
+}
 
-    if (pidfd < 0 || poll(&poll_fd, 1, -1) != 1 || poll_fd.revents != POLLIN)
+/* Returns when the process has ended, and sometimes before. */
+static void wait_for(struct keeper *keeper, int pidfd)
+{
+    struct pollfd fds[] = {{.fd = pidfd, .events = POLLIN},
+                           {.fd = keeper->socket, .events = POLLIN}};
+    int n;
+
+    do {
+        fds[0].revents = fds[1].revents = 0;
+        n = pidfd < 0 ? -1 : poll(fds, 2, -1);
+        if (fds[1].revents == POLLIN)
+            count_refused(keeper);
+        else if (fds[1].revents != 0)
+            fds[1].fd = keeper->socket = -1;
+    } while (n > 0 && fds[0].revents == 0);
+    if (fds[0].revents != POLLIN) {
         seg_users_sleep(NULL, LOOK_MS);
+        count_refused(keeper);
+    }
 }
 
 /* The descriptor alone is not believed: what follows is for the time after the owner's end. */
-static void wait_for_owner(int fd)
+static void wait_for_owner(struct keeper *keeper)
 {
     do
-        wait_for(SEG_KEEPER_FD);
-    while (seg_owner_life(fd) == SEG_LIFE_ALIVE);
+        wait_for(keeper, SEG_KEEPER_FD);
+    while (seg_owner_life(keeper->fd) == SEG_LIFE_ALIVE);
     close(SEG_KEEPER_FD);
 }
 
@@ -91,14 +115,14 @@ static bool deliver(const struct keeper *keeper)
 }
 
 /* Sleeps until the processes that were found last have ended. */
-static void sleep_on(const struct seg_users *users)
+static void sleep_on(struct keeper *keeper, const struct seg_users *users)
 {
     for (size_t i = 0; i < users->n; i++) {
         int pidfd = seg_platform_pidfd(users->user[i].pid);
 
         while (seg_life(users->user[i].pid, users->user[i].start, seg_platform_namespace()) ==
                SEG_LIFE_ALIVE)
-            wait_for(pidfd);
+            wait_for(keeper, pidfd);
         if (pidfd >= 0)
             close(pidfd);
     }
@@ -135,7 +159,7 @@ static void go_aside(const struct keeper *keeper)
 
 /* The owner has ended. Delivers what it did not, when nobody is left or their time is over, and
  * once more when the last of them has ended. False: there is something that cannot be delivered. */
-static bool finish(const struct keeper *keeper, struct seg_users *users)
+static bool finish(struct keeper *keeper, struct seg_users *users)
 {
     for (int tries = 0; tries < TRIES; tries++) {
         bool complete, delivered;
@@ -144,6 +168,7 @@ static bool finish(const struct keeper *keeper, struct seg_users *users)
             return true;
         if (seg_users_settle(users, keeper->wait_ms, seg_users_sleep, NULL) != SEG_OK)
             return false;
+        count_refused(keeper);
         complete = seg_delivery_complete(keeper->fd);
         if (!complete && users->n == 0)
             go_aside(keeper);
@@ -151,7 +176,7 @@ static bool finish(const struct keeper *keeper, struct seg_users *users)
         SEG_KILL_POINT("keeper.delivered");
         if (users->n != 0) {
             /* Also where it failed: it is their segment, and what they start has to find it. */
-            sleep_on(users);
+            sleep_on(keeper, users);
             tries = 0; /* they had something to do */
         } else if (complete) {
             return is_gone(keeper) || remove_segment(keeper);
@@ -173,13 +198,16 @@ static unsigned wait_of(const char *text)
 int main(int argc, char **argv)
 {
     struct seg_users users = {0};
-    struct keeper keeper;
+    struct keeper keeper = {0};
     struct stat st;
     bool done;
 
     if (argc < 6 || fcntl(SEG_KEEPER_FD, F_SETFD, FD_CLOEXEC) != 0)
         return 2;
-    keeper.path = argv[1];
+    keeper.socket = fcntl(SEG_KEEPER_SOCKET, F_SETFD, FD_CLOEXEC) == 0 ? SEG_KEEPER_SOCKET : -1;
+    keeper.path = strcmp(argv[1], "-") == 0 ? getenv("SHMCOV_KEPT") : argv[1];
+    if (keeper.path == NULL)
+        return 2;
     keeper.wait_ms = wait_of(argv[2]);
     keeper.folder = argv[3];
     keeper.only_again = strcmp(argv[4], "again") == 0;
@@ -188,7 +216,7 @@ int main(int argc, char **argv)
     if (seg_access_open(keeper.path, O_RDWR, &keeper.fd, &st) != SEG_OK)
         return 1;
     seg_keeper_is_here(keeper.fd);
-    wait_for_owner(keeper.fd);
+    wait_for_owner(&keeper);
     users.fd = keeper.fd;
     users.path = keeper.path;
     done = finish(&keeper, &users) || seg_set_aside(keeper.path) == SEG_OK;

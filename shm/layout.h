@@ -61,6 +61,7 @@ enum seg_lost {
     SEG_LOST_TRACER, /* code objects that a tracer could not arm or analyse */
     SEG_LOST_ATTACH, /* processes whose tracer could not start after the header was mapped */
     SEG_LOST_PLUGIN, /* processes that could not load the file tracers */
+    SEG_LOST_USER,   /* processes of another user that may not open the segment */
     SEG_LOST_KINDS
 };
 
@@ -72,6 +73,7 @@ enum seg_lost {
 #define SEG_FLAG_OWNED UINT32_C(16)        /* the creator is measured itself, and writes the data */
 #define SEG_FLAG_QUALNAME UINT32_C(64)     /* test functions without self are named too */
 #define SEG_FLAG_KEPT UINT32_C(128)        /* a keeper delivers, whatever the creator becomes */
+#define SEG_FLAG_OTHERS UINT32_C(256)      /* other users that know its name take part */
 #define SEG_FLAG_HOLD UINT32_C(32)         /* gateways of execnet record nothing until told to */
 
 struct seg_header {

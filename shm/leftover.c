@@ -60,7 +60,7 @@ int seg_set_aside(const char *path)
     if (status != SEG_OK)
         return status;
     *strrchr(to, '/') = '\0';
-    if (seg_folder_make(to) != SEG_OK)
+    if (seg_folder_make(to, SEG_FOLDER_PRIVATE) != SEG_OK)
         return SEG_ERR_SYSTEM;
     SEG_KILL_POINT("aside.made");
     to[strlen(to)] = '/';
@@ -182,7 +182,7 @@ void seg_sweep(void)
     char folder[256];
 
     for (unsigned i = 0; seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++) {
-        if (seg_folder_is_private(folder))
+        if (seg_folder_is_ours(i, folder))
             sweep_folder(folder);
     }
 }

@@ -66,9 +66,9 @@ enum seg_platform_answer seg_platform_maps(uint32_t pid, const char *name);
 /* The start of a process that was started `ms` milliseconds ago. */
 uint64_t seg_platform_start_of(unsigned ms);
 
-/* Calls fn for each process of this user that was started then or later. */
-void seg_platform_each_since(uint64_t start, void (*fn)(void *arg, uint32_t pid, uint64_t start),
-                             void *arg);
+/* Calls fn for each process of this user, or of all users, that was started then or later. */
+void seg_platform_each_since(uint64_t start, bool all_users,
+                             void (*fn)(void *arg, uint32_t pid, uint64_t start), void *arg);
 
 /* Is "NAME=value" in the environment that the process was started with? */
 bool seg_platform_has_variable(uint32_t pid, const char *variable);

@@ -171,8 +171,8 @@ uint64_t seg_platform_start_of(unsigned ms)
     return now_ticks > ms * ticks / 1000 ? now_ticks - ms * ticks / 1000 : 0;
 }
 
-void seg_platform_each_since(uint64_t start, void (*fn)(void *arg, uint32_t pid, uint64_t start),
-                             void *arg)
+void seg_platform_each_since(uint64_t start, bool all_users,
+                             void (*fn)(void *arg, uint32_t pid, uint64_t start), void *arg)
 {
     struct dirent *entry;
     DIR *dir = opendir("/proc");
@@ -184,8 +184,9 @@ void seg_platform_each_since(uint64_t start, void (*fn)(void *arg, uint32_t pid,
         struct seg_platform_process info;
         struct stat st;
 
-        if (pid == 0 || fstatat(dirfd(dir), entry->d_name, &st, 0) != 0 || st.st_uid != geteuid() ||
-            seg_platform_process(pid, &info) != 0 || info.ended || info.start < start)
+        if (pid == 0 || fstatat(dirfd(dir), entry->d_name, &st, 0) != 0 ||
+            (!all_users && st.st_uid != geteuid()) || seg_platform_process(pid, &info) != 0 ||
+            info.ended || info.start < start)
             continue;
         fn(arg, pid, info.start);
     }
@@ -314,10 +315,10 @@ uint64_t seg_platform_start_of(unsigned ms)
     return 0;
 }
 
-void seg_platform_each_since(uint64_t start, void (*fn)(void *arg, uint32_t pid, uint64_t start),
-                             void *arg)
+void seg_platform_each_since(uint64_t start, bool all_users,
+                             void (*fn)(void *arg, uint32_t pid, uint64_t start), void *arg)
 {
-    (void)start, (void)fn, (void)arg;
+    (void)start, (void)all_users, (void)fn, (void)arg;
 }
 
 bool seg_platform_has_variable(uint32_t pid, const char *variable)

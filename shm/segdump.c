@@ -40,6 +40,7 @@ static void print_header(const struct seg_copy *copy)
         [SEG_LOST_TRACER] = "code objects that could not be armed",
         [SEG_LOST_ATTACH] = "processes that could not start measuring",
         [SEG_LOST_PLUGIN] = "processes that could not load the file tracers",
+        [SEG_LOST_USER] = "processes of another user that were not admitted",
     };
     const struct seg_header *head = seg_copy_header(copy);
     time_t created = (time_t)head->created;

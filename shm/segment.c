@@ -35,7 +35,7 @@ const char *seg_strstatus(int status)
         return strerror(errno);
     case SEG_ERR_ACCESS:
         return "Not a private file of this user (a plain file, mode 0600, one link, no symbolic "
-               "link, in a folder of mode 0700)";
+               "link, in a folder of mode 0700), and not shared by the user who is said to";
     case SEG_ERR_FOREIGN:
         return "Not a shmcov segment";
     case SEG_ERR_VERSION:
@@ -56,7 +56,8 @@ const char *seg_strstatus(int status)
 }
 
 /* A handle with its first window; takes over `path`, also where it fails. */
-static int handle_new(char *path, int fd, const struct stat *st, uint64_t size, seg_t **out)
+static int handle_new(char *path, uint32_t shared_by, int fd, const struct stat *st, uint64_t size,
+                      seg_t **out)
 {
     seg_t *seg = calloc(1, sizeof *seg);
     int status;
@@ -68,6 +69,8 @@ static int handle_new(char *path, int fd, const struct stat *st, uint64_t size, 
     }
     seg->size = size;
     seg->path = path;
+    seg->shared_by = shared_by;
+    seg->shared = (st->st_mode & 07777) == SEG_MODE_SHARED;
     seg->device = st->st_dev;
     seg->inode = st->st_ino;
     seg->page = (size_t)sysconf(_SC_PAGESIZE);
@@ -201,6 +204,7 @@ static int publish(seg_t *seg)
 int seg_create_in(const char *folder, const struct seg_plan *plan, uint64_t size, seg_t **out,
                   int *fd)
 {
+    const mode_t mode = plan->flags & SEG_FLAG_OTHERS ? SEG_MODE_SHARED : S_IRUSR | S_IWUSR;
     char *path = random_name(folder);
     seg_t *seg = NULL;
     struct stat st;
@@ -219,13 +223,13 @@ int seg_create_in(const char *folder, const struct seg_plan *plan, uint64_t size
     if (*fd < 0)
         goto no_file;
     /* Whatever the umask was. */
-    if (fchmod(*fd, S_IRUSR | S_IWUSR) != 0 || fstat(*fd, &st) != 0)
+    if (fchmod(*fd, mode) != 0 || fstat(*fd, &st) != 0)
         goto failed;
     seg_platform_in_place(*fd);
     status = set_size(*fd, plan->size != 0, &size);
     if (status != SEG_OK)
         goto failed;
-    status = handle_new(strdup(path), *fd, &st, size, &seg);
+    status = handle_new(strdup(path), SEG_NOT_SHARED, *fd, &st, size, &seg);
     if (status != SEG_OK)
         goto failed;
     seg->flags = plan->flags;
@@ -254,21 +258,23 @@ no_file:
     return status;
 }
 
-int seg_attach(const char *path, seg_t **out)
+int seg_attach(const char *name, seg_t **out)
 {
+    uint32_t owner;
+    const char *path = seg_path_of(name, &owner);
     struct seg_header head;
     struct stat st;
     seg_t *seg;
     int fd, status, saved;
 
-    status = seg_access_open(path, O_RDWR, &fd, &st);
+    status = seg_access_open_of(owner, path, O_RDWR, &fd, &st);
     if (status != SEG_OK)
         return status;
     status = seg_access_header(fd, (uint64_t)st.st_size, &head);
     if (status == SEG_OK && head.size != (uint64_t)st.st_size)
         status = SEG_ERR_DAMAGED;
     if (status == SEG_OK)
-        status = handle_new(strdup(path), fd, &st, head.size, &seg);
+        status = handle_new(strdup(path), owner, fd, &st, head.size, &seg);
     saved = errno;
     close(fd);
     errno = saved;
@@ -293,6 +299,11 @@ uint32_t seg_supervisor(const seg_t *seg, bool *alive)
 uint32_t seg_flags(const seg_t *seg)
 {
     return seg->flags;
+}
+
+bool seg_is_shared(const seg_t *seg)
+{
+    return seg->shared;
 }
 
 const char *seg_path(const seg_t *seg)

@@ -46,12 +46,14 @@ typedef struct seg seg_t;
 #define SEG_NAME_PREFIX "run-"
 
 /* Writes the folder of segments number `which` of this effective user into buf. On Linux: 0 is
- * /dev/shm/shmcov-UID (memory), 1 /tmp/shmcov-UID, 2 /var/tmp/shmcov-UID. SEG_ERR_LIMIT: no such
- * number. */
+ * /dev/shm/shmcov-UID (memory), 1 /tmp/shmcov-UID, 2 /var/tmp/shmcov-UID; 3 to 5 are the same with
+ * ".open" behind, for segments that admit other users. SEG_ERR_LIMIT: no such number. */
 int seg_folder_name(unsigned which, char *buf, size_t size);
 
-/* Makes sure that the folder is there, is no link, is the effective user's and has mode 0700. */
-int seg_folder_make(const char *path);
+/* Makes sure that the folder is there, is no link, is the effective user's and has that mode. */
+#define SEG_FOLDER_PRIVATE 0700
+#define SEG_FOLDER_OPEN 0711 /* others pass through, and cannot list it */
+int seg_folder_make(const char *path, unsigned mode);
 
 /* -- create and attach -- */
 
@@ -63,15 +65,27 @@ struct seg_plan {
     uint64_t size;      /* bytes; 0: chosen from what is free */
 };
 
-/* Creates a segment with an unguessable name and mode 0600. On success *path (malloc) is its name
+/* Creates a segment with an unguessable name and mode 0600, or SEG_MODE_SHARED with
+ * SEG_FLAG_OTHERS. On success *path (malloc) is its name
  * and *fd a descriptor (close-on-exec) that goes on working whatever happens to the name. */
 int seg_create(const struct seg_plan *plan, seg_t **out, char **path, int *fd);
 
 /* Removes the name of a segment, and the folder with it if it was the last one there. */
 int seg_remove(const char *path);
 
-/* Maps the segment at path, after all the checks of docs/segment.md ("Access"). */
-int seg_attach(const char *path, seg_t **out);
+/* Other users may read and write a segment of this mode, and of none other. */
+#define SEG_MODE_SHARED 0666
+
+/* A name of a segment, as SHMCOV_SEGMENT holds it, is its path. That of one which admits other
+ * users has in front whose it has to be: "shared-by:UID:/path". */
+#define SEG_SHARED_BY "shared-by:"
+
+/* The path in a name. *owner: the user that it names, or SEG_NOT_SHARED. */
+#define SEG_NOT_SHARED UINT32_MAX
+const char *seg_path_of(const char *name, uint32_t *owner);
+
+/* Maps the segment of that name, after all the checks of docs/segment.md ("Access"). */
+int seg_attach(const char *name, seg_t **out);
 
 /* Attaches to a live segment of this user in whose process table an ancestor of this process
  * stands (same pid namespace, same start time). SEG_ERR_FOREIGN: there is none, which is the
@@ -85,6 +99,9 @@ void seg_discard(seg_t *seg);
 uint32_t seg_supervisor(const seg_t *seg, bool *alive);
 
 uint32_t seg_flags(const seg_t *seg);
+
+/* May other users write into it? Not what its header says, which they may write to. */
+bool seg_is_shared(const seg_t *seg);
 const char *seg_path(const seg_t *seg);
 
 /* Where the header is mapped. */

@@ -30,7 +30,7 @@
 struct look {
     struct seg_users *users;
     char mapping[SEG_MAPPING_NAME];
-    bool mapping_known;
+    bool mapping_known, shared;
     char *variable;
     uint64_t ns, owner_start;
     int status;
@@ -146,22 +146,39 @@ static int look_at_rows(struct look *look)
     return look->status;
 }
 
+/* What a process of the run has in its environment. */
+static char *variable_of(const char *path, bool shared, uid_t owner)
+{
+    static const char longest[] = "SHMCOV_SEGMENT=" SEG_SHARED_BY "4294967295:";
+    size_t size = strlen(path) + sizeof longest;
+    char *text = malloc(size);
+
+    if (text == NULL)
+        return NULL;
+    if (shared)
+        snprintf(text, size, "SHMCOV_SEGMENT=" SEG_SHARED_BY "%lu:%s", (unsigned long)owner, path);
+    else
+        snprintf(text, size, "SHMCOV_SEGMENT=%s", path);
+    return text;
+}
+
 int seg_users_look(struct seg_users *users)
 {
+    struct stat st = {0};
     struct look look = {.users = users, .ns = seg_platform_namespace(), .status = SEG_OK};
 
-    look.variable = malloc(strlen(users->path) + sizeof "SHMCOV_SEGMENT=");
+    look.shared = fstat(users->fd, &st) == 0 && (st.st_mode & 07777) == SEG_MODE_SHARED;
+    look.variable = variable_of(users->path, look.shared, st.st_uid);
     if (look.variable == NULL)
         return SEG_ERR_NOMEM;
-    sprintf(look.variable, "SHMCOV_SEGMENT=%s", users->path);
     look.mapping_known = seg_platform_mapping_name(users->fd, users->mapped, look.mapping);
     users->n = 0;
     /* The young first: one that ends while the rows are read leaves its own. */
-    seg_platform_each_since(seg_platform_start_of(SEG_YOUNG_MS), look_at_young, &look);
+    seg_platform_each_since(seg_platform_start_of(SEG_YOUNG_MS), look.shared, look_at_young, &look);
     if (look.status == SEG_OK)
         look.status = look_at_rows(&look);
     if (look.status == SEG_OK && users->n == 0)
-        seg_platform_each_since(look.owner_start, look_at_fork, &look);
+        seg_platform_each_since(look.owner_start, look.shared, look_at_fork, &look);
     free(look.variable);
     SEG_KILL_POINT("users.looked");
     return look.status;

@@ -27,7 +27,7 @@ static void *map_again(const seg_t *seg, uint64_t start, size_t len)
     struct stat st;
     int fd;
 
-    if (seg_access_open(seg->path, O_RDWR, &fd, &st) != 0)
+    if (seg_access_open_of(seg->shared_by, seg->path, O_RDWR, &fd, &st) != 0)
         return MAP_FAILED;
     if (st.st_dev == seg->device && st.st_ino == seg->inode && (uint64_t)st.st_size == seg->size)
         address = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)start);

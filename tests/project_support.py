@@ -172,6 +172,18 @@ def timed(test: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def mount_namespace() -> list[str]:
+    """What begins a mount namespace from which nothing gets out."""
+    # In a root that is no mount point nothing can be made private: it has to be so already.
+    shared = "shared:" in Path("/proc/self/mountinfo").read_text()
+    for propagation in ("private", *([] if shared else ["unchanged"])):
+        command = ["unshare", "--mount", "--propagation", propagation]
+        done = subprocess.run([*command, "true"], capture_output=True, check=False)
+        if done.returncode == 0:
+            return command
+    pytest.skip("no mount namespace can be had")
+
+
 def wait_until(true: Callable[[], object], seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not true():

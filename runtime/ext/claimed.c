@@ -52,6 +52,8 @@ void rt_claimed_load(struct rt_state *state)
 
     if (!plugins || state->claims_loaded || !in_main_interpreter())
         return;
+    if (seg_is_shared(rt_process.seg))
+        return; /* no run has both; whoever wrote it there wants his code to run in this process */
     state->claims_loaded = true; /* a plug-in may process .pth files, and so come here again */
     module = PyImport_ImportModule("shmcov.file_tracers");
     if (module)

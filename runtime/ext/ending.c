@@ -17,6 +17,7 @@
 #include "keep.h"
 #include "leftover.h"
 #include "process.h"
+#include "refused.h"
 #include "users.h"
 
 static PyObject *raise_status(int status)
@@ -276,6 +277,9 @@ static PyObject *folders(PyObject *module, PyObject *noargs)
 
 /* -- the keeper -- */
 
+/* A keeper answers at once. One that was stopped must not hold up the end of a run. */
+#define ASK_MS 500u
+
 static void free_strings(char **strings)
 {
     for (size_t i = 0; strings && strings[i]; i++)
@@ -311,22 +315,25 @@ static char **strings_of(PyObject *sequence)
 
 static PyObject *keep(PyObject *module, PyObject *args)
 {
-    PyObject *arguments, *environment, *result = NULL;
+    PyObject *path = NULL, *arguments, *environment, *result = NULL;
     char **argv = NULL, **envp = NULL;
     struct seg_keeper keeper;
     int error;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "OO:keep", &arguments, &environment) ||
+    if (!PyArg_ParseTuple(args, "O&OO:keep", PyUnicode_FSConverter, &path, &arguments,
+                          &environment) ||
         !(argv = strings_of(arguments)) || !(envp = strings_of(environment)))
         goto done;
-    error = argv[0] ? seg_keeper_start(argv[0], argv, envp, &keeper) : EINVAL;
+    error =
+        argv[0] ? seg_keeper_start(argv[0], PyBytes_AS_STRING(path), argv, envp, &keeper) : EINVAL;
     errno = error;
     result = error ? PyErr_SetFromErrno(PyExc_OSError)
                    : Py_BuildValue("(IK)", keeper.pid, (unsigned long long)keeper.start);
 done:
     free_strings(argv);
     free_strings(envp);
+    Py_XDECREF(path);
     return result;
 }
 
@@ -340,6 +347,21 @@ static PyObject *end_keeper(PyObject *module, PyObject *args)
         return NULL;
     keeper.start = start;
     seg_keeper_end(&keeper);
+    Py_RETURN_NONE;
+}
+
+static PyObject *ask_keeper(PyObject *module, PyObject *arg)
+{
+    PyThreadState *thread;
+    PyObject *path;
+
+    (void)module;
+    if (!PyUnicode_FSConverter(arg, &path))
+        return NULL;
+    thread = PyEval_SaveThread();
+    seg_refused_ask(PyBytes_AS_STRING(path), ASK_MS);
+    PyEval_RestoreThread(thread);
+    Py_DECREF(path);
     Py_RETURN_NONE;
 }
 
@@ -371,8 +393,12 @@ PyMethodDef rt_ending_methods[] = {
     {"folders", folders, METH_NOARGS,
      "folders() -> [(live, left over)]\n\nWhere segments of this user are."},
     {"keep", keep, METH_VARARGS,
-     "keep(arguments, environment) -> (pid, start)\n\n"
-     "Starts a keeper of this process. The first argument is the program. OSError."},
+     "keep(path, arguments, environment) -> (pid, start)\n\n"
+     "Starts a keeper of this process for the segment at `path`. The first argument is the "
+     "program. OSError."},
+    {"ask_keeper", ask_keeper, METH_O,
+     "ask_keeper(path)\n\n"
+     "Returns when the segment counts the processes of other users that it was refused to."},
     {"end_keeper", end_keeper, METH_VARARGS, "end_keeper(pid, start)\n\nEnds it."},
     {NULL, NULL, 0, NULL},
 };

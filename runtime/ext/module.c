@@ -353,8 +353,8 @@ static PyMethodDef methods[] = {
     {"attached", attached, METH_NOARGS,
      "attached() -> str | None\n\nThe path of the segment that this interpreter records into."},
     {"start", start, METH_O,
-     "start(path)\n\n"
-     "Records into the segment at `path` from now on, whatever was recorded into before. Raises "
+     "start(name)\n\n"
+     "Records into the segment of that name from now on, whatever was recorded into before. Raises "
      "OSError."},
     {"pause", pause_recording, METH_NOARGS,
      "pause()\n\nRecords nothing in this process until resume() or start()."},
@@ -391,6 +391,9 @@ static int exec(PyObject *module)
         PyModule_AddIntConstant(module, "FLAG_NO_ADOPT", SEG_FLAG_NO_ADOPT) ||
         PyModule_AddIntConstant(module, "FLAG_OWNED", SEG_FLAG_OWNED) ||
         PyModule_AddIntConstant(module, "FLAG_HOLD", SEG_FLAG_HOLD) ||
+        PyModule_AddIntConstant(module, "FLAG_OTHERS", SEG_FLAG_OTHERS) ||
+        PyModule_AddIntConstant(module, "MODE_SHARED", SEG_MODE_SHARED) ||
+        PyModule_AddStringConstant(module, "SHARED_BY", SEG_SHARED_BY) ||
         PyModule_AddIntConstant(module, "FLAG_KEPT", SEG_FLAG_KEPT) ||
         PyModule_AddStringConstant(module, "TRACER", tracer->name) ||
         PyModule_AddFunctions(module, rt_claimed_methods) ||

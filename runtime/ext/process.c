@@ -5,12 +5,14 @@
 #define _GNU_SOURCE
 #include "process.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compat.h"
 #include "context.h"
+#include "refused.h"
 #include "test_function.h"
 
 struct rt_process rt_process;
@@ -48,6 +50,19 @@ static bool was_ours(const seg_t *seg)
            seg_supervisor(seg, &alive) == (uint32_t)getpid() && alive;
 }
 
+/* A segment of another user's: without this, nobody would know that this process is not in it. */
+static void tell_if_refused(const char *name, int status)
+{
+    static bool told;
+    uint32_t owner;
+
+    if (!told && (status == SEG_ERR_ACCESS ||
+                  (status == SEG_ERR_SYSTEM && (errno == EACCES || errno == EPERM)))) {
+        told = true;
+        seg_refused_tell(seg_path_of(name, &owner));
+    }
+}
+
 static int find_segment(seg_t **seg)
 {
 #ifdef __GLIBC__
@@ -60,6 +75,7 @@ static int find_segment(seg_t **seg)
 
     if (path && *path) {
         status = seg_attach(path, seg);
+        tell_if_refused(path, status);
     } else {
         status = seg_adopt(seg, &adopted);
         free(adopted);
@@ -138,14 +154,15 @@ int rt_process_attach(uint32_t interpreter, const char **why)
     return status;
 }
 
-int rt_process_enter(uint32_t interpreter, const char *path, const char **why)
+int rt_process_enter(uint32_t interpreter, const char *name, const char **why)
 {
+    uint32_t owner;
     int status = 0;
     seg_t *seg;
 
     pthread_mutex_lock(&attaching);
-    if (!rt_process.seg || strcmp(seg_path(rt_process.seg), path)) {
-        status = seg_attach(path, &seg);
+    if (!rt_process.seg || strcmp(seg_path(rt_process.seg), seg_path_of(name, &owner))) {
+        status = seg_attach(name, &seg);
         if (status)
             *why = seg_strstatus(status);
         else

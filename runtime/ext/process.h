@@ -33,9 +33,9 @@ extern struct rt_process rt_process;
  * any thread. 0: attached, 1: nothing to attach to, -1: failed (*why, static text). */
 int rt_process_attach(uint32_t interpreter, const char **why);
 
-/* Leaves the segment that the process is in, if any, and enters the one at `path`. 0: done, or it
- * was there already; -1: failed (*why), and the process is where it was. */
-int rt_process_enter(uint32_t interpreter, const char *path, const char **why);
+/* Leaves the segment that the process is in, if any, and enters the one of that name. 0: done, or
+ * it was there already; -1: failed (*why), and the process is where it was. */
+int rt_process_enter(uint32_t interpreter, const char *name, const char **why);
 
 /* Records nothing, or goes on. Processes that start meanwhile do not find their way here. */
 void rt_process_pause(bool paused);

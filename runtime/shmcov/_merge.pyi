@@ -22,7 +22,7 @@ class Info(TypedDict):
     used: int  # bytes given out
     allocated: int  # bytes that the file system holds
     damaged: int  # parts that were skipped
-    lost: dict[str, int]  # space, map, limit, tracer, attach, plugin
+    lost: dict[str, int]  # space, map, limit, tracer, attach, plugin, user
     lossy: list[str]  # files of which something is lost, as far as they are known
     context: str  # the static context
     rules: list[tuple[int, str]]

@@ -37,7 +37,14 @@ from coverage.multiproc import patch_multiprocessing
 from coverage.plugin import CoveragePlugin
 
 from shmcov import _merge, file_tracers, plan, result, segments, settings
-from shmcov.delivery import STILL_RUNNING, Delivery, Keeper, still_running
+from shmcov.delivery import (
+    NAME_GONE,
+    STILL_RUNNING,
+    Delivery,
+    Keeper,
+    name_gone,
+    still_running,
+)
 
 os = isolate_module(os)
 _open = open
@@ -401,10 +408,10 @@ class Session:
             _shmcov.resume()
         else:
             try:
-                _shmcov.start(self.path)
+                _shmcov.start(segments.name_of(self.path))
             except OSError as error:
                 raise CoverageException(f"Couldn't start to measure: {error}") from error
-        os.environ[segments.VARIABLE] = self.path
+        os.environ[segments.VARIABLE] = segments.name_of(self.path)
 
     def pause(self) -> None:
         """Nothing of this process is recorded, and new children are not measured for it."""
@@ -446,6 +453,7 @@ def _create(cov: coverage.Coverage, own: settings.Settings, wanted: Wanted, *, k
         flags |= _shmcov.FLAG_KEPT
     flags |= 0 if own.adopt else _shmcov.FLAG_NO_ADOPT
     flags |= _shmcov.FLAG_CONTEXTS if own.contexts else 0
+    flags |= _shmcov.FLAG_OTHERS if own.other_users else 0
     rules = the_plan.rules + plan.identity(" ".join(_arguments()), config.data_file)
     _end_idle()
     path, fd = segments.create(flags, rules, own.folder, own.size)
@@ -497,6 +505,7 @@ class Collector(coverage.collector.Collector):
     _written = False
     _failed = False
     _finished = False
+    _name_told = False
 
     def __init__(self, core: Core, **kwargs: Any) -> None:
         super().__init__(core=core, **kwargs)  # type: ignore[arg-type]
@@ -555,8 +564,9 @@ class Collector(coverage.collector.Collector):
         owns = self._session and self._session.role is Role.OWNS
         if owns and here.run and here.recorded and not self._collectors:
             # What this process took part in before goes on.
-            _shmcov.start(here.run)
-            os.environ[segments.VARIABLE] = here.run
+            name = segments.name_of(here.run)
+            _shmcov.start(name)
+            os.environ[segments.VARIABLE] = name
 
     def idle(self) -> bool:
         """Has a segment of which everything was delivered."""
@@ -659,6 +669,7 @@ class Collector(coverage.collector.Collector):
         for text in result.losses(copy.info()):
             self._lost = f"Not all of this run was recorded: {text}"
             result.tell(self._cov, [(self._lost, None)])
+        self._tell_name()
         self._tell_packages(copy)
         covdata = self.covdata
         # Data that is in use is added to. Other data coverage.py would erase now; here it goes when
@@ -737,6 +748,15 @@ class Collector(coverage.collector.Collector):
         inorout = self._cov._inorout
         unwanted = inorout is not None and inorout.check_include_omit_etc(path, None)
         return None if unwanted else self.file_mapper(path)
+
+    def _tell_name(self) -> None:
+        session = self._session
+        if self._name_told or session is None or session.role is not Role.OWNS:
+            return
+        if session.delivery.name_is_gone():
+            self._name_told = True
+            self._lost = name_gone(session.path)
+            self.warn(self._lost, NAME_GONE)
 
     def _tell_packages(self, copy: _merge.Copy) -> None:
         """Which source packages were imported: coverage.py warns of the others."""

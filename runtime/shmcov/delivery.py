@@ -101,6 +101,8 @@ class Delivery:
         with self._opened() as (fd, own):
             if own:
                 _lock(fd)
+            if self.keeper is not None:
+                _shmcov.ask_keeper(self.path)
             try:
                 copy = segments.read(self.path, fd, any_size=self._any_size)
                 data_file = write(copy)
@@ -123,6 +125,18 @@ class Delivery:
             _shmcov.set_delivered(fd, hits, target)
 
     # -- the end of the segment --
+
+    def name_is_gone(self) -> bool:
+        """Has somebody removed the name? That another user can't see it does not count."""
+        if self._fd is not None:
+            return os.fstat(self._fd).st_nlink == 0
+        try:
+            os.lstat(self.path)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            pass
+        return False
 
     def remove(self) -> None:
         """Everything was delivered, or nobody wants it."""
@@ -159,6 +173,9 @@ def _lock(fd: int) -> None:
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shmcov-keeper")
 """Built from shm/keeper.c."""
 
+KEPT = "SHMCOV_KEPT"
+"""The environment variable that names the segment to the keeper, and to what it runs."""
+
 NOT_FOR_SALVAGE = ("SHMCOV_", "COVERAGE_")
 
 
@@ -186,18 +203,21 @@ class Keeper:
             for name, value in os.environ.items()
             if not name.startswith(NOT_FOR_SALVAGE)
         ]
+        # All users see the arguments of a process.
+        named = path if segments.name_of(path) == path else "-"
+        environment.append(f"{KEPT}={path}")
         arguments = [
             PROGRAM,
-            path,
+            named,
             str(int(wait * 1000)),
             os.getcwd(),
             when,
             *command,
             *salvage,
-            path,
+            named,
         ]
         try:
-            return cls(*_shmcov.keep(arguments, environment))
+            return cls(*_shmcov.keep(path, arguments, environment))
         except OSError:
             return None
 
@@ -206,6 +226,31 @@ class Keeper:
 
 
 # -- in words --
+
+NAME_GONE = "segment-removed"
+"""The slug of the warning that the name was removed."""
+
+
+def name_gone(path: str) -> str:
+    return (
+        f"The segment {path} was removed before the end of the run: processes that started after "
+        "that were not measured."
+    )
+
+
+NO_PROC = "no-proc"
+"""The slug of the warning that nobody can be looked for."""
+
+
+def no_proc() -> str | None:
+    """The warning, if this system usually has /proc and here it is not."""
+    if sys.platform != "linux" or os.path.exists("/proc/self/stat"):
+        return None
+    return (
+        "/proc is not mounted, so processes that outlive the program can't be seen or waited for: "
+        "what they did after its end is not in the data."
+    )
+
 
 STILL_RUNNING = "still-running"
 """The slug of the warning: `disable_warnings = still-running`."""

@@ -34,6 +34,8 @@ LOST = {
     "attach": "{n} processes could not start to measure",
     "plugin": "{n} processes ran without file tracer plug-ins, because those could not be loaded "
     "there: SHMCOV_DEBUG=1 in the environment makes them say why",
+    "user": "{n} processes run as another user, who may not open the segment: --shm-other-users "
+    "([shmcov] other_users = true) admits them",
 }
 
 

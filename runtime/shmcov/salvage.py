@@ -20,7 +20,7 @@ from coverage.config import CoverageConfig
 from coverage.exceptions import CoverageException
 
 from shmcov import _merge, plan, result, segments
-from shmcov.delivery import Delivery
+from shmcov.delivery import KEPT, Delivery
 from shmcov.result import Target, complain
 
 REPLACED = 3
@@ -37,6 +37,8 @@ def salvage(argv: list[str]) -> int:
             complain("Which segment? Without arguments, shmcov salvage lists those that there are.")
             return 1
         return _list()
+    if options.kept and options.segment == "-":
+        options.segment = os.environ[KEPT]
     return _one(_found(options.segment), options)
 
 

@@ -37,14 +37,28 @@ def leftover_path(path: str) -> str:
     return os.path.join(dict(_shmcov.folders()).get(folder, folder), name)
 
 
+def name_of(path: str) -> str:
+    """What SHMCOV_SEGMENT says of the segment at `path`: shm/segment.h, SEG_SHARED_BY."""
+    with contextlib.suppress(OSError):
+        status = os.lstat(path)
+        if stat.S_IMODE(status.st_mode) == _shmcov.MODE_SHARED:
+            return f"{_shmcov.SHARED_BY}{status.st_uid}:{path}"
+    return path
+
+
 def create(
     flags: int, rules: list[tuple[int, str]], folder: str | None, size: int
 ) -> tuple[str, int]:
     """A new segment: its path, and a descriptor to read and write it with. OSError."""
+    if flags & _shmcov.FLAG_OTHERS and any(kind == Rule.FILE_TRACERS for kind, _ in rules):
+        raise OSError(
+            "other users can't be admitted to a run with file tracer plug-ins: whoever may write "
+            "into the segment would choose what code they load"
+        )
     _shmcov.sweep()
     if folder:
         with contextlib.suppress(FileExistsError):
-            os.mkdir(folder, 0o700)
+            os.mkdir(folder, 0o711 if flags & _shmcov.FLAG_OTHERS else 0o700)
     for _ in range(3):
         # The end of another run removes the folder if it is empty.
         with contextlib.suppress(FileNotFoundError):
@@ -93,7 +107,7 @@ def open_segment(path: str | Path, *, writable: bool = False) -> int:
         why = f"it belongs to user {status.st_uid}; run this as that user"
     elif status.st_nlink > 1:
         why = "it has several names"
-    elif status.st_mode & 0o077:
+    elif status.st_mode & 0o077 and stat.S_IMODE(status.st_mode) != _shmcov.MODE_SHARED:
         why = "others may read or write it"
     if why:
         os.close(fd)

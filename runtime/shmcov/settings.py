@@ -31,6 +31,7 @@ class Settings:
     size: int = 0
     adopt: bool = True
     contexts: bool = False
+    other_users: bool = False
     strict: bool = False
     keeper: bool = True
 
@@ -89,7 +90,7 @@ class Option:
 
     @property
     def flag(self) -> str:
-        return f"--shm-{'no-' * self.off}{self.name}"
+        return f"--shm-{'no-' * self.off}{self.name}".replace("_", "-")
 
     @property
     def variable(self) -> str:
@@ -135,6 +136,13 @@ OPTIONS = (
         "Something in the program switches contexts: shmcov.switch_context, or pytest with "
         "--shmcov-context. Works without, but then the first switch of a process makes all tools "
         "of sys.monitoring hear of everything again.",
+    ),
+    Option(
+        "other_users",
+        "other_users",
+        yes,
+        "Measure children that run as another user too. Whoever learns the name of the segment can "
+        "then write into it: docs/security.md.",
     ),
     Option(
         "strict",

@@ -19,7 +19,16 @@ import _shmcov
 import coverage
 
 from shmcov import _merge, plan, result, segments, signals, startup
-from shmcov.delivery import STILL_RUNNING, Delivery, Keeper, still_running
+from shmcov.delivery import (
+    NAME_GONE,
+    NO_PROC,
+    STILL_RUNNING,
+    Delivery,
+    Keeper,
+    name_gone,
+    no_proc,
+    still_running,
+)
 from shmcov.program import Program
 from shmcov.result import Target, complain
 
@@ -37,6 +46,7 @@ class Options:
     folder: str | None = None
     size: int = 0
     keeper: bool = True
+    other_users: bool = False
     strict: bool = False
     save_signal: int | None = None
 
@@ -79,6 +89,7 @@ def run(cov: coverage.Coverage, program: Program, target: Target, options: Optio
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     flags = the_plan.flags | (0 if options.adopt else _shmcov.FLAG_NO_ADOPT)
     flags |= _shmcov.FLAG_CONTEXTS if options.contexts else 0
+    flags |= _shmcov.FLAG_OTHERS if options.other_users else 0
     rules = the_plan.rules + plan.identity(f"shmcov run {shlex.join(program.args)}", target.path)
     path, fd = segments.create(flags, rules, options.folder, options.size)
     supervisor = Supervisor(cov, target, options, Delivery(path, fd), ours)
@@ -108,7 +119,7 @@ def environment(segment: str) -> Mapping[str, str]:
     for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
         variables.pop(name, None)
     variables["COVERAGE_RUN"] = "true"
-    variables[segments.VARIABLE] = segment
+    variables[segments.VARIABLE] = segments.name_of(segment)
     return variables
 
 
@@ -232,6 +243,12 @@ class Supervisor:
         return info.si_signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
     def _name(self, running: list[segments.Process]) -> None:
+        """Who is still running, and who was not seen."""
+        if self.delivery.name_is_gone():
+            self.complete = False
+            result.tell(self.cov, [(name_gone(self.delivery.path), NAME_GONE)])
+        if text := no_proc():
+            result.tell(self.cov, [(text, NO_PROC)])
         if not running:
             return
         kept = self.delivery.keeper is not None

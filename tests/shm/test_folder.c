@@ -35,7 +35,11 @@ Test(folder, names_hold_the_user)
     cr_assert_eq(seg_folder_name(1, name, sizeof name), SEG_OK);
     cr_assert_str_eq(name, expected);
     cr_assert_eq(seg_folder_name(2, name, sizeof name), SEG_OK);
-    cr_assert_eq(seg_folder_name(3, name, sizeof name), SEG_ERR_LIMIT);
+    snprintf(expected, sizeof expected, "/dev/shm/shmcov-%u.open", (unsigned)geteuid());
+    cr_assert_eq(seg_folder_name(3, name, sizeof name), SEG_OK);
+    cr_assert_str_eq(name, expected, "for those that admit other users");
+    cr_assert_eq(seg_folder_name(5, name, sizeof name), SEG_OK);
+    cr_assert_eq(seg_folder_name(6, name, sizeof name), SEG_ERR_LIMIT);
     cr_assert_eq(seg_folder_name(1000, name, sizeof name), SEG_ERR_LIMIT);
     cr_assert_eq(seg_folder_name(0, name, 10), SEG_ERR_LIMIT, "no room for the name");
 }
@@ -46,7 +50,7 @@ static void make_under_umask(void *arg)
     char *path = arg;
 
     umask(0777);
-    CHILD_CHECK(seg_folder_make(path) == SEG_OK);
+    CHILD_CHECK(seg_folder_make(path, SEG_FOLDER_PRIVATE) == SEG_OK);
     CHILD_CHECK(stat(path, &st) == 0 && (st.st_mode & 07777) == 0700);
 }
 
@@ -56,7 +60,7 @@ Test(folder, a_new_one_is_private_whatever_the_umask)
 
     snprintf(path, sizeof path, "%s/f", root);
     run_child_well(make_under_umask, path);
-    cr_assert_eq(seg_folder_make(path), SEG_OK, "and an old one will do");
+    cr_assert_eq(seg_folder_make(path, SEG_FOLDER_PRIVATE), SEG_OK, "and an old one will do");
 }
 
 Test(folder, what_is_not_private_is_refused)
@@ -68,23 +72,24 @@ Test(folder, what_is_not_private_is_refused)
     snprintf(other, sizeof other, "%s/other", root);
     cr_assert_eq(mkdir(path, 0700), 0);
     chmod(path, 0755);
-    cr_assert_eq(seg_folder_make(path), SEG_ERR_ACCESS, "others may look");
+    cr_assert_eq(seg_folder_make(path, SEG_FOLDER_PRIVATE), SEG_ERR_ACCESS, "others may look");
     chmod(path, 0500);
-    cr_assert_eq(seg_folder_make(path), SEG_ERR_ACCESS, "not even the owner may write");
+    cr_assert_eq(seg_folder_make(path, SEG_FOLDER_PRIVATE), SEG_ERR_ACCESS,
+                 "not even the owner may write");
     chmod(path, 0700);
     cr_assert_eq(symlink(path, other), 0);
-    cr_assert_eq(seg_folder_make(other), SEG_ERR_ACCESS, "a link");
+    cr_assert_eq(seg_folder_make(other, SEG_FOLDER_PRIVATE), SEG_ERR_ACCESS, "a link");
     unlink(other);
     fd = open(other, O_CREAT | O_WRONLY, 0700);
     cr_assert_geq(fd, 0);
     close(fd);
-    cr_assert_eq(seg_folder_make(other), SEG_ERR_ACCESS, "a file");
+    cr_assert_eq(seg_folder_make(other, SEG_FOLDER_PRIVATE), SEG_ERR_ACCESS, "a file");
     if (geteuid() == 0) {
         cr_assert_eq(chown(path, 12345, 0), 0);
-        cr_assert_eq(seg_folder_make(path), SEG_ERR_ACCESS, "somebody else's");
+        cr_assert_eq(seg_folder_make(path, SEG_FOLDER_PRIVATE), SEG_ERR_ACCESS, "somebody else's");
     }
     snprintf(path, sizeof path, "%s/no/such/parent", root);
-    cr_assert_eq(seg_folder_make(path), SEG_ERR_SYSTEM);
+    cr_assert_eq(seg_folder_make(path, SEG_FOLDER_PRIVATE), SEG_ERR_SYSTEM);
 }
 
 /* -- which one is taken -- */
@@ -294,6 +299,81 @@ Test(folder, remove_takes_the_folder_along_when_it_is_empty)
         seg_discard(seg[i]);
         close(fd[i]);
         free(path[i]);
+    }
+}
+
+/* -- for other users -- */
+
+static struct seg_plan shared_plan = {.size = MIB, .flags = SEG_FLAG_OTHERS};
+
+static unsigned mode_of(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 ? st.st_mode & 07777 : 0;
+}
+
+static void make_shared_under_umask(void *arg)
+{
+    struct place *place = arg;
+
+    umask(0777);
+    CHILD_CHECK(seg_create(&shared_plan, &place->seg, &place->path, &place->fd) == SEG_OK);
+    CHILD_CHECK(mode_of(place->path) == SEG_MODE_SHARED);
+    *strrchr(place->path, '/') = '\0';
+    CHILD_CHECK(mode_of(place->path) == 0711);
+    CHILD_CHECK(strcmp(strrchr(place->path, '.'), ".open") == 0);
+}
+
+Test(folder, a_shared_segment_lies_where_others_pass_and_cannot_look)
+{
+    struct seg_plan plan = {.size = MIB};
+    struct place place;
+    char folder[256];
+
+    make_places();
+    run_child_well(make_shared_under_umask, &place);
+    cr_assert_eq(seg_create(&plan, &place.seg, &place.path, &place.fd), SEG_OK);
+    cr_assert_eq(mode_of(place.path), 0600, "no other segment is");
+    cr_assert_eq(seg_folder_name(0, folder, sizeof folder), SEG_OK);
+    cr_assert_eq(mode_of(folder), 0700);
+    seg_discard(place.seg);
+    close(place.fd);
+    seg_remove(place.path);
+    free(place.path);
+}
+
+Test(folder, the_open_one_goes_with_its_last_segment)
+{
+    struct place place;
+    char folder[256];
+
+    make_places();
+    cr_assert_eq(seg_create(&shared_plan, &place.seg, &place.path, &place.fd), SEG_OK);
+    cr_assert_eq(seg_folder_name(2, folder, sizeof folder), SEG_OK);
+    cr_assert_eq(access(folder, F_OK), 0);
+    cr_assert_eq(seg_remove(place.path), SEG_OK);
+    cr_assert_eq(access(folder, F_OK), -1);
+    seg_discard(place.seg);
+    close(place.fd);
+    free(place.path);
+}
+
+Test(folder, an_open_one_that_others_can_look_into_is_not_looked_into)
+{
+    char folder[256];
+
+    make_places();
+    for (unsigned i = 0; i < 4; i++) {
+        cr_assert_eq(seg_folder_name(i, folder, sizeof folder), SEG_OK);
+        cr_assert_eq(seg_folder_make(folder, 0711), SEG_OK);
+        cr_assert_eq(seg_folder_is_ours(i, folder), i >= 2, "folder %u", i);
+        chmod(folder, 0700);
+        cr_assert(seg_folder_is_ours(i, folder));
+        chmod(folder, 0715);
+        cr_assert_not(seg_folder_is_ours(i, folder));
+        chmod(folder, 0713);
+        cr_assert_not(seg_folder_is_ours(i, folder));
     }
 }
 

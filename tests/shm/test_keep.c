@@ -8,6 +8,7 @@
 
 #include "ending.h"
 #include "keep.h"
+#include "refused.h"
 
 /* What an owner, which is a child of the test, tells it. */
 struct run {
@@ -47,7 +48,7 @@ static int start_keeper(void)
 
     snprintf(root_variable, sizeof root_variable, "SEG_TEST_ROOT=%s", root);
     snprintf(kill_variable, sizeof kill_variable, "SEG_KILL_AT=%s", run->kill_at);
-    return seg_keeper_start(run->program, argv, envp, &run->keeper);
+    return seg_keeper_start(run->program, run->path, argv, envp, &run->keeper);
 }
 
 /* Has the keeper come to the place where it waits? */
@@ -189,6 +190,62 @@ Test(keep, an_exec_is_no_end)
     cr_assert_eq(own_until(become_another), 0);
     wait_for_keeper();
     cr_assert_str_eq(marks(), "1");
+}
+
+static void tell_and_ask(struct run *r)
+{
+    seg_t *seg = r->place.seg;
+
+    seg_refused_tell(r->path);
+    seg_refused_ask(r->path, 30000);
+    CHILD_CHECK(lost(seg, SEG_LOST_USER) == 1);
+    _exit(0);
+}
+
+Test(keep, it_counts_who_was_refused_and_still_sees_its_owner_end)
+{
+    cr_assert_eq(own_until(tell_and_ask), 0);
+    wait_for_keeper();
+    cr_assert_str_eq(marks(), "1");
+}
+
+/* Told before the keeper has begun, and there when the owner looks. */
+static void tell_a_starting_keeper(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 20; i++) {
+        run->place = make_live();
+        strcpy(run->path, run->place.path);
+        CHILD_CHECK(start_keeper() == 0);
+        seg_refused_tell(run->path);
+        seg_refused_ask(run->path, 30000);
+        CHILD_CHECK(lost(run->place.seg, SEG_LOST_USER) == 1);
+        seg_keeper_end(&run->keeper);
+        seg_remove(run->path);
+    }
+}
+
+Test(keep, it_hears_from_the_moment_it_was_started)
+{
+    run_child_well(tell_a_starting_keeper, NULL);
+}
+
+static void tell_when_the_owner_has_gone(struct run *r)
+{
+    struct held child = hold_child(NULL, NULL); /* a user of the segment, so the keeper waits */
+
+    (void)child;
+    seg_refused_tell(r->path);
+    _exit(0);
+}
+
+Test(keep, what_was_told_before_the_owner_ended_is_counted)
+{
+    run->how = "fail";
+    own_until(tell_when_the_owner_has_gone);
+    wait_for_keeper();
+    cr_assert(exists(run->aside));
+    cr_assert_eq(lost(attach(run->aside), SEG_LOST_USER), 1);
 }
 
 static void remove_it(struct run *r)
@@ -512,9 +569,10 @@ static void look_at_keeper(struct run *r)
     CHILD_CHECK(strcmp(link_of("fd/1"), "/dev/null") == 0);
     CHILD_CHECK(strcmp(link_of("fd/2"), "/dev/null") == 0);
     CHILD_CHECK(strcmp(link_of("fd/3"), "anon_inode:[pidfd]") == 0);
-    CHILD_CHECK(strcmp(link_of("fd/4"), r->path) == 0);
+    CHILD_CHECK(strncmp(link_of("fd/4"), "socket:", 7) == 0);
+    CHILD_CHECK(strcmp(link_of("fd/5"), r->path) == 0);
     snprintf(path, sizeof path, "/proc/%u/fd", (unsigned)pid);
-    CHILD_CHECK(entries_of(path) == 5);
+    CHILD_CHECK(entries_of(path) == 6);
     CHILD_CHECK(strcmp(link_of("cwd"), "/") == 0);
     CHILD_CHECK(getsid((pid_t)pid) == (pid_t)pid);
     CHILD_CHECK(getpgid((pid_t)pid) == (pid_t)pid);
@@ -584,7 +642,7 @@ static void start_some(void *arg, int number)
         volatile char *memory = malloc(10000);
 
         memory[9999] = 1;
-        CHILD_CHECK(seg_keeper_start(REAL_KEEPER, argv, envp, &keeper) == 0);
+        CHILD_CHECK(seg_keeper_start(REAL_KEEPER, arg, argv, envp, &keeper) == 0);
         CHILD_CHECK(keeper.start != 0);
         seg_keeper_end(&keeper);
         free((void *)memory);

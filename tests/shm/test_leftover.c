@@ -46,7 +46,10 @@ Test(leftover, names)
 
     cr_assert_eq(seg_leftover_folder(0, name, sizeof name), SEG_OK);
     cr_assert_str_eq(name, left_over);
-    cr_assert_eq(seg_leftover_folder(1, name, sizeof name), SEG_ERR_LIMIT);
+    cr_assert_eq(seg_leftover_folder(1, name, sizeof name), SEG_OK);
+    snprintf(expected, sizeof expected, "%s.open.left", live);
+    cr_assert_str_eq(name, expected, "of those that admitted other users");
+    cr_assert_eq(seg_leftover_folder(2, name, sizeof name), SEG_ERR_LIMIT);
     cr_assert_eq(seg_leftover_folder(0, name, strlen(left_over)), SEG_ERR_LIMIT);
     cr_assert_eq(seg_leftover_folder(0, name, strlen(left_over) + 1), SEG_OK);
     snprintf(name, sizeof name, "%.100s/run-1", live);

@@ -174,6 +174,96 @@ Test(segment, only_a_private_file_of_ours_is_opened)
     drop_segment(&place);
 }
 
+/* -- for other users -- */
+
+struct shared {
+    const char *name;
+    int expected;
+    const char *why;
+};
+
+static void attach_as_another(void *arg)
+{
+    const struct shared *shared = arg;
+    seg_t *seg;
+    int status;
+
+    CHILD_CHECK(setgid(54321) == 0 && setuid(54321) == 0);
+    status = seg_attach(shared->name, &seg);
+    if (status != shared->expected)
+        fprintf(stderr, "%s: %s: %d\n", shared->name, shared->why, status);
+    CHILD_CHECK(status == shared->expected);
+    if (status == SEG_OK) {
+        CHILD_CHECK(seg_is_shared(seg));
+        CHILD_CHECK(strcmp(seg_path(seg), strchr(shared->name, '/')) == 0);
+        seg_discard(seg);
+    }
+}
+
+static void expect_as_another(const char *name, int expected, const char *why)
+{
+    struct shared shared = {name, expected, why};
+
+    run_child_well(attach_as_another, &shared);
+}
+
+Test(segment, another_user_attaches_to_what_it_was_told_is_shared_and_to_nothing_else)
+{
+    struct place place;
+    char name[256], wrong[256], link_name[300], other[256];
+
+    if (geteuid() != 0)
+        cr_skip_test("only root becomes another user");
+    place = make_segment_with(MIB, SEG_FLAG_OTHERS);
+    chmod(place.folder, 0711);
+    snprintf(name, sizeof name, SEG_SHARED_BY "0:%s", place.path);
+    snprintf(wrong, sizeof wrong, SEG_SHARED_BY "12345:%s", place.path);
+    snprintf(other, sizeof other, "%s/other", place.folder);
+    snprintf(link_name, sizeof link_name, SEG_SHARED_BY "0:%s", other);
+    expect_as_another(name, SEG_OK, "as it was told");
+    expect_as_another(place.path, SEG_ERR_ACCESS, "it was not told that it is shared");
+    expect_as_another(wrong, SEG_ERR_ACCESS, "it is not theirs");
+    cr_assert_eq(symlink(place.path, other), 0);
+    expect_as_another(link_name, SEG_ERR_ACCESS, "a link");
+    unlink(other);
+    cr_assert_eq(link(place.path, other), 0);
+    expect_as_another(name, SEG_ERR_ACCESS, "two links");
+    unlink(other);
+    for (mode_t bit = 1; bit < 010000; bit <<= 1) {
+        chmod(place.path, SEG_MODE_SHARED ^ bit);
+        /* Without the bits of others it cannot even be opened, and nothing but the mode differs. */
+        expect_as_another(name, bit & 06 ? SEG_ERR_SYSTEM : SEG_ERR_ACCESS, "another mode");
+    }
+    chmod(place.path, SEG_MODE_SHARED);
+    expect_as_another(name, SEG_OK, "as before");
+    drop_segment(&place);
+}
+
+Test(segment, names_hold_a_path)
+{
+    static const struct {
+        const char *name, *path;
+        uint32_t owner;
+    } names[] = {
+        {"/a/b", "/a/b", SEG_NOT_SHARED},
+        {"shared-by:0:/a:b", "/a:b", 0},
+        {"shared-by:4294967294:/a", "/a", UINT32_MAX - 1},
+        {"shared-by:4294967295:/a", "shared-by:4294967295:/a", SEG_NOT_SHARED},
+        {"shared-by:99999999999999999999999:/a", "shared-by:99999999999999999999999:/a",
+         SEG_NOT_SHARED},
+        {"shared-by:1", "shared-by:1", SEG_NOT_SHARED},
+        {"shared-by:", "shared-by:", SEG_NOT_SHARED},
+        {"", "", SEG_NOT_SHARED},
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        uint32_t owner = 7;
+
+        cr_assert_str_eq(seg_path_of(names[i].name, &owner), names[i].path);
+        cr_assert_eq(owner, names[i].owner, "%s", names[i].name);
+    }
+}
+
 /* -- identity -- */
 
 struct change {

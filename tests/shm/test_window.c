@@ -73,6 +73,30 @@ Test(window, a_system_without_mremap_maps_the_path_again)
     drop_segment(&place);
 }
 
+static void grow_as_another(void *arg)
+{
+    char name[256];
+    seg_t *seg;
+
+    snprintf(name, sizeof name, SEG_SHARED_BY "0:%s", ((struct place *)arg)->path);
+    CHILD_CHECK(setgid(54321) == 0 && setuid(54321) == 0);
+    CHILD_CHECK(seg_attach(name, &seg) == SEG_OK);
+    CHILD_CHECK(seg_ptr(seg, 20 * MIB, 64) != NULL);
+}
+
+Test(window, another_user_that_is_admitted_maps_the_path_again)
+{
+    struct place place;
+
+    if (geteuid() != 0)
+        cr_skip_test("only root becomes another user");
+    place = make_segment_with(SIZE, SEG_FLAG_OTHERS);
+    chmod(place.folder, SEG_FOLDER_OPEN);
+    seg_platform_cannot_extend = true;
+    run_child_well(grow_as_another, &place);
+    drop_segment(&place);
+}
+
 Test(window, another_file_of_that_name_is_not_mapped)
 {
     struct place place = make_segment(SIZE);
