@@ -144,7 +144,7 @@ static bool is_old_and_foreign(int fd, const struct stat *st)
     if (seg_access_header(fd, (uint64_t)st->st_size, &head) != SEG_ERR_VERSION ||
         time(NULL) - st->st_mtime < 3600 || !seg_platform_mapping_name(fd, NULL, mapping.name))
         return false;
-    seg_platform_each_since(0, look_for_mapping, &mapping);
+    seg_platform_each_since(0, true, look_for_mapping, &mapping);
     return !mapping.found;
 }
 

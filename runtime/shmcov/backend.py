@@ -756,7 +756,7 @@ class Collector(coverage.collector.Collector):
         if session.delivery.name_is_gone():
             self._name_told = True
             self._lost = name_gone(session.path)
-            self.warn(self._lost, NAME_GONE)
+            result.tell(self._cov, [(self._lost, NAME_GONE)])
 
     def _tell_packages(self, copy: _merge.Copy) -> None:
         """Which source packages were imported: coverage.py warns of the others."""
