@@ -310,3 +310,13 @@ def test_nothing_is_lost(project: Project, tool: str, mode: str, sites: str) -> 
         ours = actual[f"code{number}.py"]
         for key in ("executed_lines", "missing_lines", "executed_branches", "missing_branches"):
             assert ours.get(key) == theirs.get(key), (number, key)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="3.11 has no tools")
+def test_the_tool_id_is_nobodys(project: Project) -> None:
+    """Hypothesis takes 3 and warns where it cannot; 0, 1 and 2 are by convention those of debuggers,
+    coverage tools and profilers."""
+    project.write(
+        "prog.py", "import sys\nprint([n for n in range(6) if sys.monitoring.get_tool(n)])\n"
+    )
+    assert project.shmcov("run", "prog.py").stdout == "[4]\n"
