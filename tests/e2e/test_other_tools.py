@@ -314,8 +314,8 @@ def test_nothing_is_lost(project: Project, tool: str, mode: str, sites: str) -> 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="3.11 has no tools")
 def test_the_tool_id_is_nobodys(project: Project) -> None:
-    """Hypothesis takes 3 and warns where it cannot; 0, 1 and 2 are by convention those of debuggers,
-    coverage tools and profilers."""
+    """Hypothesis takes 3 and warns where it cannot; 0, 1 and 2 are by convention those of
+    debuggers, coverage tools and profilers."""
     project.write(
         "prog.py", "import sys\nprint([n for n in range(6) if sys.monitoring.get_tool(n)])\n"
     )
