@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="needs strace
 
 MAKES = re.compile(
     r"^(?:open(?:at)?\(.*(?:O_CREAT|O_TMPFILE)|creat\(|mkdir(?:at)?\(|mknod(?:at)?\(|memfd_create\("
-    r"|(?:sym)?link(?:at)?\(|rename(?:at2?)?\(|bind\(.*sun_path=)"
+    r'|(?:sym)?link(?:at)?\(|rename(?:at2?)?\(|bind\(.*sun_path=")'
 )
 SUCCEEDED = re.compile(r"= \d+[^=]*$")
 NAME = re.compile(r'"([^"]*)"')

@@ -634,7 +634,15 @@ def test_info(folder: Path) -> None:
     assert info["flags"] == BRANCH
     assert info["context"] == "ctx"
     assert info["rules"] == [(10, "ctx")]
-    assert info["lost"] == {"space": 0, "map": 3, "limit": 0, "tracer": 0, "attach": 0, "plugin": 0}
+    assert info["lost"] == {
+        "space": 0,
+        "map": 3,
+        "limit": 0,
+        "tracer": 0,
+        "attach": 0,
+        "plugin": 0,
+        "user": 0,
+    }
     assert info["uid"] == os.geteuid()
     assert info["damaged"] == 0
     assert info["supervisor"][0] == os.getpid()

@@ -54,6 +54,8 @@ def test_nobody_else_can_read_a_segment(project: Project) -> None:
 @pytest.mark.skipif(not can_unshare("-m"), reason="needs the right to unshare -m")
 def test_a_folder_that_somebody_else_made_is_passed_over(project: Project) -> None:
     """Everybody may write in /dev/shm and /tmp, and so make the folder first."""
+    if sys.executable.startswith(("/tmp/", "/var/tmp/")):
+        pytest.skip("the interpreter lies where the test mounts something else")
     project.write("prog.py", 'import os\nprint(os.environ["SHMCOV_SEGMENT"])\n')
     project.write(
         "squat.sh",

@@ -213,14 +213,15 @@ static void read_forged(void *arg)
 {
     const struct place *place = arg;
     struct seg_copy copy;
-    long before = resident_kib();
+    long before = resident_kib(), most = 64 * 1024;
 
+#ifdef SANITIZED
+    most *= 100; /* it keeps a shadow of what was only looked at */
+#endif
     CHILD_CHECK(seg_copy_read(place->fd, &copy) == SEG_OK);
     CHILD_CHECK(count_copy(&copy, SEG_KIND_FILE) == FILES);
     CHILD_CHECK(copy.damaged == 1);
-#ifndef SANITIZED
-    CHILD_CHECK(resident_kib() - before < 64 * 1024);
-#endif
+    CHILD_CHECK(resident_kib() - before < most);
     seg_copy_free(&copy);
 }
 
