@@ -613,8 +613,7 @@ MOCKS = {
 }
 
 
-FEW_  # Without os.path.join and abspath coverage.py's own walk through the source finds nonsense.
-MOCKS = {"os.getpid", "os.stat", "os.path.exists", "time.monotonic", "builtins.open"}
+FEW_MOCKS = {"os.getpid", "os.stat", "os.path.exists", "time.monotonic", "builtins.open"}
 
 
 @pytest.mark.parametrize(

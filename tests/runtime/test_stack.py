@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BAR = 4096
 RETURN_ADDRESS = 8
 
-# What runs when a segment is made, entered or delivered, and not in a callback. Whoever calls one of these has
-# to be named here as well, or is found too deep.
+# What runs when a segment is made, entered or delivered, and not in a callback. Whoever calls one
+# of these has to be named here as well, or is found too deep.
 NOT_IN_CALLBACKS = {
     *["create", "create_in", "try_folder", "seg_create_in", "seg_headroom", "read_field", "probe"],
     *["exec", "start", "attach", "enter", "rt_process_attach", "rt_process_enter"],

@@ -35,12 +35,12 @@ void criterion_register(struct criterion_test *test);
 void criterion_check(bool fatal, const char *file, int line, const char *condition,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-#define CRITERION_REGISTER(id, suite_, name_, run_, ...)                                      \
-    static struct criterion_test id = {                                                       \
-        .suite = suite_, .name = name_, .run = run_, .options = {.timeout = 0, __VA_ARGS__}}; \
-    __attribute__((constructor)) static void id##_register(void)                              \
-    {                                                                                         \
-        criterion_register(&id);                                                              \
+#define CRITERION_REGISTER(id, suite_, name_, run_, ...)                        \
+    static struct criterion_test id = {                                         \
+        .suite = suite_, .name = name_, .run = run_, .options = {__VA_ARGS__}}; \
+    __attribute__((constructor)) static void id##_register(void)                \
+    {                                                                           \
+        criterion_register(&id);                                                \
     }
 
 #define Test(suite, name, ...)                                                                  \
