@@ -8,6 +8,7 @@ tool takes time in it.
 import importlib.util
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -16,7 +17,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness import PROGRAMS, VERSION, Failed, Row, Settings, environment, execute, say
+from harness import HERE, PROGRAMS, VERSION, Failed, Row, Settings, environment, execute, say
 
 TITLE = "Starting a process"
 TEXT = (
@@ -32,7 +33,7 @@ START = "`python -c pass` takes"
 
 
 def bar(python: tuple[int, int], mode: str, program: str) -> float | None:
-    return 2.0 if "measured" in program else None
+    return 2.0 if "measured" in program and "time" in program else None
 
 
 def rows(settings: Settings) -> Iterator[Row]:
@@ -45,18 +46,40 @@ def rows(settings: Settings) -> Iterator[Row]:
         "folder": f"/dev/shm/shmcov-{os.geteuid()}",
     }
     driver = str(PROGRAMS.parent / "starts.py")
-    for measured in (True, False):
+    for measured in (True, False) if settings.wants("time") else ():
         out = settings.folder / "starts.json"
-        under = [
-            "-m",
-            "shmcov",
-            "run",
-            f"--data-file={settings.folder / 'data'}",
-            "--source=nowhere",
-        ]
-        command = [sys.executable, *(under if measured else []), driver, json.dumps(job), str(out)]
+        under = run_options(settings) if measured else []
+        command = [sys.executable, *under, driver, json.dumps(job), str(out)]
         execute(command, environment(), settings.folder, settings.folder / "log")
         yield from told(json.loads(out.read_text()), measured)
+    if settings.wants("instructions") and shutil.which("valgrind"):
+        yield from counted(venvs, settings)
+
+
+def counted(venvs: dict[str, str], settings: Settings) -> Iterator[Row]:
+    """The same in instructions, which do not depend on what else the machine does."""
+    bare = count([], venvs["bare"], settings.folder)
+    for label, under in (("not measured", []), (MEASURED, run_options(settings))):
+        launch = [sys.executable, *under, str(HERE / "launch.py")] if under else []
+        more = (count(launch, venvs["shmcov"], settings.folder) - bare) / 1000
+        say(f"  {label}: {more:+.0f} thousand instructions of {bare / 1e6:.1f} million")
+        yield Row(f"{label}, instructions", "", "shmcov", more, "k", {"bare": bare})
+
+
+def run_options(settings: Settings) -> list[str]:
+    data = settings.folder / "data"
+    return ["-m", "shmcov", "run", f"--data-file={data}", "--source=nowhere"]
+
+
+def count(launch: list[str], python: str, folder: Path) -> int:
+    out = folder / "callgrind.out"
+    out.unlink(missing_ok=True)
+    valgrind = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
+    execute([*launch, *valgrind, python, "-c", "pass"], environment(), folder, folder / "log")
+    totals = re.search(r"^(?:totals|summary): (\d+)", out.read_text(), re.MULTILINE)
+    if not totals:
+        raise Failed(f"callgrind counted nothing: {(folder / 'log').read_text()}")
+    return int(totals[1])
 
 
 def told(samples: dict[str, list[dict[str, float]]], measured: bool) -> Iterator[Row]:
