@@ -715,5 +715,5 @@ def test_no_code_is_kept(project: Project, branch: bool, mode: str, sites: str) 
     for line in done.stdout.splitlines():
         alive, grown = map(int, line.split())
         assert alive == 0
-        # Three code objects in each of 5,000 rounds: 8 bytes for each would be more.
-        assert grown < 120, done.stdout
+        # KiB, for three code objects in each of 5,000 rounds. CPython takes memory by the MiB.
+        assert grown < 1024 + 120, done.stdout

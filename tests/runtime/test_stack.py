@@ -31,7 +31,7 @@ NOT_IN_CALLBACKS = {
     *["find_segment", "seg_adopt", "seg_attach"],
     # What Python calls at the end of a run: ending.c.
     *["settle", "sweep", "delivered", "seg_sweep", "seg_users_settle", "seg_delivery_read"],
-    *["look_at_rows"],
+    *["look_at_rows", "seg_users_look"],
 }
 # What the pointers lead to that the extension calls in a callback; the deepest stands for all.
 BEHIND_POINTERS = {"rt_sys_path_entry", "switched"}
