@@ -701,7 +701,9 @@ MANY_CODES = """
 
 @pytest.mark.parametrize("branch", [False, True], ids=["lines", "branch"])
 @pytest.mark.parametrize("mode", ["none", "test_function", "switched"])
-@pytest.mark.parametrize("sites", ["1", "0"], ids=["sites", "plain"])
+@pytest.mark.parametrize(
+    "sites", ["1", pytest.param("0", marks=pytest.mark.slow)], ids=["sites", "plain"]
+)
 def test_no_code_is_kept(project: Project, branch: bool, mode: str, sites: str) -> None:
     """A program that makes code and drops it does not grow, and its weak references die."""
     more = "dynamic_context = test_function\n" if mode == "test_function" else ""

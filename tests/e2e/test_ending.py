@@ -421,7 +421,16 @@ LATE = """
 
 
 @HOW
-@pytest.mark.parametrize("name", ["new\nline", "sp ace", "back\\slash", "(deleted)", "ünïcode"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "new\nline",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("sp ace", "back\\slash", "(deleted)", "ünïcode")
+        ),
+    ],
+)
 def test_the_folder_may_have_any_name(project: Project, how: str, name: str) -> None:
     """The kernel writes some of these otherwise in /proc/PID/maps."""
     project.write("prog.py", LATE)

@@ -292,9 +292,25 @@ def may_lose_async_for(mode: str, sites: str) -> bool:
     return mode != "lines" and sites == "0" and sys.version_info < (3, 14)
 
 
-@pytest.mark.parametrize("mode", ["lines", "branch", "contexts"])
-@pytest.mark.parametrize("tool", TOOLS)
-@pytest.mark.parametrize("sites", ["1", "0"], ids=["sites", "plain"])
+FEW = ("cprofile", "settrace", "pdb", "instruction")
+"""Tools that every version is tried with, also where slow tests are left out."""
+
+
+@pytest.mark.parametrize(
+    ("tool", "mode", "sites"),
+    [
+        pytest.param(
+            tool,
+            mode,
+            sites,
+            id=f"{tool}-{mode}-{'sites' if sites == '1' else 'plain'}",
+            marks=[pytest.mark.slow] * (tool not in FEW or sites == "0" or mode == "branch"),
+        )
+        for tool in TOOLS
+        for mode in ("lines", "branch", "contexts")
+        for sites in ("1", "0")
+    ],
+)
 def test_nothing_is_lost(project: Project, tool: str, mode: str, sites: str) -> None:
     branch, contexts = mode != "lines", mode == "contexts"
     with_async = not may_lose_async_for(mode, sites)

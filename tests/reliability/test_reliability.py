@@ -7,8 +7,9 @@ import pytest
 from reliability_support import OURS, ROOT, NotHere, Row
 from reliability_table import ROWS
 
-EVERYWHERE = ("Ends", "Other tools, and changing ground", "The program's own life")
-"""Families that depend on the version of Python. The others run in one."""
+EVERYWHERE = ("The program's own life",)
+"""The family that depends most on the version of Python. The others run in one, with slow tests;
+e2e/test_ending.py and test_other_tools.py have the like for all."""
 
 
 def of(row: Row, *more: str, slow: bool = False) -> object:
