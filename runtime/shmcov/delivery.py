@@ -50,6 +50,9 @@ class Delivery:
             yield self._fd, True
             return
         own = True
+        aside = segments.leftover_path(self.path)
+        if not os.access(self.path, os.F_OK) and os.access(aside, os.F_OK):
+            self.path = aside  # a run that began just now took it for dead
         try:
             fd = segments.open_segment(self.path, writable=True)
         except SegmentNotUsable:

@@ -39,7 +39,7 @@ def salvage(argv: list[str]) -> int:
         return _list()
     if options.kept and options.segment == "-":
         options.segment = os.environ[KEPT]
-    return _one(_found(options.segment), options)
+    return _one(Path(options.segment).absolute(), options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,13 +65,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--suffixed", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--sys-path", default="", help=argparse.SUPPRESS)
     return parser
-
-
-def _found(name: str) -> Path:
-    """A segment by its path, also if it has been set aside since that was told."""
-    path = Path(name)
-    aside = Path(segments.leftover_path(str(path.absolute())))
-    return aside if not path.exists() and aside.exists() else path
 
 
 def _one(path: Path, options: argparse.Namespace) -> int:
