@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 from typing import Any
@@ -717,5 +718,6 @@ def test_no_code_is_kept(project: Project, branch: bool, mode: str, sites: str) 
     for line in done.stdout.splitlines():
         alive, grown = map(int, line.split())
         assert alive == 0
-        # KiB, for three code objects in each of 5,000 rounds. CPython takes memory by the MiB.
-        assert grown < 1024 + 120, done.stdout
+        # KiB, for three code objects in each of 5,000 rounds. CPython takes memory by the MiB, and
+        # AddressSanitizer keeps what was freed.
+        assert grown < 1024 + 120 or "asan" in os.environ.get("LD_PRELOAD", ""), done.stdout
