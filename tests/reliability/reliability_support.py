@@ -374,7 +374,6 @@ class Row:
     """How often coverage.py and SlipCover do it; as often as ours if it is 0."""
     may_lose: bool = False
     """There is no room for the data: it must be told, and nothing else may happen."""
-    slow: bool = False
 
     def times(self, tool: str, *, long: bool) -> int:
         times = self.long if long else self.ci

@@ -327,7 +327,6 @@ ROWS = [
         ci=22,
         long=1100,
         tools=(RUN,),
-        slow=True,
     ),
     Row(
         "kill-storm",

@@ -7,14 +7,11 @@ import pytest
 from reliability_support import OURS, ROOT, NotHere, Row
 from reliability_table import ROWS
 
-EVERYWHERE = ("The program's own life",)
-"""The family that depends most on the version of Python. The others run in one, with slow tests;
-e2e/test_ending.py and test_other_tools.py have the like for all."""
+pytestmark = pytest.mark.slow  # e2e/ has the like for all versions of Python
 
 
-def of(row: Row, *more: str, slow: bool = False) -> object:
-    slow = slow or row.slow or row.family not in EVERYWHERE
-    return pytest.param(row, *more, id="-".join([row.name, *more]), marks=[pytest.mark.slow] * slow)
+def of(row: Row, *more: str) -> object:
+    return pytest.param(row, *more, id="-".join([row.name, *more]))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +25,7 @@ def test_nothing_is_lost(row: Row, tool: str) -> None:
     assert not row.failures(result), f"{row.fault}: {result.in_words()}"
 
 
-@pytest.mark.parametrize("row", [of(row, slow=True) for row in ROWS if row.without])
+@pytest.mark.parametrize("row", [of(row) for row in ROWS if row.without])
 def test_it_fails_without_the_protection(row: Row) -> None:
     """Otherwise the test above shows nothing."""
     assert row.without
