@@ -71,9 +71,9 @@ REFERENCE_PATCHES = "patch = subprocess, _exit, fork\nparallel = true\n"
 HEADER = re.compile(r"#\s*(requires|until|run|python):\s*(.*?)\s*$")
 HEADER_LINES = 5
 
-# Builds with assertions abort these under BRANCH events of any tool, 3.14.8 for one: CPython expects
-# END_SEND where the loop's jump leads, and there lies CLEANUP_THROW before it. Release builds go on
-# and are right. (sys.monitoring.set_events(tool, BRANCH_RIGHT) alone does it.)
+# Builds with assertions abort these under BRANCH events of any tool, 3.14.8 for one: CPython looks
+# for END_SEND where the loop's jump leads, and CLEANUP_THROW lies there, before it. Release builds
+# go on and are right. (sys.monitoring.set_events(tool, BRANCH_RIGHT) alone does it.)
 ABORT_WITH_ASSERTIONS = {"async_comprehension.py", "async_for_multiline.py"}
 HAS_ASSERTIONS = hasattr(sys, "gettotalrefcount")
 
