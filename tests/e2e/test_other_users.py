@@ -196,9 +196,18 @@ def test_a_killed_supervisor(project: Project) -> None:
 
 
 def test_what_is_left_over_is_private_and_is_salvaged(project: Project) -> None:
-    project.write("q.py", "import os, signal, p\nos.kill(os.getppid(), signal.SIGKILL)\n")
+    project.write(
+        "q.py",
+        """
+        import os, signal, p
+        print(os.getpid(), file=open("pid", "w"))
+        os.kill(os.getppid(), signal.SIGKILL)
+        """,
+    )
     done = project.shmcov("run", "--source=.", "--shm-other-users", "--shm-no-keeper", "q.py", "1")
     assert done.returncode == -9
+    pid = project.wait_for("pid")
+    wait_until(lambda: not Path(f"/proc/{pid}/fd/0").exists())
     done = project.shmcov("salvage", "--all")
     assert done.returncode == 0, done.stderr
     project.coverage("combine")
