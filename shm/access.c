@@ -104,3 +104,12 @@ int seg_access_header(int fd, uint64_t file_size, struct seg_header *head)
         return SEG_ERR_DAMAGED;
     return SEG_OK;
 }
+
+int seg_access_header_of(int fd, struct seg_header *head)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return SEG_ERR_SYSTEM;
+    return seg_access_header(fd, (uint64_t)st.st_size, head);
+}

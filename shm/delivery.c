@@ -19,13 +19,9 @@
 int seg_delivery_read(int fd, struct seg_delivery *out)
 {
     struct seg_header head;
-    struct stat st;
     uint64_t delivered;
-    int status;
+    int status = seg_access_header_of(fd, &head);
 
-    if (fstat(fd, &st) != 0)
-        return SEG_ERR_SYSTEM;
-    status = seg_access_header(fd, (uint64_t)st.st_size, &head);
     if (status != SEG_OK)
         return status;
     delivered = seg_load_relaxed(&head.delivered); /* relaxed: a private copy */

@@ -137,6 +137,9 @@ int seg_access_open_of(uint32_t owner, const char *path, int flags, int *fd, str
 /* Reads the header behind fd and checks it against the size of the file. */
 int seg_access_header(int fd, uint64_t file_size, struct seg_header *out);
 
+/* The same, and finds out the size. */
+int seg_access_header_of(int fd, struct seg_header *out);
+
 /* -- folders -- */
 
 /* Bytes of memory that may be used before somebody is killed for it. `proc` and `cgroup` are

@@ -104,9 +104,8 @@ static bool has_keeper(int fd)
 enum seg_life seg_owner_life(int fd)
 {
     struct seg_header head;
-    struct stat st;
 
-    if (fstat(fd, &st) != 0 || seg_access_header(fd, (uint64_t)st.st_size, &head) != SEG_OK)
+    if (seg_access_header_of(fd, &head) != SEG_OK)
         return SEG_LIFE_UNKNOWN;
     return seg_life(head.supervisor_pid, head.supervisor_start, head.supervisor_ns);
 }
@@ -141,8 +140,8 @@ static bool is_old_and_foreign(int fd, const struct stat *st)
     struct mapping mapping = {.found = false};
     struct seg_header head;
 
-    if (seg_access_header(fd, (uint64_t)st->st_size, &head) != SEG_ERR_VERSION ||
-        time(NULL) - st->st_mtime < 3600 || !seg_platform_mapping_name(fd, NULL, mapping.name))
+    if (seg_access_header_of(fd, &head) != SEG_ERR_VERSION || time(NULL) - st->st_mtime < 3600 ||
+        !seg_platform_mapping_name(fd, NULL, mapping.name))
         return false;
     seg_platform_each_since(0, true, look_for_mapping, &mapping);
     return !mapping.found;

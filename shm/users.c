@@ -125,12 +125,8 @@ static int look_at_rows(struct look *look)
     struct seg_header head;
     struct seg_process row;
     uint64_t off, steps = 0, mark = 0;
-    struct stat st;
-    int status;
+    int status = seg_access_header_of(fd, &head);
 
-    if (fstat(fd, &st) != 0)
-        return SEG_ERR_SYSTEM;
-    status = seg_access_header(fd, (uint64_t)st.st_size, &head);
     if (status != SEG_OK)
         return status;
     off = seg_load_relaxed(&head.processes); /* relaxed: a private copy */
