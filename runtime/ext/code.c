@@ -26,13 +26,21 @@ static bool test(const struct rt_chunks *chunks, uint32_t n)
     return bits && seg_bit_test(bits, n & (SEG_CHUNK_BITS - 1));
 }
 
-RT_SELDOM static seg_u8 *find_record(struct rt_code *rc, struct rt_context *context,
-                                     enum seg_space space, uint32_t n)
+static seg_u8 *context_bits(struct rt_code *rc, struct rt_context *context, enum seg_space space,
+                            uint32_t n)
 {
     seg_u8 *bits = rt_context_bits(context, rc->file->entry->id, space, n);
 
     if (!bits)
         rt_file_lossy(rc->file->entry);
+    return bits;
+}
+
+RT_SELDOM static seg_u8 *find_record(struct rt_code *rc, struct rt_context *context,
+                                     enum seg_space space, uint32_t n)
+{
+    seg_u8 *bits = context_bits(rc, context, space, n);
+
     rc->recent[space] = (struct rt_recent){context->generation, n >> SEG_RECORD_SHIFT, bits};
     return bits;
 }
@@ -44,7 +52,7 @@ static seg_u8 *record_of(struct rt_code *rc, struct rt_context *context, enum se
     const struct rt_recent *recent = &rc->recent[space];
 
     if (RT_FREE_THREADED) /* other threads share rc */
-        return rt_context_bits(context, rc->file->entry->id, space, n);
+        return context_bits(rc, context, space, n);
     if (recent->generation == context->generation && recent->number == n >> SEG_RECORD_SHIFT)
         return recent->bits;
     return find_record(rc, context, space, n);
