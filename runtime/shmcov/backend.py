@@ -779,11 +779,8 @@ class Collector(coverage.collector.Collector):
             running = self._deliver_late(session)
         except Exception as error:
             session.disown()
-            path = session.delivery.set_aside()
-            result.complain(
-                f"The data of this run could not be saved: {error}\n"
-                f"It is kept in the segment {path}\nWrite it with: shmcov salvage {path}"
-            )
+            kept = session.delivery.set_aside()
+            result.complain(f"The data of this run could not be saved: {error}\n{kept}")
             return
         if running and session.delivery.keeper:
             session.disown()

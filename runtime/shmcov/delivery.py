@@ -148,12 +148,12 @@ class Delivery:
             self._end_keeper()
 
     def set_aside(self) -> str:
-        """Nobody delivers it for now. The path that it has then."""
+        """Nobody delivers it for now. Says where it is then, and the command that writes it."""
         path = self.path
         if _shmcov.set_aside(path):
             self.path = segments.leftover_path(path)
         self._end_keeper()
-        return self.path
+        return f"It is kept in the segment {self.path}\nWrite it with: shmcov salvage {self.path}"
 
     def _end_keeper(self) -> None:
         if self.keeper is not None:

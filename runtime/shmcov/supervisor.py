@@ -211,12 +211,8 @@ class Supervisor:
             self.delivery.deliver(self._write_and_tell)
             self._name(running)
         except Exception as error:
-            path = self.delivery.set_aside()
-            complain(
-                f"The data of this run could not be written: {_in_words(error)}\n"
-                f"It is kept in the segment {path}\n"
-                f"Write it with: shmcov salvage {path}"
-            )
+            kept = self.delivery.set_aside()
+            complain(f"The data of this run could not be written: {_in_words(error)}\n{kept}")
             return False
         if not (running and self.delivery.keeper):
             self.delivery.remove()
