@@ -68,7 +68,8 @@ static void wait_for(struct keeper *keeper, int pidfd)
         else if (fds[1].revents != 0)
             fds[1].fd = keeper->socket = -1;
     } while (n > 0 && fds[0].revents == 0);
-    if (fds[0].revents != POLLIN) {
+    /* Of a process that its parent has reaped, newer kernels say POLLHUP as well. */
+    if ((fds[0].revents & POLLIN) == 0) {
         seg_users_sleep(NULL, LOOK_MS);
         count_refused(keeper);
     }

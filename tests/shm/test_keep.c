@@ -275,6 +275,46 @@ Test(keep, what_the_owner_delivered_is_not_delivered_again)
     cr_assert_not(exists(run->path), "but somebody has to remove it");
 }
 
+static void stop_the_keeper_and_end(struct run *r)
+{
+    char path[32], state = '?';
+
+    snprintf(path, sizeof path, "/proc/%u/stat", (unsigned)r->keeper.pid);
+    kill((pid_t)r->keeper.pid, SIGSTOP);
+    while (state != 'T') {
+        FILE *file = fopen(path, "re");
+
+        CHILD_CHECK(file != NULL && fscanf(file, "%*d (%*[^)]) %c", &state) == 1);
+        fclose(file);
+    }
+    deliver_and_end(r);
+}
+
+static uint64_t ms_until_the_keeper_ends(void)
+{
+    struct timespec from, to;
+
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    kill((pid_t)run->keeper.pid, SIGCONT);
+    while (keeper_lives())
+        sleep_ms(1);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    return (uint64_t)((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000);
+}
+
+/* Such a pidfd says POLLHUP, too. 200 ms is what the keeper sleeps where poll() tells nothing. */
+Test(keep, it_does_not_sleep_on_an_owner_that_was_reaped)
+{
+    uint64_t least = UINT64_MAX, ms;
+
+    for (int i = 0; i < 10; i++) {
+        own_until(stop_the_keeper_and_end);
+        ms = ms_until_the_keeper_ends();
+        least = ms < least ? ms : least;
+    }
+    cr_assert_lt(least, 200);
+}
+
 static void set_it_aside(struct run *r)
 {
     CHILD_CHECK(seg_delivery_write(r->place.fd, 1, 1) == SEG_OK);
