@@ -32,18 +32,13 @@ struct look {
     char mapping[SEG_MAPPING_NAME];
     bool mapping_known, shared;
     char *variable;
-    uint64_t ns, owner_start;
+    uint64_t ns, young_since;
+    struct seg_users older; /* its list: of the others that are younger than the owner */
     int status;
 };
 
-static void add(struct look *look, uint32_t pid, uint64_t start)
+static void append(struct look *look, struct seg_users *users, uint32_t pid, uint64_t start)
 {
-    struct seg_users *users = look->users;
-
-    for (size_t i = 0; i < users->n; i++) {
-        if (users->user[i].pid == pid && users->user[i].start == start)
-            return;
-    }
     if (users->n == users->room) {
         size_t room = users->room != 0 ? 2 * users->room : 16;
         struct seg_user *bigger = realloc(users->user, room * sizeof *bigger);
@@ -56,6 +51,17 @@ static void add(struct look *look, uint32_t pid, uint64_t start)
         users->room = room;
     }
     users->user[users->n++] = (struct seg_user){pid, start};
+}
+
+static void add(struct look *look, uint32_t pid, uint64_t start)
+{
+    struct seg_users *users = look->users;
+
+    for (size_t i = 0; i < users->n; i++) {
+        if (users->user[i].pid == pid && users->user[i].start == start)
+            return;
+    }
+    append(look, users, pid, start);
 }
 
 static bool is_helper(const struct look *look, uint32_t pid)
@@ -91,22 +97,28 @@ static void look_at_row(struct look *look, const struct seg_process *row)
     add(look, row->pid, row->start);
 }
 
-static void look_at_fork(void *arg, uint32_t pid, uint64_t start)
+static void look_at_process(void *arg, uint32_t pid, uint64_t start)
 {
     struct look *look = arg;
 
-    if (pid != (uint32_t)getpid() && maps(look, pid) == SEG_YES && !is_helper(look, pid))
+    if (pid == (uint32_t)getpid())
+        return;
+    if (start < look->young_since)
+        append(look, &look->older, pid, start);
+    else if ((maps(look, pid) == SEG_YES || seg_platform_has_variable(pid, look->variable)) &&
+             !is_helper(look, pid))
         add(look, pid, start);
 }
 
-static void look_at_young(void *arg, uint32_t pid, uint64_t start)
+/* For forks without a row. */
+static void look_at_older(struct look *look)
 {
-    struct look *look = arg;
+    for (size_t i = 0; i < look->older.n; i++) {
+        const struct seg_user *other = &look->older.user[i];
 
-    look_at_fork(arg, pid, start);
-    if (pid != (uint32_t)getpid() && seg_platform_has_variable(pid, look->variable) &&
-        !is_helper(look, pid))
-        add(look, pid, start);
+        if (maps(look, other->pid) == SEG_YES && !is_helper(look, other->pid))
+            add(look, other->pid, other->start);
+    }
 }
 
 static bool read_at(int fd, void *to, size_t len, uint64_t off)
@@ -119,27 +131,19 @@ static bool read_at(int fd, void *to, size_t len, uint64_t off)
     return n == (ssize_t)len;
 }
 
-static int look_at_rows(struct look *look)
+static void look_at_rows(struct look *look, uint64_t newest)
 {
-    int fd = look->users->fd;
-    struct seg_header head;
     struct seg_process row;
-    uint64_t off, steps = 0, mark = 0;
-    int status = seg_access_header_of(fd, &head);
+    uint64_t off = newest, steps = 0, mark = 0;
 
-    if (status != SEG_OK)
-        return status;
-    off = seg_load_relaxed(&head.processes); /* relaxed: a private copy */
-    look->users->newest = off;
-    look->owner_start = head.supervisor_start;
+    look->users->newest = newest;
     while (off != 0) {
         if (off % SEG_ALIGN != 0 || seg_in_circle(off, &steps, &mark) ||
-            !read_at(fd, &row, sizeof row, off))
+            !read_at(look->users->fd, &row, sizeof row, off))
             break; /* damaged: what follows is unknown */
         look_at_row(look, &row);
         off = row.next;
     }
-    return look->status;
 }
 
 /* What a process of the run has in its environment. */
@@ -161,20 +165,30 @@ static char *variable_of(const char *path, bool shared, uid_t owner)
 int seg_users_look(struct seg_users *users)
 {
     struct stat st = {0};
-    struct look look = {.users = users, .ns = seg_platform_namespace(), .status = SEG_OK};
+    struct seg_header head;
+    struct look look = {.users = users,
+                        .ns = seg_platform_namespace(),
+                        .young_since = seg_platform_start_of(SEG_YOUNG_MS)};
+    uint64_t since = look.young_since;
 
     look.shared = fstat(users->fd, &st) == 0 && (st.st_mode & 07777) == SEG_MODE_SHARED;
     look.variable = variable_of(users->path, look.shared, st.st_uid);
     if (look.variable == NULL)
         return SEG_ERR_NOMEM;
     look.mapping_known = seg_platform_mapping_name(users->fd, users->mapped, look.mapping);
+    look.status = seg_access_header_of(users->fd, &head);
+    if (look.status == SEG_OK && head.supervisor_start < since)
+        since = head.supervisor_start;
     users->n = 0;
-    /* The young first: one that ends while the rows are read leaves its own. */
-    seg_platform_each_since(seg_platform_start_of(SEG_YOUNG_MS), look.shared, look_at_young, &look);
+    seg_platform_each_since(since, look.shared, look_at_process, &look);
+    /* The header again, and after the processes: one that ends meanwhile leaves its row. */
     if (look.status == SEG_OK)
-        look.status = look_at_rows(&look);
+        look.status = seg_access_header_of(users->fd, &head);
+    if (look.status == SEG_OK)
+        look_at_rows(&look, seg_load_relaxed(&head.processes)); /* relaxed: a private copy */
     if (look.status == SEG_OK && users->n == 0)
-        seg_platform_each_since(look.owner_start, look.shared, look_at_fork, &look);
+        look_at_older(&look);
+    seg_users_free(&look.older);
     free(look.variable);
     SEG_KILL_POINT("users.looked");
     return look.status;

@@ -248,6 +248,7 @@ Test(users, who_reads_from_somebody_else_is_no_helper)
     cr_assert_eq(pipe2(tracker.pipe, O_CLOEXEC), 0);
     held = hold_child(read_of_nobody, &tracker);
     close(tracker.pipe[1]); /* only the first child has it, and the second itself */
+    wait_for_read(held.pid);
     cr_assert_eq(seg_users_look(&users), SEG_OK);
     cr_assert_eq(users.n, 1, "the second");
     cr_assert_neq(users.user[0].pid, (uint32_t)held.pid);
