@@ -154,7 +154,8 @@ static void sweep_one(const char *path)
 
     if (seg_access_open(path, O_RDWR, &fd, &st) != SEG_OK)
         return;
-    if (!has_keeper(fd) && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+    /* Shared: two that sweep at once both find it, and one of them moves it. */
+    if (!has_keeper(fd) && flock(fd, LOCK_SH | LOCK_NB) == 0 &&
         (seg_owner_life(fd) == SEG_LIFE_ENDED ? !is_used(fd, path) : is_old_and_foreign(fd, &st)))
         seg_set_aside(path);
     close(fd);

@@ -172,6 +172,8 @@ def _all(options: argparse.Namespace) -> int:
             with segments.opened(path) as fd:
                 info = segments.read(path, fd, any_size=True).info()
         except segments.SegmentNotUsable as error:
+            if not path.exists():  # somebody else has salvaged it meanwhile
+                continue
             if not options.discard:
                 complain(str(error))
                 failed = True
@@ -196,7 +198,8 @@ def _list() -> int:
             with segments.opened(path) as fd:
                 copy = segments.read(path, fd)
         except segments.SegmentNotUsable as error:
-            print(error)
+            if path.exists():
+                print(error)
             continue
         info = copy.info()
         state = "running" if _supervised(copy) else "left over"
