@@ -85,9 +85,12 @@ void merge_arcs_resolve(struct merge *m, const struct merge_file *file)
 struct merge_arc *merge_arcs_find(const struct merge *m, const struct merge_file *file,
                                   uint32_t bit)
 {
-    struct merge_arc *arcs = m->arcs + file->arcs;
+    struct merge_arc *arcs;
     size_t low = 0, high = file->arcs_n;
 
+    if (high == 0)
+        return NULL; /* of a damaged segment: m->arcs may be NULL */
+    arcs = m->arcs + file->arcs;
     if (bit < high && arcs[bit].bit == bit) /* no bits were leaked before it */
         return &arcs[bit];
     while (low < high) {
