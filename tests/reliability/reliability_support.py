@@ -208,7 +208,9 @@ class Site:
     def reported(self) -> set[Mark]:
         marks = set()
         for line in self.log.read_text().splitlines():
-            name, since, number, context = line.split("\t")
+            if not line.endswith("\t"):
+                continue
+            name, since, number, context, _ = line.split("\t")
             if context and self.tool == SLIPCOVER:
                 context = ""
             marks.add((name, int(since), int(number), context))

@@ -51,7 +51,8 @@ def _say(back: int, context: str) -> None:
     line = frame.f_lineno
     name = frame.f_code.co_filename.rpartition("/")[2]
     since = line - back if back else 0
-    _append(_LOG, f"{name}\t{since}\t{line}\t{context}\n")
+    # A kill may cut the write short: such a record has no tab at its end, and the next is apart.
+    _append(_LOG, f"\n{name}\t{since}\t{line}\t{context}\t")
 
 
 if "SHMCOV_SEGMENT" in os.environ:
