@@ -415,21 +415,15 @@ static bool load_hits(struct load *load)
 
 static void load_plan(struct merge *m)
 {
-    size_t left;
-    const struct seg_rule *rule = seg_copy_rules(&m->copy, &left);
+    struct seg_rules rules = seg_copy_rules(&m->copy);
+    const struct seg_rule *rule;
 
     m->static_context = "";
-    while (rule && left >= sizeof *rule && rule->len <= left - sizeof *rule) {
-        size_t step = sizeof *rule + (((size_t)rule->len + 7) & ~(size_t)7);
-
+    while ((rule = seg_rule_next(&rules))) {
         if (rule->kind == SEG_RULE_CONTEXT) {
-            m->static_context = (const char *)(rule + 1);
+            m->static_context = seg_rule_text(rule);
             m->static_context_len = rule->len;
         }
-        if (step >= left)
-            break;
-        left -= step;
-        rule = (const struct seg_rule *)((const uint8_t *)rule + step);
     }
 }
 

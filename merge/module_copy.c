@@ -138,24 +138,19 @@ static PyObject *lossy_list(struct seg_copy *copy)
     return list;
 }
 
-static PyObject *rules_list(const struct merge *m)
+static PyObject *rules_list(const struct seg_copy *copy)
 {
-    size_t left;
-    const struct seg_rule *rule = seg_copy_rules(merge_copy((struct merge *)m), &left);
+    struct seg_rules rules = seg_copy_rules(copy);
+    const struct seg_rule *rule;
     PyObject *list = PyList_New(0);
 
-    while (list && rule && left >= sizeof *rule && rule->len <= left - sizeof *rule) {
-        size_t step = sizeof *rule + (((size_t)rule->len + 7) & ~(size_t)7);
+    while (list && (rule = seg_rule_next(&rules))) {
         PyObject *item =
-            Py_BuildValue("(IN)", rule->kind, path_string((const char *)(rule + 1), rule->len));
+            Py_BuildValue("(IN)", rule->kind, path_string(seg_rule_text(rule), rule->len));
 
         if (!item || PyList_Append(list, item))
             Py_CLEAR(list);
         Py_XDECREF(item);
-        if (step >= left)
-            break;
-        left -= step;
-        rule = (const struct seg_rule *)((const char *)rule + step);
     }
     return list;
 }
@@ -190,8 +185,7 @@ static PyObject *copy_info(PyObject *object, PyObject *Py_UNUSED(args))
         put(dict, "used", number(seg_load_relaxed(&header->bump))) ||
         put(dict, "allocated", number(copy->allocated)) || put(dict, "damaged", number(damaged)) ||
         put(dict, "lost", lost_dict(header)) ||
-        put(dict, "context", context_string(context, len)) ||
-        put(dict, "rules", rules_list(self->merge)))
+        put(dict, "context", context_string(context, len)) || put(dict, "rules", rules_list(copy)))
         Py_CLEAR(dict);
     return dict;
 }

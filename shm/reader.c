@@ -206,13 +206,12 @@ const struct seg_header *seg_copy_header(const struct seg_copy *copy)
     return (const struct seg_header *)copy->bytes;
 }
 
-const struct seg_rule *seg_copy_rules(const struct seg_copy *copy, size_t *len)
+struct seg_rules seg_copy_rules(const struct seg_copy *copy)
 {
     const struct seg_header *head = seg_copy_header(copy);
     const void *rules = head->plan_len == 0 ? NULL : piece(copy, head->plan, head->plan_len);
 
-    *len = rules == NULL ? 0 : (size_t)head->plan_len;
-    return rules;
+    return (struct seg_rules){rules, rules == NULL ? 0 : (size_t)head->plan_len};
 }
 
 /* -- the intern table -- */

@@ -32,7 +32,7 @@ void seg_copy_free(struct seg_copy *copy);
 int seg_open_checked(const char *path, int *fd);
 
 const struct seg_header *seg_copy_header(const struct seg_copy *copy);
-const struct seg_rule *seg_copy_rules(const struct seg_copy *copy, size_t *len);
+struct seg_rules seg_copy_rules(const struct seg_copy *copy);
 
 /* Walk over all valid entries of one kind, newest first within a bucket. Start with cursor zeroed;
  * NULL at the end. A chain that loops or leaves the copy ends there and counts as damaged. */

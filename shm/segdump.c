@@ -82,23 +82,16 @@ static void print_rules(const struct seg_copy *copy)
         [SEG_RULE_VENV_THIRD] = "sys.path of virtual environments is third-party",
         [SEG_RULE_FILE_TRACERS] = "file tracers",
     };
-    size_t left;
-    const uint8_t *at = (const uint8_t *)seg_copy_rules(copy, &left);
+    struct seg_rules rules = seg_copy_rules(copy);
+    const struct seg_rule *rule;
 
-    while (left >= sizeof(struct seg_rule)) {
-        const struct seg_rule *rule = (const struct seg_rule *)at;
-        size_t len = sizeof *rule + (((size_t)rule->len + 7) & ~(size_t)7);
-
-        if (rule->len > left - sizeof *rule)
-            break;
-        printf("rule %s ",
-               rule->kind < SEG_RULE_KINDS && names[rule->kind] ? names[rule->kind] : "unknown");
-        print_text((const uint8_t *)(rule + 1), rule->len);
+    while ((rule = seg_rule_next(&rules)) != NULL) {
+        printf("rule %s ", names[rule->kind] ? names[rule->kind] : "unknown");
+        print_text((const uint8_t *)seg_rule_text(rule), rule->len);
         putchar('\n');
-        len = len < left ? len : left;
-        at += len;
-        left -= len;
     }
+    if (rules.left != 0)
+        printf("%zu bytes that are no rules\n", rules.left);
 }
 
 static void print_processes(struct seg_copy *copy)

@@ -316,13 +316,12 @@ const void *seg_address(const seg_t *seg)
     return seg_head(seg);
 }
 
-const struct seg_rule *seg_rules(const seg_t *seg, size_t *len)
+struct seg_rules seg_rules(const seg_t *seg)
 {
     /* Looking at the plan may map its window, which the handle's user does not see change. */
     const struct seg_rule *rules = seg_ptr((seg_t *)seg, seg->plan, seg->plan_len);
 
-    *len = rules == NULL ? 0 : (size_t)seg->plan_len;
-    return rules;
+    return (struct seg_rules){rules, rules == NULL ? 0 : (size_t)seg->plan_len};
 }
 
 void seg_lose(seg_t *seg, enum seg_lost what, uint64_t n)

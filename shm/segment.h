@@ -19,6 +19,7 @@
 #define SEG_SEGMENT_H
 
 #include "layout.h"
+#include "rules.h"
 
 enum seg_status {
     SEG_OK = 0,
@@ -59,7 +60,7 @@ int seg_folder_make(const char *path, unsigned mode);
 
 struct seg_plan {
     uint32_t flags;     /* SEG_FLAG_* */
-    const void *rules;  /* struct seg_rule sequence */
+    const void *rules;  /* of seg_rule_put */
     size_t rules_len;   /* bytes */
     const char *folder; /* where; NULL: chosen as docs/segment.md says */
     uint64_t size;      /* bytes; 0: chosen from what is free */
@@ -107,8 +108,8 @@ const char *seg_path(const seg_t *seg);
 /* Where the header is mapped. */
 const void *seg_address(const seg_t *seg);
 
-/* The rules of the plan in the segment: *len bytes. The pointer stays valid. */
-const struct seg_rule *seg_rules(const seg_t *seg, size_t *len);
+/* The rules of the plan in the segment, where they stay. */
+struct seg_rules seg_rules(const seg_t *seg);
 
 /* -- processes -- */
 

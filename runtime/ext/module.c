@@ -254,52 +254,28 @@ static PyObject *switch_context(PyObject *module, PyObject *args, PyObject *kwar
     Py_RETURN_TRUE;
 }
 
-/* Appends one rule to a growing buffer. */
-static int put_rule(uint8_t **buf, size_t *len, uint32_t kind, const char *text, size_t text_len)
-{
-    struct seg_rule rule = {.kind = kind, .len = (uint32_t)text_len};
-    size_t padded = (text_len + 7) & ~(size_t)7;
-    uint8_t *bigger = realloc(*buf, *len + sizeof rule + padded);
-
-    if (!bigger || text_len > UINT32_MAX) {
-        *buf = bigger ? bigger : *buf;
-        PyErr_NoMemory();
-        return -1;
-    }
-    memcpy(bigger + *len, &rule, sizeof rule);
-    memset(bigger + *len + sizeof rule, 0, padded);
-    memcpy(bigger + *len + sizeof rule, text, text_len);
-    *buf = bigger;
-    *len += sizeof rule + padded;
-    return 0;
-}
-
-static int put_rules(PyObject *rules, uint8_t **buf, size_t *len)
+/* Rules as the segment holds them: *bytes (malloc). */
+static int put_rules(PyObject *rules, void **bytes, size_t *len)
 {
     PyObject *fast = PySequence_Fast(rules, "rules must be a sequence of (kind, text)");
-    int status = -1;
+    int status = fast ? SEG_OK : -1;
 
-    if (!fast)
-        return -1;
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast); i++) {
-        PyObject *text = NULL, *bytes;
+    for (Py_ssize_t i = 0; !status && i < PySequence_Fast_GET_SIZE(fast); i++) {
+        PyObject *text;
         unsigned int kind;
-        int failed;
 
-        if (!PyArg_ParseTuple(PySequence_Fast_GET_ITEM(fast, i), "IU", &kind, &text))
-            goto done;
-        bytes = PyUnicode_EncodeFSDefault(text);
-        if (!bytes)
-            goto done;
-        failed =
-            put_rule(buf, len, kind, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
-        Py_DECREF(bytes);
-        if (failed)
-            goto done;
+        if (!PyArg_ParseTuple(PySequence_Fast_GET_ITEM(fast, i), "IO&", &kind,
+                              PyUnicode_FSConverter, &text)) {
+            status = -1;
+            break;
+        }
+        status =
+            seg_rule_put(bytes, len, kind, PyBytes_AS_STRING(text), (size_t)PyBytes_GET_SIZE(text));
+        Py_DECREF(text);
+        if (status)
+            PyErr_SetString(PyExc_ValueError, seg_strstatus(status));
     }
-    status = 0;
-done:
-    Py_DECREF(fast);
+    Py_XDECREF(fast);
     return status;
 }
 
@@ -310,7 +286,7 @@ static PyObject *create(PyObject *module, PyObject *args)
     unsigned int flags;
     unsigned long long size = 0;
     const char *folder_name = NULL;
-    uint8_t *buf = NULL;
+    void *bytes = NULL;
     size_t len = 0;
     char *path = NULL;
     seg_t *seg;
@@ -318,10 +294,10 @@ static PyObject *create(PyObject *module, PyObject *args)
 
     (void)module;
     if (!PyArg_ParseTuple(args, "IO|zK", &flags, &rules, &folder_name, &size) ||
-        put_rules(rules, &buf, &len))
+        put_rules(rules, &bytes, &len))
         goto done;
     plan.flags = flags;
-    plan.rules = buf;
+    plan.rules = bytes;
     plan.rules_len = len;
     plan.folder = folder_name;
     plan.size = size;
@@ -335,7 +311,7 @@ static PyObject *create(PyObject *module, PyObject *args)
     if (!status)
         seg_discard(seg); /* who records in it enters it by its path */
 done:
-    free(buf);
+    free(bytes);
     free(path);
     return result;
 }
