@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <sys/types.h>
 
+#include "hash.h"
 #include "kill_point.h"
 #include "layout.h"
 #include "segment.h"
@@ -183,8 +184,6 @@ struct seg_relative {
 unsigned seg_process_match(seg_t *seg, const struct seg_relative *relatives, unsigned n);
 
 /* -- intern table -- */
-
-uint64_t seg_hash(enum seg_kind kind, const void *key, size_t len);
 
 static inline uint32_t seg_bucket(uint64_t hash)
 {

@@ -243,7 +243,7 @@ static const struct seg_entry *entry_at(const struct seg_copy *copy, uint64_t bu
               sizeof *entry + (((uint64_t)entry->value_len + 7) & ~UINT64_C(7)) + entry->key_len) ==
             NULL ||
         !value_fits(entry) ||
-        seg_hash((enum seg_kind)entry->kind, seg_entry_key(entry), entry->key_len) != entry->hash)
+        seg_hash(entry->kind, seg_entry_key(entry), entry->key_len) != entry->hash)
         return NULL;
     return entry;
 }

@@ -19,34 +19,6 @@
 #define KEY_MAX (UINT32_C(1) << 22)
 #define VALUE_MAX (UINT32_C(1) << 16)
 
-/* MurmurHash64A by Austin Appleby (public domain): eight bytes at a time, two multiplications. */
-uint64_t seg_hash(enum seg_kind kind, const void *key, size_t len)
-{
-    const uint64_t m = UINT64_C(0xc6a4a7935bd1e995);
-    const uint8_t *at = key;
-    uint64_t h = (uint64_t)kind * UINT64_C(0x9e3779b97f4a7c15) ^ (len * m);
-    uint64_t k;
-
-    for (; len >= 8; len -= 8, at += 8) {
-        memcpy(&k, at, 8);
-        k *= m;
-        k ^= k >> 47;
-        k *= m;
-        h ^= k;
-        h *= m;
-    }
-    if (len > 0) {
-        k = 0;
-        memcpy(&k, at, len);
-        h ^= k;
-        h *= m;
-    }
-    h ^= h >> 47;
-    h *= m;
-    h ^= h >> 47;
-    return h;
-}
-
 static uint64_t entry_size(uint64_t key_len, uint64_t value_len)
 {
     return sizeof(struct seg_entry) + ((value_len + 7) & ~UINT64_C(7)) + key_len;

@@ -15,6 +15,7 @@
 
 #include "canon.h"
 #include "glob.h"
+#include "utf8.h"
 
 struct text {
     const char *s; /* ends with \0 */
@@ -247,7 +248,7 @@ static bool encodable(const char *path)
     const char *end = path + strlen(path);
 
     while (path < end)
-        if (rt_utf8_is_bad(rt_utf8_next(&path, end)))
+        if (seg_utf8_is_bad(seg_utf8_next(&path, end)))
             return false;
     return true;
 }

@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
     *[ROOT / "runtime" / "ext" / name for name in ("select.c", "glob.c", "canon.c")],
-    ROOT / "shm" / "rules.c",
+    *[ROOT / "shm" / name for name in ("rules.c", "utf8.c", "hash.c")],
 ]
 
 
