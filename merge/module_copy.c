@@ -9,6 +9,8 @@
 
 #include <errno.h>
 
+#include "names.h"
+
 struct copy {
     PyObject_HEAD struct merge *merge;
     PyThread_type_lock lock;
@@ -106,12 +108,10 @@ static void copy_dealloc(PyObject *object)
 
 static PyObject *lost_dict(const struct seg_header *header)
 {
-    static const char *const names[SEG_LOST_KINDS] = {"space",  "map",    "limit", "tracer",
-                                                      "attach", "plugin", "user"};
     PyObject *dict = PyDict_New();
 
-    for (int i = 0; dict && i < SEG_LOST_KINDS; i++) {
-        if (put(dict, names[i], number(seg_load_relaxed(&header->lost[i]))))
+    for (const struct seg_name *lost = seg_lost_names; dict && lost->name; lost++) {
+        if (put(dict, lost->name, number(seg_load_relaxed(&header->lost[lost->value]))))
             Py_CLEAR(dict);
     }
     return dict;
@@ -192,18 +192,7 @@ static PyObject *copy_info(PyObject *object, PyObject *Py_UNUSED(args))
 
 static PyObject *state_string(const struct seg_process *row)
 {
-    switch (seg_load32_relaxed(&row->state)) {
-    case SEG_PROCESS_ATTACHED:
-        return PyUnicode_FromString("attached");
-    case SEG_PROCESS_DONE:
-        return PyUnicode_FromString("done");
-    case SEG_PROCESS_EXEC:
-        return PyUnicode_FromString("exec");
-    case SEG_PROCESS_LEFT:
-        return PyUnicode_FromString("left");
-    default:
-        return PyUnicode_FromString("unknown");
-    }
+    return PyUnicode_FromString(seg_name_of(seg_state_names, seg_load32_relaxed(&row->state)));
 }
 
 static PyObject *alive_object(const struct seg_process *row)

@@ -303,7 +303,6 @@ _Static_assert(sizeof(struct seg_extent) + 10 * sizeof(struct seg_record) == SEG
 enum seg_process_state {
     SEG_PROCESS_ATTACHED = 1, /* measures, or died without a word */
     SEG_PROCESS_DONE = 2,     /* its interpreter ended */
-    SEG_PROCESS_EXEC = 3,     /* became another program */
     SEG_PROCESS_LEFT = 4,     /* records nothing, or elsewhere; its children do not join this run */
 };
 

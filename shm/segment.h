@@ -116,7 +116,7 @@ struct seg_rules seg_rules(const seg_t *seg);
 /* Takes a new row of the process table for the calling process. */
 int seg_process_enter(seg_t *seg, uint32_t interpreter, bool forked, struct seg_process **row);
 
-/* Says in the row that the process ends or execs. Nothing depends on it. */
+/* Says in the row that the process ends or has left. */
 void seg_process_leave(struct seg_process *row, enum seg_process_state state);
 
 /* Does the process live that was seen as (pid, start, ns) in a process row or in the header? */

@@ -13,6 +13,7 @@
 #include "codemap.h"
 #include "context.h"
 #include "ending.h"
+#include "names.h"
 #include "process.h"
 #include "segment.h"
 #include "state.h"
@@ -352,25 +353,31 @@ static PyMethodDef methods[] = {
      "False where the process is not measured."},
     {"create", create, METH_VARARGS,
      "create(flags, rules, folder=None, size=0) -> (path, fd)\n\n"
-     "Creates a segment. rules: a sequence of (kind, text), kinds as in shm/layout.h. folder: "
+     "Creates a segment. flags: FLAG_*. rules: a sequence of (kind, text), kinds RULE_*. folder: "
      "None\n"
      "for one that has room. size: bytes, 0 for what is free. The descriptor reads the segment\n"
      "whatever happens to its path. Raises OSError."},
     {NULL, NULL, 0, NULL},
 };
 
+static int add_constants(PyObject *module, const char *prefix, const struct seg_name *names)
+{
+    char name[64];
+    int status = 0;
+
+    for (; names->name && !status; names++) {
+        snprintf(name, sizeof name, "%s_%s", prefix, names->name);
+        status = PyModule_AddIntConstant(module, name, (long)names->value);
+    }
+    return status;
+}
+
 static int exec(PyObject *module)
 {
-    if (PyModule_AddIntConstant(module, "FLAG_BRANCH", SEG_FLAG_BRANCH) ||
-        PyModule_AddIntConstant(module, "FLAG_TEST_FUNCTION", SEG_FLAG_TEST_FUNCTION) ||
-        PyModule_AddIntConstant(module, "FLAG_CONTEXTS", SEG_FLAG_CONTEXTS) ||
-        PyModule_AddIntConstant(module, "FLAG_NO_ADOPT", SEG_FLAG_NO_ADOPT) ||
-        PyModule_AddIntConstant(module, "FLAG_OWNED", SEG_FLAG_OWNED) ||
-        PyModule_AddIntConstant(module, "FLAG_HOLD", SEG_FLAG_HOLD) ||
-        PyModule_AddIntConstant(module, "FLAG_OTHERS", SEG_FLAG_OTHERS) ||
+    if (add_constants(module, "FLAG", seg_flag_names) ||
+        add_constants(module, "RULE", seg_rule_names) ||
         PyModule_AddIntConstant(module, "MODE_SHARED", SEG_MODE_SHARED) ||
         PyModule_AddStringConstant(module, "SHARED_BY", SEG_SHARED_BY) ||
-        PyModule_AddIntConstant(module, "FLAG_KEPT", SEG_FLAG_KEPT) ||
         PyModule_AddStringConstant(module, "TRACER", tracer->name) ||
         PyModule_AddFunctions(module, rt_claimed_methods) ||
         PyModule_AddFunctions(module, rt_ending_methods))

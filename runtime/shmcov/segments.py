@@ -19,7 +19,6 @@ import _shmcov
 from coverage.misc import isolate_module
 
 from shmcov import _merge
-from shmcov.plan import Rule
 
 os = isolate_module(os)
 _open = open
@@ -50,7 +49,7 @@ def create(
     flags: int, rules: list[tuple[int, str]], folder: str | None, size: int
 ) -> tuple[str, int]:
     """A new segment: its path, and a descriptor to read and write it with. OSError."""
-    if flags & _shmcov.FLAG_OTHERS and any(kind == Rule.FILE_TRACERS for kind, _ in rules):
+    if flags & _shmcov.FLAG_OTHERS and any(kind == _shmcov.RULE_FILE_TRACERS for kind, _ in rules):
         raise OSError(
             "other users can't be admitted to a run with file tracer plug-ins: whoever may write "
             "into the segment would choose what code they load"
@@ -190,7 +189,7 @@ def leftover_notice() -> str | None:
     for path in leftovers():
         with contextlib.suppress(SegmentNotUsable), opened(path) as fd:
             info = read(path, fd, any_size=True).info()
-            if (Rule.FOLDER, here) in info["rules"]:
+            if (_shmcov.RULE_FOLDER, here) in info["rules"]:
                 lines.append(f"\n    {path}  {described(info)}")
                 total += info["allocated"]
     if not lines:
@@ -204,12 +203,12 @@ def leftover_notice() -> str | None:
 
 def described(info: _merge.Info) -> str:
     """What a segment belongs to."""
-    named = {kind: text for kind, text in info["rules"] if kind in (Rule.COMMAND, Rule.FOLDER)}
+    named = dict(info["rules"])
     text = f"{age_in_words(info['created'])} old, {in_words(info['allocated'])}"
-    if Rule.COMMAND in named:
-        text += f": {named[Rule.COMMAND]}"
-    if Rule.FOLDER in named:
-        text += f" (in {named[Rule.FOLDER]})"
+    if _shmcov.RULE_COMMAND in named:
+        text += f": {named[_shmcov.RULE_COMMAND]}"
+    if _shmcov.RULE_FOLDER in named:
+        text += f" (in {named[_shmcov.RULE_FOLDER]})"
     return text
 
 
