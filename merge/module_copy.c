@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "names.h"
+#include "platform.h"
 
 struct copy {
     PyObject_HEAD struct merge *merge;

@@ -10,11 +10,13 @@
 #include "delivery.h"
 
 #include <errno.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "access.h"
+#include "hash.h"
+#include "kill_point.h"
 #include "reader.h"
+#include "window.h"
 
 int seg_delivery_read(int fd, struct seg_delivery *out)
 {

@@ -48,7 +48,8 @@
 /* Windows of the mapping: the first is SEG_WINDOW bytes, each next one doubles the mapped size. */
 #define SEG_WINDOW_SHIFT 24
 #define SEG_WINDOW (UINT64_C(1) << SEG_WINDOW_SHIFT)
-#define SEG_WINDOWS 20 /* 16 MiB << 19 = 8 TiB */
+#define SEG_WINDOWS 20
+#define SEG_SIZE_MAX (SEG_WINDOW << (SEG_WINDOWS - 1)) /* 8 TiB */
 
 #define SEG_ALIGN 64
 #define SEG_BUCKETS 32768u /* power of two */

@@ -25,7 +25,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "access.h"
+#include "circle.h"
+#include "hash.h"
 
 #define READ_PART (UINT64_C(256) << 10)
 #define READ_PAGE UINT64_C(4096)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "segment.h"
+#include "status.h"
 
 /* Bytes that a rule takes, up to where the next one is aligned. */
 static size_t size_of(size_t text_len)

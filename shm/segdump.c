@@ -4,6 +4,7 @@
  * may be used at any time, also while processes write.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "names.h"
+#include "platform.h"
 #include "reader.h"
 
 /* What may contain anything, on one line. */
@@ -169,7 +172,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: segdump SEGMENT\n");
         return 2;
     }
-    status = seg_open_checked(argv[1], &fd);
+    status = seg_access_open(argv[1], O_RDONLY, &fd);
     if (status == SEG_OK) {
         status = seg_copy_read(fd, &copy);
         close(fd);

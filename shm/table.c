@@ -11,9 +11,15 @@
  *   - Whoever is killed leaves the chain as it was or with a complete entry.
  *   - The one who loses a race leaks its piece and its number.
  */
+#include "table.h"
+
 #include <string.h>
 
-#include "internal.h"
+#include "arena.h"
+#include "handle.h"
+#include "hash.h"
+#include "kill_point.h"
+#include "window.h"
 
 /* The longest key: far above any path, far below a window. */
 #define KEY_MAX (UINT32_C(1) << 22)

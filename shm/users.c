@@ -21,9 +21,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "circle.h"
 #include "grow.h"
-#include "internal.h"
+#include "kill_point.h"
+#include "layout.h"
 #include "platform.h"
+#include "status.h"
 
 #define PAUSE_MS 20u
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "reader.h"
+#include "segment.h"
 
 #define CHANGE 16
 #include "changes.h"

@@ -27,9 +27,13 @@
 #include <sys/prctl.h>
 #endif
 
-#include "internal.h"
-#include "platform.h"
+#include "arena.h"
+#include "hash.h"
+#include "headroom.h"
+#include "kill_point.h"
 #include "reader.h"
+#include "segment.h"
+#include "window.h"
 
 #define MIB (UINT64_C(1) << 20)
 

@@ -124,6 +124,23 @@ Test(segment, no_folder_is_an_error)
     cr_assert_eq(seg_create(&plan, &seg, &path, &fd), SEG_ERR_SYSTEM);
 }
 
+Test(segment, a_folder_that_is_wanted_is_made)
+{
+    char outer[64], inner[64];
+    struct seg_plan plan = {.folder = inner, .size = MIB};
+    struct place place;
+    struct stat st;
+
+    make_folder(outer);
+    snprintf(inner, sizeof inner, "%.50s/inner", outer);
+    cr_assert_eq(seg_create(&plan, &place.seg, &place.path, &place.fd), SEG_OK);
+    cr_assert_eq(stat(inner, &st), 0);
+    cr_assert_eq(st.st_mode & 07777, 0700);
+    strcpy(place.folder, inner);
+    drop_segment(&place);
+    rmdir(outer);
+}
+
 /* -- access -- */
 
 static void check_refused(const char *path, int expected, const char *why)
@@ -132,7 +149,7 @@ static void check_refused(const char *path, int expected, const char *why)
     int fd = -1;
 
     cr_assert_eq(seg_attach(path, &seg), expected, "attach: %s", why);
-    cr_assert_eq(seg_open_checked(path, &fd), expected, "open: %s", why);
+    cr_assert_eq(seg_access_open(path, O_RDONLY, &fd), expected, "open: %s", why);
 }
 
 Test(segment, only_a_private_file_of_ours_is_opened)
@@ -156,7 +173,7 @@ Test(segment, only_a_private_file_of_ours_is_opened)
     unlink(other);
     cr_assert_eq(mkdir(other, 0700), 0);
     cr_assert_eq(seg_attach(other, &seg), SEG_ERR_ACCESS, "a folder");
-    cr_assert_eq(seg_open_checked(other, &fd), SEG_ERR_ACCESS, "a folder");
+    cr_assert_eq(seg_access_open(other, O_RDONLY, &fd), SEG_ERR_ACCESS, "a folder");
     rmdir(other);
     cr_assert_eq(mkfifo(other, 0600), 0);
     check_refused(other, SEG_ERR_ACCESS, "a fifo, and it does not block");
@@ -169,6 +186,38 @@ Test(segment, only_a_private_file_of_ours_is_opened)
         cr_assert_eq(chown(place.path, 0, 0), 0);
     }
     seg_discard(attach(place.path));
+    drop_segment(&place);
+}
+
+static void expect_why(const char *path, const char *expected)
+{
+    char why[128];
+
+    seg_access_why(path, why, sizeof why);
+    cr_assert_str_eq(why, expected);
+}
+
+Test(segment, it_says_why_a_file_is_none)
+{
+    struct place place = make_segment(MIB);
+    char other[128];
+
+    snprintf(other, sizeof other, "%s/other", place.folder);
+    expect_why(other, "No such file or directory");
+    expect_why(place.folder, "it is not a regular file");
+    cr_assert_eq(symlink(place.path, other), 0);
+    expect_why(other, "it is not a regular file");
+    unlink(other);
+    cr_assert_eq(link(place.path, other), 0);
+    expect_why(place.path, "it has several names");
+    unlink(other);
+    chmod(place.path, 0640);
+    expect_why(place.path, "others may read or write it");
+    chmod(place.path, 0600);
+    if (geteuid() == 0) {
+        cr_assert_eq(chown(place.path, 12345, 0), 0);
+        expect_why(place.path, "it belongs to user 12345; run this as that user");
+    }
     drop_segment(&place);
 }
 
@@ -260,6 +309,25 @@ Test(segment, names_hold_a_path)
         cr_assert_str_eq(seg_path_of(names[i].name, &owner), names[i].path);
         cr_assert_eq(owner, names[i].owner, "%s", names[i].name);
     }
+}
+
+Test(segment, the_name_of_one_that_is_shared_says_by_whom)
+{
+    struct place place = make_segment(MIB);
+    char expected[256];
+    char *name = seg_name_for(place.path);
+
+    cr_assert_str_eq(name, place.path);
+    free(name);
+    chmod(place.path, SEG_MODE_SHARED);
+    snprintf(expected, sizeof expected, "shared-by:%u:%s", (unsigned)geteuid(), place.path);
+    name = seg_name_for(place.path);
+    cr_assert_str_eq(name, expected);
+    free(name);
+    drop_segment(&place);
+    name = seg_name_for("/nowhere");
+    cr_assert_str_eq(name, "/nowhere");
+    free(name);
 }
 
 /* -- identity -- */
