@@ -376,8 +376,6 @@ static int exec(PyObject *module)
 {
     if (add_constants(module, "FLAG", seg_flag_names) ||
         add_constants(module, "RULE", seg_rule_names) ||
-        PyModule_AddIntConstant(module, "MODE_SHARED", SEG_MODE_SHARED) ||
-        PyModule_AddStringConstant(module, "SHARED_BY", SEG_SHARED_BY) ||
         PyModule_AddStringConstant(module, "TRACER", tracer->name) ||
         PyModule_AddFunctions(module, rt_claimed_methods) ||
         PyModule_AddFunctions(module, rt_ending_methods))

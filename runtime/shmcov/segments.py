@@ -30,21 +30,6 @@ class SegmentNotUsable(Exception):
     """A file that is no segment of this user, in words."""
 
 
-def leftover_path(path: str) -> str:
-    """Where a segment is once it has been set aside."""
-    folder, name = os.path.split(path)
-    return os.path.join(dict(_shmcov.folders()).get(folder, folder), name)
-
-
-def name_of(path: str) -> str:
-    """What SHMCOV_SEGMENT says of the segment at `path`: shm/segment.h, SEG_SHARED_BY."""
-    with contextlib.suppress(OSError):
-        status = os.lstat(path)
-        if stat.S_IMODE(status.st_mode) == _shmcov.MODE_SHARED:
-            return f"{_shmcov.SHARED_BY}{status.st_uid}:{path}"
-    return path
-
-
 def create(
     flags: int, rules: list[tuple[int, str]], folder: str | None, size: int
 ) -> tuple[str, int]:
@@ -55,63 +40,37 @@ def create(
             "into the segment would choose what code they load"
         )
     _shmcov.sweep()
-    if folder:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(folder, 0o711 if flags & _shmcov.FLAG_OTHERS else 0o700)
-    for _ in range(3):
-        # The end of another run removes the folder if it is empty.
-        with contextlib.suppress(FileNotFoundError):
-            return _shmcov.create(flags, rules, folder, size)
     return _shmcov.create(flags, rules, folder, size)
 
 
 def found() -> list[Path]:
     """The segments of this user, oldest first, and those that are left over before all others."""
-    live = [folder for folder, _ in _shmcov.folders()]
-    return leftovers() + _segments_in(live)
+    return leftovers() + _oldest_first(_shmcov.segments(False))
 
 
 def leftovers() -> list[Path]:
     """The segments that nobody will deliver any more, oldest first."""
-    return _segments_in([left for _, left in _shmcov.folders()])
+    return _oldest_first(_shmcov.segments(True))
 
 
-def _segments_in(folders: Sequence[str]) -> list[Path]:
+def _oldest_first(names: Sequence[str]) -> list[Path]:
     paths: list[tuple[float, Path]] = []
-    for folder in folders:
+    for path in map(Path, names):
         with contextlib.suppress(OSError):
-            for path in Path(folder).glob("run-*"):  # the others are not finished
-                with contextlib.suppress(OSError):
-                    status = path.lstat()
-                    if stat.S_ISREG(status.st_mode):
-                        paths.append((status.st_mtime, path))
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                paths.append((status.st_mtime, path))
     return [path for _, path in sorted(paths)]
 
 
 def open_segment(path: str | Path, *, writable: bool = False) -> int:
     """A descriptor for a segment, if it is one that this user may trust."""
-    flags = os.O_RDWR if writable else os.O_RDONLY
     try:
-        fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except IsADirectoryError as error:
-        text = f"{path} cannot be used as a segment: it is not a regular file"
-        raise SegmentNotUsable(text) from error
+        return _shmcov.open_segment(path, writable)
     except OSError as error:
         raise SegmentNotUsable(f"Cannot open the segment {path}: {error.strerror}") from error
-    status = os.fstat(fd)
-    why = ""
-    if not stat.S_ISREG(status.st_mode):
-        why = "it is not a regular file"
-    elif status.st_uid != os.geteuid():
-        why = f"it belongs to user {status.st_uid}; run this as that user"
-    elif status.st_nlink > 1:
-        why = "it has several names"
-    elif status.st_mode & 0o077 and stat.S_IMODE(status.st_mode) != _shmcov.MODE_SHARED:
-        why = "others may read or write it"
-    if why:
-        os.close(fd)
-        raise SegmentNotUsable(f"{path} cannot be used as a segment: {why}")
-    return fd
+    except ValueError as error:
+        raise SegmentNotUsable(f"{path} cannot be used as a segment: {error}") from error
 
 
 def read(path: str | Path, fd: int, *, any_size: bool = False) -> _merge.Copy:
@@ -142,13 +101,7 @@ class Process:
 
     def alive(self) -> bool:
         """Runs, here and now. False where that cannot be known: in another pid namespace."""
-        if self.namespace != namespace():
-            return False
-        try:
-            state, start = _state_and_start(self.pid)
-        except OSError:
-            return False
-        return state not in "ZX" and start == self.start
+        return _shmcov.alive(self.pid, self.start, self.namespace)
 
     def command(self) -> str:
         """What it runs, the program by its name alone."""
@@ -162,21 +115,6 @@ class Process:
 def _read(path: str) -> bytes:
     with _open(path, "rb") as file:
         return file.read()
-
-
-def _state_and_start(pid: int) -> tuple[str, int]:
-    text = _read(f"/proc/{pid}/stat").decode(errors="replace")
-    # The name, in parentheses, may itself hold any of them.
-    fields = text[text.rindex(")") + 1 :].split()
-    return fields[0], int(fields[19])
-
-
-def namespace() -> int:
-    """Of pids. -1: unknown."""
-    try:
-        return os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        return -1
 
 
 LEFT = "segments-left"
