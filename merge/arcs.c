@@ -143,7 +143,8 @@ static int add_lines(const struct merge *m, const struct merge_file *file,
                      struct merge_lines *lines)
 {
     for (size_t i = file->hits; i < file->hits + file->hits_n; i++) {
-        if (merge_hit_space(&m->hits[i]) == SEG_LINES && !merge_lines_add(lines, &m->hits[i]))
+        if (merge_hit_space(&m->hits[i]) == SEG_LINES &&
+            !merge_lines_add(lines, merge_hit_number(&m->hits[i]), m->hits[i].bits))
             return MERGE_ERR_NOMEM;
     }
     return 0;

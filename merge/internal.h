@@ -3,11 +3,12 @@
  * What the files of merge/ share, and nobody else sees.
  *
  *   load.c     the copy, sorted: files, contexts, arcs, hits
+ *   lines.c    sets of lines
  *   arcs.c     from a trail to an arc
  *   merge.c    the pass, which pass.h, tables.c and rows.c belong to
  *   sqlfile.c  the data file as SQLite sees it
  *   place.c    the data file as the file system sees it
- *   names.c    which row a name is
+ *   name_ids.c which row a name is
  */
 #ifndef MERGE_INTERNAL_H
 #define MERGE_INTERNAL_H
@@ -16,6 +17,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "lines.h"
 #include "merge.h"
 
 #define MERGE_TMP_PREFIX ".shmcov-"
@@ -52,8 +54,8 @@ struct merge_context {
     uint32_t id;
 };
 
-/* 128 bits of one (file, context, space). The key sorts them: file 20 bits, context 22, space 1,
- * number 21, as in a record of the segment, but by rank. */
+/* 128 bits of one (file, context, space). The key sorts them: file, context, space and number, each
+ * in as many bits as in a record of the segment; file and context by rank. */
 struct merge_hit {
     uint64_t key;
     const uint8_t *bits;
@@ -61,7 +63,7 @@ struct merge_hit {
     uint32_t context;
 };
 
-#define MERGE_KEY_GROUP 22 /* bits below file and context */
+#define MERGE_KEY_GROUP (SEG_KEY_CHUNK_BITS + SEG_KEY_SPACE_BITS) /* below file and context */
 
 struct merge {
     struct seg_copy copy;
@@ -81,44 +83,22 @@ struct merge {
 static inline uint64_t merge_key(uint32_t file, uint32_t context, enum seg_space space,
                                  uint32_t number)
 {
-    return (uint64_t)file << 44 | (uint64_t)context << MERGE_KEY_GROUP | (uint64_t)space << 21 |
-           number;
+    return (uint64_t)file << (MERGE_KEY_GROUP + SEG_KEY_CONTEXT_BITS) |
+           (uint64_t)context << MERGE_KEY_GROUP | (uint64_t)space << SEG_KEY_CHUNK_BITS | number;
 }
 
 static inline enum seg_space merge_hit_space(const struct merge_hit *hit)
 {
-    return (enum seg_space)(hit->key >> 21 & 1);
+    return (enum seg_space)(hit->key >> SEG_KEY_CHUNK_BITS & 1);
 }
 
 static inline uint32_t merge_hit_number(const struct merge_hit *hit)
 {
-    return (uint32_t)(hit->key & 0x1fffff);
+    return (uint32_t)hit->key & ((1u << SEG_KEY_CHUNK_BITS) - 1);
 }
 
 /* Sorts by key; false: no memory. */
 bool merge_sort_hits(struct merge_hit **hits, size_t n);
-
-/* A set of lines that is filled and emptied many times. */
-struct merge_lines {
-    uint8_t *bits;
-    size_t cap;
-    size_t used; /* bytes from here on are zero */
-};
-
-bool merge_lines_add(struct merge_lines *lines, const struct merge_hit *hit); /* false: no memory */
-bool merge_lines_unite(struct merge_lines *lines, const struct merge_lines *other);
-void merge_lines_clear(struct merge_lines *lines);
-
-static inline bool merge_lines_has(const struct merge_lines *lines, int64_t line)
-{
-    return line > 0 && (uint64_t)line / 8 < lines->used && lines->bits[line / 8] >> (line % 8) & 1;
-}
-
-static inline void merge_lines_remove(struct merge_lines *lines, int64_t line)
-{
-    if (merge_lines_has(lines, line))
-        lines->bits[line / 8] &= (uint8_t) ~(1u << (line % 8));
-}
 
 /* -- arcs.c -- */
 

@@ -7,11 +7,13 @@
  * Ids come from the segment and may be anything; what names no file or context is damaged.
  */
 #include "internal.h"
-#include "names.h"
+#include "name_ids.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "grow.h"
 
 #define MAX_FILES (UINT32_C(1) << SEG_KEY_FILE_BITS)
 #define MAX_CONTEXTS (UINT32_C(1) << SEG_KEY_CONTEXT_BITS)
@@ -24,27 +26,10 @@ struct load {
     size_t file_of_n;
     uint32_t *context_of; /* by id; NOWHERE */
     size_t context_of_n;
-    uint32_t *arc_file; /* by arc, while they are collected */
     size_t files_cap, contexts_cap, arcs_cap, hits_cap;
     uint32_t file; /* whose chunks or arcs are being walked */
     enum seg_space space;
 };
-
-/* Room for one more of something; false: no memory. */
-static bool grow(void **array, size_t n, size_t *cap, size_t size)
-{
-    size_t wanted = *cap ? *cap * 2 : 256;
-    void *bigger;
-
-    if (n < *cap)
-        return true;
-    bigger = realloc(*array, wanted * size);
-    if (!bigger)
-        return false;
-    *array = bigger;
-    *cap = wanted;
-    return true;
-}
 
 bool merge_sort_hits(struct merge_hit **hits, size_t n)
 {
@@ -84,63 +69,6 @@ bool merge_sort_hits(struct merge_hit **hits, size_t n)
     free(to);
     *hits = from;
     return true;
-}
-
-/* Room for `len` bytes. */
-static bool lines_room(struct merge_lines *lines, size_t len)
-{
-    uint8_t *bigger;
-
-    if (len <= lines->cap)
-        return true;
-    bigger = realloc(lines->bits, len * 2);
-    if (!bigger)
-        return false;
-    memset(bigger + lines->cap, 0, len * 2 - lines->cap);
-    lines->bits = bigger;
-    lines->cap = len * 2;
-    return true;
-}
-
-/* Lengths are multiples of 8, as those of records are. */
-static void lines_or(struct merge_lines *lines, size_t at, const uint8_t *bits, size_t len)
-{
-    for (size_t i = 0; i < len; i += 8) {
-        uint64_t a, b;
-
-        memcpy(&a, lines->bits + at + i, 8);
-        memcpy(&b, bits + i, 8);
-        a |= b;
-        memcpy(lines->bits + at + i, &a, 8);
-    }
-    if (lines->used < at + len)
-        lines->used = at + len;
-}
-
-bool merge_lines_add(struct merge_lines *lines, const struct merge_hit *hit)
-{
-    size_t at = (size_t)merge_hit_number(hit) * SEG_RECORD_BYTES;
-
-    if (!lines_room(lines, at + SEG_RECORD_BYTES))
-        return false;
-    lines_or(lines, at, hit->bits, SEG_RECORD_BYTES);
-    lines->bits[0] &= 0xfe; /* there is no line 0 */
-    return true;
-}
-
-bool merge_lines_unite(struct merge_lines *lines, const struct merge_lines *other)
-{
-    if (!lines_room(lines, other->used))
-        return false;
-    lines_or(lines, 0, other->bits, other->used);
-    return true;
-}
-
-void merge_lines_clear(struct merge_lines *lines)
-{
-    if (lines->used)
-        memset(lines->bits, 0, lines->used);
-    lines->used = 0;
 }
 
 /* -- files and contexts -- */
@@ -187,7 +115,7 @@ static bool load_files(struct load *load)
             m->copy.damaged++;
             continue;
         }
-        if (!grow((void **)&m->files, m->files_n, &load->files_cap, sizeof *m->files))
+        if (!SEG_GROW(m->files, load->files_cap, m->files_n + 1))
             return false;
         m->files[m->files_n++] = (struct merge_file){
             .entry = entry, .path = (const char *)seg_entry_key(entry), .path_len = entry->key_len};
@@ -240,7 +168,7 @@ static bool load_contexts(struct load *load)
     struct seg_cursor cursor = {0};
     const struct seg_entry *entry;
 
-    if (!grow((void **)&m->contexts, 0, &load->contexts_cap, sizeof *m->contexts))
+    if (!SEG_GROW(m->contexts, load->contexts_cap, 1))
         return false;
     m->contexts[0] = (struct merge_context){.name = ""};
     m->contexts_n = 1;
@@ -249,7 +177,7 @@ static bool load_contexts(struct load *load)
             m->copy.damaged++;
             continue;
         }
-        if (!grow((void **)&m->contexts, m->contexts_n, &load->contexts_cap, sizeof *m->contexts))
+        if (!SEG_GROW(m->contexts, load->contexts_cap, m->contexts_n + 1))
             return false;
         m->contexts[m->contexts_n++] = (struct merge_context){
             .name = (const char *)seg_entry_key(entry), .len = entry->key_len, .id = entry->id};
@@ -279,7 +207,7 @@ static int add_arc(void *arg, uint32_t bit, const struct seg_arc *arc, const int
         m->copy.damaged++;
         return 0;
     }
-    if (!grow((void **)&m->arcs, m->arcs_n, &load->arcs_cap, sizeof *m->arcs))
+    if (!SEG_GROW(m->arcs, load->arcs_cap, m->arcs_n + 1))
         return MERGE_ERR_NOMEM;
     m->arcs[m->arcs_n++] = (struct merge_arc){.bit = bit,
                                               .from = arc->from,
@@ -345,7 +273,7 @@ static int add_hit(struct load *load, uint32_t file, uint32_t context, enum seg_
 {
     struct merge *m = load->m;
 
-    if (!grow((void **)&m->hits, m->hits_n, &load->hits_cap, sizeof *m->hits))
+    if (!SEG_GROW(m->hits, load->hits_cap, m->hits_n + 1))
         return MERGE_ERR_NOMEM;
     m->hits[m->hits_n++] = (struct merge_hit){.key = merge_key(file, context, space, number),
                                               .bits = bits,
@@ -415,21 +343,15 @@ static bool load_hits(struct load *load)
 
 static void load_plan(struct merge *m)
 {
-    size_t left;
-    const struct seg_rule *rule = seg_copy_rules(&m->copy, &left);
+    struct seg_rules rules = seg_copy_rules(&m->copy);
+    const struct seg_rule *rule;
 
     m->static_context = "";
-    while (rule && left >= sizeof *rule && rule->len <= left - sizeof *rule) {
-        size_t step = sizeof *rule + (((size_t)rule->len + 7) & ~(size_t)7);
-
+    while ((rule = seg_rule_next(&rules))) {
         if (rule->kind == SEG_RULE_CONTEXT) {
-            m->static_context = (const char *)(rule + 1);
+            m->static_context = seg_rule_text(rule);
             m->static_context_len = rule->len;
         }
-        if (step >= left)
-            break;
-        left -= step;
-        rule = (const struct seg_rule *)((const uint8_t *)rule + step);
     }
 }
 

@@ -9,6 +9,9 @@
 
 #include <errno.h>
 
+#include "names.h"
+#include "platform.h"
+
 struct copy {
     PyObject_HEAD struct merge *merge;
     PyThread_type_lock lock;
@@ -106,12 +109,10 @@ static void copy_dealloc(PyObject *object)
 
 static PyObject *lost_dict(const struct seg_header *header)
 {
-    static const char *const names[SEG_LOST_KINDS] = {"space",  "map",    "limit", "tracer",
-                                                      "attach", "plugin", "user"};
     PyObject *dict = PyDict_New();
 
-    for (int i = 0; dict && i < SEG_LOST_KINDS; i++) {
-        if (put(dict, names[i], number(seg_load_relaxed(&header->lost[i]))))
+    for (const struct seg_name *lost = seg_lost_names; dict && lost->name; lost++) {
+        if (put(dict, lost->name, number(seg_load_relaxed(&header->lost[lost->value]))))
             Py_CLEAR(dict);
     }
     return dict;
@@ -138,24 +139,19 @@ static PyObject *lossy_list(struct seg_copy *copy)
     return list;
 }
 
-static PyObject *rules_list(const struct merge *m)
+static PyObject *rules_list(const struct seg_copy *copy)
 {
-    size_t left;
-    const struct seg_rule *rule = seg_copy_rules(merge_copy((struct merge *)m), &left);
+    struct seg_rules rules = seg_copy_rules(copy);
+    const struct seg_rule *rule;
     PyObject *list = PyList_New(0);
 
-    while (list && rule && left >= sizeof *rule && rule->len <= left - sizeof *rule) {
-        size_t step = sizeof *rule + (((size_t)rule->len + 7) & ~(size_t)7);
+    while (list && (rule = seg_rule_next(&rules))) {
         PyObject *item =
-            Py_BuildValue("(IN)", rule->kind, path_string((const char *)(rule + 1), rule->len));
+            Py_BuildValue("(IN)", rule->kind, path_string(seg_rule_text(rule), rule->len));
 
         if (!item || PyList_Append(list, item))
             Py_CLEAR(list);
         Py_XDECREF(item);
-        if (step >= left)
-            break;
-        left -= step;
-        rule = (const struct seg_rule *)((const char *)rule + step);
     }
     return list;
 }
@@ -190,26 +186,14 @@ static PyObject *copy_info(PyObject *object, PyObject *Py_UNUSED(args))
         put(dict, "used", number(seg_load_relaxed(&header->bump))) ||
         put(dict, "allocated", number(copy->allocated)) || put(dict, "damaged", number(damaged)) ||
         put(dict, "lost", lost_dict(header)) ||
-        put(dict, "context", context_string(context, len)) ||
-        put(dict, "rules", rules_list(self->merge)))
+        put(dict, "context", context_string(context, len)) || put(dict, "rules", rules_list(copy)))
         Py_CLEAR(dict);
     return dict;
 }
 
 static PyObject *state_string(const struct seg_process *row)
 {
-    switch (seg_load32_relaxed(&row->state)) {
-    case SEG_PROCESS_ATTACHED:
-        return PyUnicode_FromString("attached");
-    case SEG_PROCESS_DONE:
-        return PyUnicode_FromString("done");
-    case SEG_PROCESS_EXEC:
-        return PyUnicode_FromString("exec");
-    case SEG_PROCESS_LEFT:
-        return PyUnicode_FromString("left");
-    default:
-        return PyUnicode_FromString("unknown");
-    }
+    return PyUnicode_FromString(seg_name_of(seg_state_names, seg_load32_relaxed(&row->state)));
 }
 
 static PyObject *alive_object(const struct seg_process *row)

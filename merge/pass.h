@@ -7,7 +7,7 @@
 #define MERGE_PASS_H
 
 #include "internal.h"
-#include "names.h"
+#include "name_ids.h"
 
 /* Which rows of `file` or `context` the segment's files or contexts are. */
 struct merge_rows {

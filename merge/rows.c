@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grow.h"
 #include "kill_point.h"
 #include "pass.h"
 
@@ -151,15 +152,8 @@ static int32_t to_of(uint64_t packed)
 
 static bool push_arc(struct merge_pass *p, int32_t from, int32_t to)
 {
-    if (p->arcs_n == p->arcs_cap) {
-        size_t cap = p->arcs_cap ? p->arcs_cap * 2 : 1024;
-        uint64_t *bigger = realloc(p->arcs, cap * sizeof *bigger);
-
-        if (!bigger)
-            return false;
-        p->arcs = bigger;
-        p->arcs_cap = cap;
-    }
+    if (!SEG_GROW(p->arcs, p->arcs_cap, p->arcs_n + 1))
+        return false;
     p->arcs[p->arcs_n++] = pack(from, to);
     return true;
 }
@@ -305,7 +299,8 @@ static int put_group(struct merge_pass *p, const struct merge_hit *hits, size_t 
 
     merge_lines_clear(&p->lines);
     for (size_t i = 0; i < n; i++) {
-        if (merge_hit_space(&hits[i]) == SEG_LINES && !merge_lines_add(&p->lines, &hits[i]))
+        if (merge_hit_space(&hits[i]) == SEG_LINES &&
+            !merge_lines_add(&p->lines, merge_hit_number(&hits[i]), hits[i].bits))
             return merge_no_memory(p->error);
     }
     if (!merge_lines_unite(&p->any, &p->lines))

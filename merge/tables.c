@@ -203,8 +203,6 @@ static char *context_text(const struct merge *m, const struct merge_context *con
         joined[first++] = '|';
     memcpy(joined + first, context->name, context->len);
     *len = first + context->len;
-    if (merge_is_utf8(joined, *len))
-        return joined;
     text = merge_make_utf8(joined, len);
     free(joined);
     return text;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What must hold before a byte of a segment is believed: whose file it is, and that its header is
- * one. Writers and readers ask here, so that both accept the same files.
+ * Who may open a segment, and what of its header must fit.
  */
+#include "access.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "internal.h"
-#include "reader.h"
+#include "status.h"
 
 const char *seg_path_of(const char *name, uint32_t *owner)
 {
@@ -29,18 +29,49 @@ const char *seg_path_of(const char *name, uint32_t *owner)
     return end + 1;
 }
 
+char *seg_name_for(const char *path)
+{
+    struct stat st;
+    size_t size = sizeof SEG_SHARED_BY "4294967295:" + strlen(path);
+    char *name;
+
+    if (lstat(path, &st) != 0 || (st.st_mode & 07777) != SEG_MODE_SHARED)
+        return strdup(path);
+    name = malloc(size);
+    if (name != NULL)
+        snprintf(name, size, SEG_SHARED_BY "%lu:%s", (unsigned long)st.st_uid, path);
+    return name;
+}
+
 /* What we own may be shared with others; what others own has to be, and to be theirs who are said
- * to share it. */
-static bool may_be_used(const struct stat *st, uint32_t owner)
+ * to share it. Where it may not be used, buf says why. */
+static bool may_be_used(const struct stat *st, uint32_t owner, char *buf, size_t size)
 {
     const mode_t mode = st->st_mode & 07777;
+    const bool ours = owner == SEG_NOT_SHARED;
 
-    if (!S_ISREG(st->st_mode) || st->st_nlink != 1)
-        return false;
-    if (owner != SEG_NOT_SHARED)
-        return st->st_uid == owner && mode == SEG_MODE_SHARED;
-    return st->st_uid == geteuid() &&
-           ((mode & (S_IRWXG | S_IRWXO)) == 0 || mode == SEG_MODE_SHARED);
+    if (!S_ISREG(st->st_mode))
+        snprintf(buf, size, "it is not a regular file");
+    else if (st->st_uid != (ours ? geteuid() : owner))
+        snprintf(buf, size, "it belongs to user %lu; run this as that user",
+                 (unsigned long)st->st_uid);
+    else if (st->st_nlink != 1)
+        snprintf(buf, size, "it has several names");
+    else if (mode != SEG_MODE_SHARED && (!ours || (mode & (S_IRWXG | S_IRWXO)) != 0))
+        snprintf(buf, size, "others may read or write it");
+    else
+        return true;
+    return false;
+}
+
+void seg_access_why(const char *path, char *buf, size_t size)
+{
+    struct stat st;
+
+    if (lstat(path, &st) != 0)
+        snprintf(buf, size, "%s", strerror(errno));
+    else if (may_be_used(&st, SEG_NOT_SHARED, buf, size))
+        snprintf(buf, size, "it was another file a moment ago");
 }
 
 int seg_access_open_of(uint32_t owner, const char *path, int flags, int *fd, struct stat *st)
@@ -58,7 +89,7 @@ int seg_access_open_of(uint32_t owner, const char *path, int flags, int *fd, str
         errno = saved;
         return SEG_ERR_SYSTEM;
     }
-    if (!may_be_used(st, owner)) {
+    if (!may_be_used(st, owner, NULL, 0)) {
         close(opened);
         return SEG_ERR_ACCESS;
     }
@@ -66,16 +97,11 @@ int seg_access_open_of(uint32_t owner, const char *path, int flags, int *fd, str
     return SEG_OK;
 }
 
-int seg_access_open(const char *path, int flags, int *fd, struct stat *st)
-{
-    return seg_access_open_of(SEG_NOT_SHARED, path, flags, fd, st);
-}
-
-int seg_open_checked(const char *path, int *fd)
+int seg_access_open(const char *path, int flags, int *fd)
 {
     struct stat st;
 
-    return seg_access_open(path, O_RDONLY, fd, &st);
+    return seg_access_open_of(SEG_NOT_SHARED, path, flags, fd, &st);
 }
 
 int seg_access_header(int fd, uint64_t file_size, struct seg_header *head)
@@ -96,8 +122,8 @@ int seg_access_header(int fd, uint64_t file_size, struct seg_header *head)
         return SEG_ERR_VERSION;
 
     bump = seg_load_relaxed(&head->bump); /* relaxed: a private copy */
-    if (head->size < SEG_ARENA_OFF || head->size > seg_window_end(SEG_WINDOWS - 1) ||
-        bump < SEG_ARENA_OFF || bump > head->size)
+    if (head->size < SEG_ARENA_OFF || head->size > SEG_SIZE_MAX || bump < SEG_ARENA_OFF ||
+        bump > head->size)
         return SEG_ERR_DAMAGED;
     if (head->plan_len != 0 && !(head->plan >= SEG_ARENA_OFF && head->plan % SEG_ALIGN == 0 &&
                                  head->plan <= bump && bump - head->plan >= head->plan_len))

@@ -6,14 +6,16 @@
  *
  * Where this user has no run, all that happens is a stat of each folder, and they fail.
  */
-#include <dirent.h>
-#include <stdio.h>
+#include "adopt.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "folder.h"
+#include "handle.h"
 #include "platform.h"
+#include "process.h"
 
 /* The process itself, which may have become another program by exec, and eight above it. */
 #define GENERATIONS 9
@@ -42,11 +44,14 @@ static void find_relatives(struct search *search)
     search->n = search->all;
 }
 
-static void look_at(struct search *search, const char *path)
+static void look_at(void *arg, const char *path)
 {
+    struct search *search = arg;
     seg_t *seg;
     unsigned nearest;
 
+    if (search->all == 0)
+        find_relatives(search);
     if (seg_attach(path, &seg) != SEG_OK)
         return;
     nearest = search->n;
@@ -62,35 +67,11 @@ static void look_at(struct search *search, const char *path)
     search->n = nearest;
 }
 
-static void look_into(struct search *search, const char *folder)
-{
-    struct dirent *entry;
-    DIR *dir = opendir(folder);
-
-    if (dir == NULL)
-        return;
-    while ((entry = readdir(dir)) != NULL) {
-        char path[512];
-
-        if (strncmp(entry->d_name, SEG_NAME_PREFIX, strlen(SEG_NAME_PREFIX)) != 0 ||
-            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path)
-            continue;
-        if (search->all == 0)
-            find_relatives(search);
-        look_at(search, path);
-    }
-    closedir(dir);
-}
-
 int seg_adopt(seg_t **out, char **path)
 {
     struct search search = {.found = NULL};
-    char folder[256];
 
-    for (unsigned i = 0; seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++) {
-        if (seg_folder_is_ours(i, folder))
-            look_into(&search, folder);
-    }
+    seg_folder_each(SEG_SAFE, look_at, &search);
     if (search.found == NULL)
         return SEG_ERR_FOREIGN;
     *path = strdup(seg_path(search.found));

@@ -12,13 +12,17 @@
  *   - Backing the same pages twice is harmless and changes no byte, so nobody waits for anybody.
  *   - Fresh pages are zeros and no piece is given out twice: a piece is zeroed.
  */
+#include "arena.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "access.h"
+#include "handle.h"
+#include "kill_point.h"
 #include "platform.h"
+#include "window.h"
 
 /* Backs pages that are mapped at `address`. 0, or an errno. */
 static int reserve(seg_t *seg, uint64_t off, uint64_t len, void *address)

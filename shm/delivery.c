@@ -10,11 +10,13 @@
 #include "delivery.h"
 
 #include <errno.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "access.h"
+#include "hash.h"
+#include "kill_point.h"
 #include "reader.h"
+#include "window.h"
 
 int seg_delivery_read(int fd, struct seg_delivery *out)
 {
@@ -61,7 +63,7 @@ void seg_delivery_put(seg_t *seg, uint64_t hits, uint64_t to)
 uint64_t seg_delivery_target(const char *path)
 {
     struct stat st;
-    uint64_t parts[4] = {0}, hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    uint64_t parts[4] = {0}, hash;
 
     if (stat(path, &st) != 0)
         return 0;
@@ -74,8 +76,7 @@ uint64_t seg_delivery_target(const char *path)
     parts[2] = (uint64_t)st.st_mtim.tv_sec;
     parts[3] = (uint64_t)st.st_mtim.tv_nsec;
 #endif
-    for (size_t i = 0; i < sizeof parts; i++)
-        hash = (hash ^ ((const uint8_t *)parts)[i]) * UINT64_C(0x100000001b3);
+    hash = seg_hash(0, parts, sizeof parts);
     return hash != 0 ? hash : 1;
 }
 

@@ -8,7 +8,10 @@
 #ifndef SEG_DELIVERY_H
 #define SEG_DELIVERY_H
 
-#include "segment.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "status.h"
 
 struct seg_delivery {
     bool done;     /* it was delivered before */

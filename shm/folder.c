@@ -3,8 +3,10 @@
  * Where segments lie: a folder for each user, on the first file system that has room for one.
  * The names are fixed, because a process whose environment was replaced has nothing else to go by.
  */
+#include "folder.h"
+
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +15,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "internal.h"
-#include "leftover.h"
+#include "headroom.h"
+#include "layout.h"
 #include "platform.h"
+#include "status.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -36,7 +39,7 @@ static unsigned n_roots(void)
 }
 
 /* The private ones come first. */
-static bool is_open(unsigned which)
+bool seg_folder_is_open(unsigned which)
 {
     return which >= n_roots();
 }
@@ -49,8 +52,36 @@ int seg_folder_name(unsigned which, char *buf, size_t size)
     if (which >= 2 * roots)
         return SEG_ERR_LIMIT;
     n = snprintf(buf, size, "%s/shmcov-%lu%s", seg_platform_roots[which % roots],
-                 (unsigned long)geteuid(), is_open(which) ? ".open" : "");
+                 (unsigned long)geteuid(), seg_folder_is_open(which) ? ".open" : "");
     return n > 0 && (size_t)n < size ? SEG_OK : SEG_ERR_LIMIT;
+}
+
+static const char suffix[] = ".left";
+
+int seg_leftover_folder(unsigned which, char *buf, size_t size)
+{
+    int status = seg_folder_name(which, buf, size);
+    size_t len = status == SEG_OK ? strlen(buf) : 0;
+
+    if (status != SEG_OK || size - len < sizeof suffix)
+        return SEG_ERR_LIMIT;
+    memcpy(buf + len, suffix, sizeof suffix);
+    return SEG_OK;
+}
+
+int seg_leftover_path(const char *path, char *buf, size_t size)
+{
+    const char *name = strrchr(path, '/');
+    size_t len = name == NULL ? 0 : (size_t)(name - path);
+    char folder[256];
+
+    for (unsigned i = 0; seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++) {
+        if (strlen(folder) != len || strncmp(folder, path, len) != 0)
+            continue;
+        return snprintf(buf, size, "%s%s%s", folder, suffix, name) < (int)size ? SEG_OK
+                                                                               : SEG_ERR_LIMIT;
+    }
+    return SEG_ERR_FOREIGN;
 }
 
 int seg_folder_make(const char *path, unsigned mode)
@@ -73,7 +104,7 @@ int seg_folder_make(const char *path, unsigned mode)
 
 bool seg_folder_is_ours(unsigned which, const char *path)
 {
-    const mode_t allowed = is_open(which) ? SEG_FOLDER_OPEN : SEG_FOLDER_PRIVATE;
+    const mode_t allowed = seg_folder_is_open(which) ? SEG_FOLDER_OPEN : SEG_FOLDER_PRIVATE;
     struct stat st;
 
     return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
@@ -109,78 +140,33 @@ int seg_folder_room(int fd, uint32_t flags, bool choosy, uint64_t *size)
     return SEG_OK;
 }
 
-/* Creates the segment in the folder, or says why it cannot be there. */
-static int try_folder(const char *folder, const struct seg_plan *plan, bool choosy, seg_t **out,
-                      int *fd)
+static void each_in(const char *folder, void (*fn)(void *arg, const char *path), void *arg)
 {
-    uint64_t size = plan->size;
-    int status = SEG_OK;
-    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct dirent *entry;
+    DIR *dir = opendir(folder);
 
-    if (dir < 0)
-        return SEG_ERR_SYSTEM;
-    if (size == 0)
-        status = seg_folder_room(dir, plan->flags, choosy, &size);
-    close(dir);
-    return status == SEG_OK ? seg_create_in(folder, plan, size, out, fd) : status;
+    if (dir == NULL)
+        return;
+    while ((entry = readdir(dir)) != NULL) {
+        char path[512];
+
+        if (strncmp(entry->d_name, SEG_NAME_PREFIX, strlen(SEG_NAME_PREFIX)) == 0 &&
+            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path)
+            fn(arg, path);
+    }
+    closedir(dir);
 }
 
-/* The same for a folder that may have to be made first, and that the end of another run removes. */
-static int try_own_folder(const char *folder, const struct seg_plan *plan, bool choosy, seg_t **out,
-                          int *fd)
-{
-    int status = SEG_ERR_SYSTEM;
-
-    for (int tries = 0; tries < 8; tries++) {
-        status = seg_folder_make(folder, plan->flags & SEG_FLAG_OTHERS ? SEG_FOLDER_OPEN
-                                                                       : SEG_FOLDER_PRIVATE);
-        SEG_KILL_POINT("folder.made");
-        if (status == SEG_OK)
-            status = try_folder(folder, plan, choosy, out, fd);
-        if (status != SEG_ERR_SYSTEM || errno != ENOENT)
-            break;
-    }
-    if (status != SEG_OK) {
-        int saved = errno;
-
-        rmdir(folder); /* fails where something is in it */
-        errno = saved;
-    }
-    return status;
-}
-
-int seg_create(const struct seg_plan *plan, seg_t **out, char **path, int *fd)
+void seg_folder_each(enum seg_which which, void (*fn)(void *arg, const char *path), void *arg)
 {
     char folder[256];
-    int status = SEG_ERR_SPACE;
 
-    if (plan->folder != NULL) {
-        char *real = realpath(plan->folder, NULL);
-
-        if (real == NULL)
-            return SEG_ERR_SYSTEM;
-        status = try_folder(real, plan, false, out, fd);
-        free(real);
-    } else {
-        /* First where a run as expected fits, then where anything fits. */
-        for (int choosy = 1; choosy >= 0 && status != SEG_OK; choosy--) {
-            for (unsigned i = 0; status != SEG_OK && seg_folder_name(i, folder, sizeof folder) == 0;
-                 i++) {
-                if (is_open(i) == ((plan->flags & SEG_FLAG_OTHERS) != 0))
-                    status = try_own_folder(folder, plan, choosy, out, fd);
-            }
-        }
+    for (unsigned i = 0; (which == SEG_LEFT ? seg_leftover_folder
+                                            : seg_folder_name)(i, folder, sizeof folder) == SEG_OK;
+         i++) {
+        if (which != SEG_SAFE || seg_folder_is_ours(i, folder))
+            each_in(folder, fn, arg);
     }
-    if (status != SEG_OK)
-        return status;
-    *path = strdup(seg_path(*out));
-    if (*path == NULL) {
-        unlink(seg_path(*out));
-        close(*fd);
-        seg_discard(*out);
-        return SEG_ERR_NOMEM;
-    }
-    return SEG_OK;
 }
 
 /* Is it a folder for segments, of those that live or those that are left over? */

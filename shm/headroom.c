@@ -3,12 +3,12 @@
  * How much memory may be used before somebody is killed for it. A file in tmpfs counts against the
  * container's limit, and running into that limit is no error that a program could handle.
  */
+#include "headroom.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "internal.h"
 
 /* Version 1 writes the largest multiple of a page for "no limit". */
 #define NO_LIMIT (UINT64_C(1) << 60)

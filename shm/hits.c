@@ -12,7 +12,13 @@
  *   - A record belongs to the one whose CAS took its key from 0. So threads, and a child whose fork
  *     went unnoticed, may fill one extent. The CAS is relaxed: key and bits lead nowhere.
  */
-#include "internal.h"
+#include "hits.h"
+
+#include "arena.h"
+#include "handle.h"
+#include "kill_point.h"
+#include "table.h"
+#include "window.h"
 
 #define RECORDS_MAX ((SEG_EXTENT_MAX - sizeof(struct seg_extent)) / sizeof(struct seg_record))
 #define INDEX_BITS 16

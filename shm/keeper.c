@@ -22,12 +22,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "delivery.h"
-#include "internal.h"
+#include "folder.h"
 #include "keep.h"
+#include "kill_point.h"
 #include "leftover.h"
 #include "platform.h"
 #include "refused.h"
+#include "status.h"
 #include "users.h"
 
 /* A delivery that leaves something, although nobody writes any more, will not do better later. */
@@ -200,7 +203,6 @@ int main(int argc, char **argv)
 {
     struct seg_users users = {0};
     struct keeper keeper = {0};
-    struct stat st;
     bool done;
 
     if (argc < 6 || fcntl(SEG_KEEPER_FD, F_SETFD, FD_CLOEXEC) != 0)
@@ -214,7 +216,7 @@ int main(int argc, char **argv)
     keeper.only_again = strcmp(argv[4], "again") == 0;
     keeper.command = argv + 5;
     keeper.arguments = argc - 5;
-    if (seg_access_open(keeper.path, O_RDWR, &keeper.fd, &st) != SEG_OK)
+    if (seg_access_open(keeper.path, O_RDWR, &keeper.fd) != SEG_OK)
         return 1;
     seg_keeper_is_here(keeper.fd);
     wait_for_owner(&keeper);

@@ -48,7 +48,8 @@
 /* Windows of the mapping: the first is SEG_WINDOW bytes, each next one doubles the mapped size. */
 #define SEG_WINDOW_SHIFT 24
 #define SEG_WINDOW (UINT64_C(1) << SEG_WINDOW_SHIFT)
-#define SEG_WINDOWS 20 /* 16 MiB << 19 = 8 TiB */
+#define SEG_WINDOWS 20
+#define SEG_SIZE_MAX (SEG_WINDOW << (SEG_WINDOWS - 1)) /* 8 TiB */
 
 #define SEG_ALIGN 64
 #define SEG_BUCKETS 32768u /* power of two */
@@ -303,7 +304,6 @@ _Static_assert(sizeof(struct seg_extent) + 10 * sizeof(struct seg_record) == SEG
 enum seg_process_state {
     SEG_PROCESS_ATTACHED = 1, /* measures, or died without a word */
     SEG_PROCESS_DONE = 2,     /* its interpreter ended */
-    SEG_PROCESS_EXEC = 3,     /* became another program */
     SEG_PROCESS_LEFT = 4,     /* records nothing, or elsewhere; its children do not join this run */
 };
 

@@ -10,47 +10,19 @@
  */
 #include "leftover.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "internal.h"
-#include "platform.h"
+#include "access.h"
+#include "folder.h"
+#include "kill_point.h"
+#include "status.h"
 #include "users.h"
-
-static const char suffix[] = ".left";
-
-int seg_leftover_folder(unsigned which, char *buf, size_t size)
-{
-    int status = seg_folder_name(which, buf, size);
-    size_t len = status == SEG_OK ? strlen(buf) : 0;
-
-    if (status != SEG_OK || size - len < sizeof suffix)
-        return SEG_ERR_LIMIT;
-    memcpy(buf + len, suffix, sizeof suffix);
-    return SEG_OK;
-}
-
-int seg_leftover_path(const char *path, char *buf, size_t size)
-{
-    const char *name = strrchr(path, '/');
-    size_t len = name == NULL ? 0 : (size_t)(name - path);
-    char folder[256];
-
-    for (unsigned i = 0; seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++) {
-        if (strlen(folder) != len || strncmp(folder, path, len) != 0)
-            continue;
-        return snprintf(buf, size, "%s%s%s", folder, suffix, name) < (int)size ? SEG_OK
-                                                                               : SEG_ERR_LIMIT;
-    }
-    return SEG_ERR_FOREIGN;
-}
 
 int seg_set_aside(const char *path)
 {
@@ -147,12 +119,13 @@ static bool is_old_and_foreign(int fd, const struct stat *st)
     return !mapping.found;
 }
 
-static void sweep_one(const char *path)
+static void sweep_one(void *unused, const char *path)
 {
     struct stat st;
     int fd;
 
-    if (seg_access_open(path, O_RDWR, &fd, &st) != SEG_OK)
+    (void)unused;
+    if (seg_access_open_of(SEG_NOT_SHARED, path, O_RDWR, &fd, &st) != SEG_OK)
         return;
     /* Shared: two that sweep at once both find it, and one of them moves it. */
     if (!has_keeper(fd) && flock(fd, LOCK_SH | LOCK_NB) == 0 &&
@@ -161,28 +134,7 @@ static void sweep_one(const char *path)
     close(fd);
 }
 
-static void sweep_folder(const char *folder)
-{
-    DIR *dir = opendir(folder);
-    struct dirent *entry;
-    char path[512];
-
-    if (dir == NULL)
-        return;
-    while ((entry = readdir(dir)) != NULL) {
-        if (strncmp(entry->d_name, SEG_NAME_PREFIX, strlen(SEG_NAME_PREFIX)) == 0 &&
-            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path)
-            sweep_one(path);
-    }
-    closedir(dir);
-}
-
 void seg_sweep(void)
 {
-    char folder[256];
-
-    for (unsigned i = 0; seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++) {
-        if (seg_folder_is_ours(i, folder))
-            sweep_folder(folder);
-    }
+    seg_folder_each(SEG_SAFE, sweep_one, NULL);
 }

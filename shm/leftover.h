@@ -7,16 +7,7 @@
 #ifndef SEG_LEFTOVER_H
 #define SEG_LEFTOVER_H
 
-#include <stddef.h>
-
-#include "segment.h"
-
-/* Writes the folder of left-over segments number `which` into buf; as seg_folder_name. */
-int seg_leftover_folder(unsigned which, char *buf, size_t size);
-
-/* Writes the path that the segment at `path` has there; as seg_folder_name. SEG_ERR_FOREIGN: it is
- * outside of the folders of live segments. */
-int seg_leftover_path(const char *path, char *buf, size_t size);
+#include "platform.h"
 
 /* Moves a segment there. One outside of the folders of live segments stays: nobody looks for it.
  * 0 or a seg_status. */

@@ -52,6 +52,14 @@ int seg_platform_process(uint32_t pid, struct seg_platform_process *out);
 /* Names the pid namespace of this process; 0: unknown. */
 uint64_t seg_platform_namespace(void);
 
+/* Does the process live that was seen as (pid, start, ns) in a process row or in the header? */
+enum seg_life {
+    SEG_LIFE_ENDED,
+    SEG_LIFE_ALIVE,
+    SEG_LIFE_UNKNOWN, /* another pid namespace, or a system without /proc: not to be waited for */
+};
+enum seg_life seg_life(uint32_t pid, uint64_t start, uint64_t ns);
+
 /* -- what users.c asks -- */
 
 /* How the kernel names a file in a list of mappings: the one that is mapped at an address of this

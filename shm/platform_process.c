@@ -348,3 +348,14 @@ int seg_platform_pidfd(uint32_t pid)
 #else
 #error "shmcov runs on Linux and macOS"
 #endif
+
+enum seg_life seg_life(uint32_t pid, uint64_t start, uint64_t ns)
+{
+    struct seg_platform_process now;
+
+    if (ns == 0 || start == 0 || ns != seg_platform_namespace())
+        return SEG_LIFE_UNKNOWN;
+    if (seg_platform_process(pid, &now) != 0 || now.ended || now.start != start)
+        return SEG_LIFE_ENDED;
+    return SEG_LIFE_ALIVE;
+}

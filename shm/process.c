@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who takes part in a run: the rows of the process table, and whether such a process is alive.
+ * The rows of the process table.
  *
  * Guarantees
  *   - A row is filled before the CAS that puts it on the list (release); seg_adopt reads the list's
@@ -8,11 +8,14 @@
  *   - The state is a word of its own (relaxed): a process that was killed leaves it at "attached",
  *     and whether it lives is asked of the system.
  */
-#include <stdlib.h>
+#include "process.h"
+
 #include <unistd.h>
 
-#include "internal.h"
+#include "arena.h"
+#include "kill_point.h"
 #include "platform.h"
+#include "window.h"
 
 int seg_process_enter(seg_t *seg, uint32_t interpreter, bool forked, struct seg_process **out)
 {
@@ -49,17 +52,6 @@ int seg_process_enter(seg_t *seg, uint32_t interpreter, bool forked, struct seg_
 void seg_process_leave(struct seg_process *row, enum seg_process_state state)
 {
     seg_store32_relaxed(&row->state, (uint32_t)state);
-}
-
-enum seg_life seg_life(uint32_t pid, uint64_t start, uint64_t ns)
-{
-    struct seg_platform_process now;
-
-    if (ns == 0 || start == 0 || ns != seg_platform_namespace())
-        return SEG_LIFE_UNKNOWN;
-    if (seg_platform_process(pid, &now) != 0 || now.ended || now.start != start)
-        return SEG_LIFE_ENDED;
-    return SEG_LIFE_ALIVE;
 }
 
 unsigned seg_process_match(seg_t *seg, const struct seg_relative *relatives, unsigned n)

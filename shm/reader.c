@@ -25,7 +25,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "access.h"
+#include "circle.h"
+#include "hash.h"
 
 #define READ_PART (UINT64_C(256) << 10)
 #define READ_PAGE UINT64_C(4096)
@@ -206,13 +208,12 @@ const struct seg_header *seg_copy_header(const struct seg_copy *copy)
     return (const struct seg_header *)copy->bytes;
 }
 
-const struct seg_rule *seg_copy_rules(const struct seg_copy *copy, size_t *len)
+struct seg_rules seg_copy_rules(const struct seg_copy *copy)
 {
     const struct seg_header *head = seg_copy_header(copy);
     const void *rules = head->plan_len == 0 ? NULL : piece(copy, head->plan, head->plan_len);
 
-    *len = rules == NULL ? 0 : (size_t)head->plan_len;
-    return rules;
+    return (struct seg_rules){rules, rules == NULL ? 0 : (size_t)head->plan_len};
 }
 
 /* -- the intern table -- */
@@ -244,7 +245,7 @@ static const struct seg_entry *entry_at(const struct seg_copy *copy, uint64_t bu
               sizeof *entry + (((uint64_t)entry->value_len + 7) & ~UINT64_C(7)) + entry->key_len) ==
             NULL ||
         !value_fits(entry) ||
-        seg_hash((enum seg_kind)entry->kind, seg_entry_key(entry), entry->key_len) != entry->hash)
+        seg_hash(entry->kind, seg_entry_key(entry), entry->key_len) != entry->hash)
         return NULL;
     return entry;
 }

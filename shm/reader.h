@@ -13,7 +13,9 @@
 #define SEG_READER_H
 
 #include "layout.h"
-#include "segment.h" /* enum seg_status, seg_strstatus */
+#include "rules.h"
+#include "status.h"
+#include "table.h" /* seg_entry_key */
 
 struct seg_copy {
     uint8_t *bytes; /* the first `len` bytes of the segment */
@@ -24,15 +26,12 @@ struct seg_copy {
 };
 
 /* Copies the segment behind fd (any position; it is not moved). SEG_ERR_FOREIGN, SEG_ERR_VERSION
- * and SEG_ERR_DAMAGED as in seg_attach. Who may read is the caller's business: seg_open_checked. */
+ * and SEG_ERR_DAMAGED as in seg_attach. Who may read is the caller's business: seg_access_open. */
 int seg_copy_read(int fd, struct seg_copy *out);
 void seg_copy_free(struct seg_copy *copy);
 
-/* Opens path for reading with the access checks of seg_attach; *fd on success. */
-int seg_open_checked(const char *path, int *fd);
-
 const struct seg_header *seg_copy_header(const struct seg_copy *copy);
-const struct seg_rule *seg_copy_rules(const struct seg_copy *copy, size_t *len);
+struct seg_rules seg_copy_rules(const struct seg_copy *copy);
 
 /* Walk over all valid entries of one kind, newest first within a bucket. Start with cursor zeroed;
  * NULL at the end. A chain that loops or leaves the copy ends there and counts as damaged. */

@@ -21,8 +21,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "hash.h"
 #include "keep.h"
+#include "layout.h"
 
 #if defined(__linux__)
 

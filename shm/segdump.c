@@ -4,6 +4,7 @@
  * may be used at any time, also while processes write.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
+#include "names.h"
+#include "platform.h"
 #include "reader.h"
-
-static const char *const kinds[SEG_KINDS] = {"",         "file",    "context", "code",
-                                             "decision", "package", "tracer"};
 
 /* What may contain anything, on one line. */
 static void print_text(const uint8_t *text, size_t len)
@@ -33,15 +34,6 @@ static void print_text(const uint8_t *text, size_t len)
 
 static void print_header(const struct seg_copy *copy)
 {
-    static const char *const lost[SEG_LOST_KINDS] = {
-        [SEG_LOST_SPACE] = "pieces without room",
-        [SEG_LOST_MAP] = "windows that could not be mapped",
-        [SEG_LOST_LIMIT] = "numbers beyond a key",
-        [SEG_LOST_TRACER] = "code objects that could not be armed",
-        [SEG_LOST_ATTACH] = "processes that could not start measuring",
-        [SEG_LOST_PLUGIN] = "processes that could not load the file tracers",
-        [SEG_LOST_USER] = "processes of another user that were not admitted",
-    };
     const struct seg_header *head = seg_copy_header(copy);
     time_t created = (time_t)head->created;
     struct tm when;
@@ -53,69 +45,47 @@ static void print_header(const struct seg_copy *copy)
            head->version, text, head->supervisor_pid, head->uid);
     printf("  size %" PRIu64 ", given out %" PRIu64 ", backed %" PRIu64 ", allocated %" PRIu64 "\n",
            head->size, copy->len, seg_load_relaxed(&head->backed), copy->allocated);
-    printf("  flags:%s%s%s%s\n", head->flags & SEG_FLAG_BRANCH ? " branch" : "",
-           head->flags & SEG_FLAG_TEST_FUNCTION ? " test-function" : "",
-           head->flags & SEG_FLAG_CONTEXTS ? " contexts" : "",
-           head->flags & SEG_FLAG_NO_ADOPT ? " no-adopt" : "");
-    for (int i = 0; i < SEG_LOST_KINDS; i++) {
-        uint64_t n = seg_load_relaxed(&head->lost[i]);
+    printf("  flags:");
+    for (const struct seg_name *flag = seg_flag_names; flag->name != NULL; flag++) {
+        if (head->flags & flag->value)
+            printf(" %s", flag->name);
+    }
+    putchar('\n');
+    for (const struct seg_name *lost = seg_lost_names; lost->name != NULL; lost++) {
+        uint64_t n = seg_load_relaxed(&head->lost[lost->value]);
 
         if (n != 0)
-            printf("  lost: %" PRIu64 " %s\n", n, lost[i]);
+            printf("  lost: %" PRIu64 " %s\n", n, lost->name);
     }
 }
 
 static void print_rules(const struct seg_copy *copy)
 {
-    static const char *const names[SEG_RULE_KINDS] = {
-        [SEG_RULE_SOURCE_DIR] = "source folder",
-        [SEG_RULE_SOURCE_PKG] = "source package",
-        [SEG_RULE_INCLUDE] = "include",
-        [SEG_RULE_OMIT] = "omit",
-        [SEG_RULE_STDLIB_DIR] = "standard library",
-        [SEG_RULE_THIRD_DIR] = "third-party folder",
-        [SEG_RULE_THIRD_SOURCE] = "source in third-party folder",
-        [SEG_RULE_NEVER_DIR] = "never",
-        [SEG_RULE_COVER_PYLIB] = "measure the standard library",
-        [SEG_RULE_CONTEXT] = "static context",
-        [SEG_RULE_SOURCE_PKG_THIRD] = "source package in third-party folder",
-        [SEG_RULE_VENV_THIRD] = "sys.path of virtual environments is third-party",
-        [SEG_RULE_FILE_TRACERS] = "file tracers",
-    };
-    size_t left;
-    const uint8_t *at = (const uint8_t *)seg_copy_rules(copy, &left);
+    struct seg_rules rules = seg_copy_rules(copy);
+    const struct seg_rule *rule;
 
-    while (left >= sizeof(struct seg_rule)) {
-        const struct seg_rule *rule = (const struct seg_rule *)at;
-        size_t len = sizeof *rule + (((size_t)rule->len + 7) & ~(size_t)7);
-
-        if (rule->len > left - sizeof *rule)
-            break;
-        printf("rule %s ",
-               rule->kind < SEG_RULE_KINDS && names[rule->kind] ? names[rule->kind] : "unknown");
-        print_text((const uint8_t *)(rule + 1), rule->len);
+    while ((rule = seg_rule_next(&rules)) != NULL) {
+        printf("rule %s ", seg_name_of(seg_rule_names, rule->kind));
+        print_text((const uint8_t *)seg_rule_text(rule), rule->len);
         putchar('\n');
-        len = len < left ? len : left;
-        at += len;
-        left -= len;
     }
+    if (rules.left != 0)
+        printf("%zu bytes that are no rules\n", rules.left);
 }
 
 static void print_processes(struct seg_copy *copy)
 {
-    static const char *const states[] = {"unknown", "attached", "done", "became another program"};
     static const char *const lives[] = {"ended", "alive", "unknown"};
     const struct seg_process *row;
     uint64_t offset = 0, steps = 0;
 
     while ((row = seg_copy_process(copy, &offset, &steps)) != NULL) {
-        uint32_t state = seg_load32_relaxed(&row->state);
-
         printf("process %" PRIu32 " of parent %" PRIu32 ": Python %" PRIu32 ".%" PRIu32 ".%" PRIu32
                "%s, %s, %s\n",
                row->pid, row->parent, row->interpreter >> 24, row->interpreter >> 16 & 255,
                row->interpreter >> 8 & 255, row->forked ? ", forked" : "",
-               states[state < 4 ? state : 0], lives[seg_life(row->pid, row->start, row->ns)]);
+               seg_name_of(seg_state_names, seg_load32_relaxed(&row->state)),
+               lives[seg_life(row->pid, row->start, row->ns)]);
     }
 }
 
@@ -164,7 +134,7 @@ static int print_record(void *arg, const struct seg_hit *hit)
 
 static void print_entry(struct seg_copy *copy, const struct seg_entry *entry)
 {
-    printf("%s %" PRIu32 " ", kinds[entry->kind], entry->id);
+    printf("%s %" PRIu32 " ", seg_name_of(seg_kind_names, entry->kind), entry->id);
     if (entry->kind == SEG_KIND_CODE) {
         struct seg_code_key key = {0, 0};
 
@@ -202,7 +172,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: segdump SEGMENT\n");
         return 2;
     }
-    status = seg_open_checked(argv[1], &fd);
+    status = seg_access_open(argv[1], O_RDONLY, &fd);
     if (status == SEG_OK) {
         status = seg_copy_read(fd, &copy);
         close(fd);

@@ -11,41 +11,19 @@
  *   - Whoever is killed leaves the chain as it was or with a complete entry.
  *   - The one who loses a race leaks its piece and its number.
  */
+#include "table.h"
+
 #include <string.h>
 
-#include "internal.h"
+#include "arena.h"
+#include "handle.h"
+#include "hash.h"
+#include "kill_point.h"
+#include "window.h"
 
 /* The longest key: far above any path, far below a window. */
 #define KEY_MAX (UINT32_C(1) << 22)
 #define VALUE_MAX (UINT32_C(1) << 16)
-
-/* MurmurHash64A by Austin Appleby (public domain): eight bytes at a time, two multiplications. */
-uint64_t seg_hash(enum seg_kind kind, const void *key, size_t len)
-{
-    const uint64_t m = UINT64_C(0xc6a4a7935bd1e995);
-    const uint8_t *at = key;
-    uint64_t h = (uint64_t)kind * UINT64_C(0x9e3779b97f4a7c15) ^ (len * m);
-    uint64_t k;
-
-    for (; len >= 8; len -= 8, at += 8) {
-        memcpy(&k, at, 8);
-        k *= m;
-        k ^= k >> 47;
-        k *= m;
-        h ^= k;
-        h *= m;
-    }
-    if (len > 0) {
-        k = 0;
-        memcpy(&k, at, len);
-        h ^= k;
-        h *= m;
-    }
-    h ^= h >> 47;
-    h *= m;
-    h ^= h >> 47;
-    return h;
-}
 
 static uint64_t entry_size(uint64_t key_len, uint64_t value_len)
 {

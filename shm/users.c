@@ -21,8 +21,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "access.h"
+#include "circle.h"
+#include "grow.h"
+#include "kill_point.h"
+#include "layout.h"
 #include "platform.h"
+#include "status.h"
 
 #define PAUSE_MS 20u
 
@@ -39,16 +44,9 @@ struct look {
 
 static void append(struct look *look, struct seg_users *users, uint32_t pid, uint64_t start)
 {
-    if (users->n == users->room) {
-        size_t room = users->room != 0 ? 2 * users->room : 16;
-        struct seg_user *bigger = realloc(users->user, room * sizeof *bigger);
-
-        if (bigger == NULL) {
-            look->status = SEG_ERR_NOMEM;
-            return;
-        }
-        users->user = bigger;
-        users->room = room;
+    if (!SEG_GROW(users->user, users->room, users->n + 1)) {
+        look->status = SEG_ERR_NOMEM;
+        return;
     }
     users->user[users->n++] = (struct seg_user){pid, start};
 }

@@ -11,13 +11,15 @@
  *     good for the life of the process, and in the children that it forks.
  *   - No lock is taken and no descriptor stays open.
  */
+#include "window.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "access.h"
 #include "platform.h"
 
 /* Maps part of the file behind the path, if it still is the file that was attached. */
@@ -75,11 +77,11 @@ int seg_window_map(seg_t *seg, unsigned window)
     }
     errno = saved;
     if (status != SEG_OK)
-        seg_lose(seg, SEG_LOST_MAP, 1);
+        seg_add_relaxed(&seg_head(seg)->lost[SEG_LOST_MAP], 1); /* relaxed: as in seg_lose */
     return status;
 }
 
-int seg_window_first(seg_t *seg, int fd)
+static int map_first(seg_t *seg, int fd)
 {
     size_t len = (size_t)(seg->size < SEG_WINDOW ? seg->size : SEG_WINDOW);
     void *address = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -92,7 +94,33 @@ int seg_window_first(seg_t *seg, int fd)
     return SEG_OK;
 }
 
-void seg_window_drop(seg_t *seg)
+int seg_map(char *path, uint32_t shared_by, int fd, const struct stat *st, uint64_t size,
+            seg_t **out)
+{
+    seg_t *seg = calloc(1, sizeof *seg);
+    int status;
+
+    if (seg == NULL || path == NULL) {
+        free(seg);
+        free(path);
+        return SEG_ERR_NOMEM;
+    }
+    seg->size = size;
+    seg->path = path;
+    seg->shared_by = shared_by;
+    seg->shared = (st->st_mode & 07777) == SEG_MODE_SHARED;
+    seg->device = st->st_dev;
+    seg->inode = st->st_ino;
+    seg->page = (size_t)sysconf(_SC_PAGESIZE);
+    status = map_first(seg, fd);
+    if (status != SEG_OK)
+        seg_unmap(seg);
+    else
+        *out = seg;
+    return status;
+}
+
+void seg_unmap(seg_t *seg)
 {
     for (unsigned i = 0; i < SEG_WINDOWS; i++) {
         uintptr_t base = atomic_load_explicit(&seg->window[i], memory_order_relaxed);
@@ -103,4 +131,6 @@ void seg_window_drop(seg_t *seg)
             munmap((void *)(base + start), (size_t)(end - start));
         atomic_store_explicit(&seg->window[i], 0, memory_order_relaxed);
     }
+    free(seg->path);
+    free(seg);
 }

@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hash.h"
+
 #define LINKS_MAX 64
 #define SLOTS 4096u /* power of two */
 #define PROBES 16u
@@ -45,15 +47,6 @@ void rt_folders_free(struct rt_folders *folders)
     for (unsigned i = 0; i < SLOTS; i++)
         free(atomic_load_explicit(&folders->slot[i], memory_order_relaxed)); /* the last user */
     free(folders);
-}
-
-static uint64_t hash_of(const char *text, size_t len)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
-    return hash ^ hash >> 32;
 }
 
 static struct folder *find(struct rt_folders *folders, uint64_t hash, const char *raw, size_t len)
@@ -171,7 +164,7 @@ static int follow(struct walk *walk, const char *path, size_t path_len)
 static int follow_folder(struct rt_folders *folders, struct walk *walk, const char *path,
                          size_t len)
 {
-    uint64_t hash = hash_of(path, len);
+    uint64_t hash = seg_hash(0, path, len);
     const struct folder *known = find(folders, hash, path, len);
     int status;
 
@@ -277,7 +270,7 @@ bool rt_folder_in_venv(struct rt_folders *folders, const char *path, char *out, 
         out[0] = 0;
         if (follow_folder(folders, &walk, path, len))
             return false;
-        known = find(folders, hash_of(path, len), path, len);
+        known = find(folders, seg_hash(0, path, len), path, len);
     }
     if (known)
         venv = atomic_load_explicit(&known->venv, memory_order_relaxed); /* stands for itself */

@@ -13,9 +13,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "delivery.h"
+#include "folder.h"
 #include "keep.h"
 #include "leftover.h"
+#include "platform.h"
 #include "process.h"
 #include "refused.h"
 #include "users.h"
@@ -73,7 +76,8 @@ static PyObject *list_of(const struct seg_users *users)
 
     for (size_t i = 0; list && i < users->n; i++) {
         PyObject *item =
-            Py_BuildValue("(IK)", users->user[i].pid, (unsigned long long)users->user[i].start);
+            Py_BuildValue("(IKK)", users->user[i].pid, (unsigned long long)users->user[i].start,
+                          (unsigned long long)seg_platform_namespace());
 
         if (!item || PyList_Append(list, item))
             Py_CLEAR(list);
@@ -233,17 +237,31 @@ static PyObject *remove_segment(PyObject *module, PyObject *arg)
     return result;
 }
 
+static PyObject *leftover_path(PyObject *module, PyObject *arg)
+{
+    PyObject *path, *result;
+    char left[512];
+
+    (void)module;
+    if (!PyUnicode_FSConverter(arg, &path))
+        return NULL;
+    result = seg_leftover_path(PyBytes_AS_STRING(path), left, sizeof left) == SEG_OK
+                 ? PyUnicode_DecodeFSDefault(left)
+                 : Py_NewRef(arg);
+    Py_DECREF(path);
+    return result;
+}
+
 static PyObject *set_aside(PyObject *module, PyObject *arg)
 {
     PyObject *path;
     int status;
 
-    (void)module;
     if (!PyUnicode_FSConverter(arg, &path))
         return NULL;
     status = seg_set_aside(PyBytes_AS_STRING(path));
     Py_DECREF(path);
-    return PyBool_FromLong(status == SEG_OK);
+    return status == SEG_OK ? leftover_path(module, arg) : Py_NewRef(arg);
 }
 
 static PyObject *sweep(PyObject *module, PyObject *noargs)
@@ -256,23 +274,71 @@ static PyObject *sweep(PyObject *module, PyObject *noargs)
     Py_RETURN_NONE;
 }
 
-static PyObject *folders(PyObject *module, PyObject *noargs)
+static void add_path(void *arg, const char *path)
+{
+    PyObject **list = arg; /* NULL: an exception */
+    PyObject *item = *list ? PyUnicode_DecodeFSDefault(path) : NULL;
+
+    if (*list && (!item || PyList_Append(*list, item)))
+        Py_CLEAR(*list);
+    Py_XDECREF(item);
+}
+
+static PyObject *segments(PyObject *module, PyObject *left)
 {
     PyObject *list = PyList_New(0);
-    char live[256], left[256];
 
-    (void)module, (void)noargs;
-    for (unsigned i = 0; list && seg_folder_name(i, live, sizeof live) == SEG_OK &&
-                         seg_leftover_folder(i, left, sizeof left) == SEG_OK;
-         i++) {
-        PyObject *item = Py_BuildValue("(O&O&)", PyUnicode_DecodeFSDefault, live,
-                                       PyUnicode_DecodeFSDefault, left);
-
-        if (!item || PyList_Append(list, item))
-            Py_CLEAR(list);
-        Py_XDECREF(item);
-    }
+    (void)module;
+    seg_folder_each(left == Py_True ? SEG_LEFT : SEG_LIVE, add_path, &list);
     return list;
+}
+
+static PyObject *open_segment(PyObject *module, PyObject *args)
+{
+    PyObject *path, *result = NULL;
+    char why[128];
+    int writable, fd, status;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O&p:open_segment", PyUnicode_FSConverter, &path, &writable))
+        return NULL;
+    status = seg_access_open(PyBytes_AS_STRING(path), writable ? O_RDWR : O_RDONLY, &fd);
+    if (status == SEG_OK) {
+        result = PyLong_FromLong(fd);
+    } else if (status == SEG_ERR_ACCESS) {
+        seg_access_why(PyBytes_AS_STRING(path), why, sizeof why);
+        PyErr_SetString(PyExc_ValueError, why);
+    } else {
+        raise_status(status);
+    }
+    Py_DECREF(path);
+    return result;
+}
+
+static PyObject *name_for(PyObject *module, PyObject *arg)
+{
+    PyObject *path, *result;
+    char *name;
+
+    (void)module;
+    if (!PyUnicode_FSConverter(arg, &path))
+        return NULL;
+    name = seg_name_for(PyBytes_AS_STRING(path));
+    result = name ? PyUnicode_DecodeFSDefault(name) : PyErr_NoMemory();
+    free(name);
+    Py_DECREF(path);
+    return result;
+}
+
+static PyObject *alive(PyObject *module, PyObject *args)
+{
+    unsigned long long start, ns;
+    unsigned int pid;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "IKK:alive", &pid, &start, &ns))
+        return NULL;
+    return PyBool_FromLong(seg_life(pid, start, ns) == SEG_LIFE_ALIVE);
 }
 
 /* -- the keeper -- */
@@ -367,7 +433,7 @@ static PyObject *ask_keeper(PyObject *module, PyObject *arg)
 
 PyMethodDef rt_ending_methods[] = {
     {"settle", (PyCFunction)(void (*)(void))settle, METH_VARARGS | METH_KEYWORDS,
-     "settle(fd, path, seconds=0, pause=None, helpers_of_me=False) -> [(pid, start)]\n\n"
+     "settle(fd, path, seconds=0, pause=None, helpers_of_me=False) -> [(pid, start, namespace)]\n\n"
      "Waits until no other process may write into a segment, and says who still may when the time\n"
      "is over. pause(seconds) lets time pass, and returns true to give up. With helpers_of_me\n"
      "processes that end when this one does are not waited for."},
@@ -387,11 +453,23 @@ PyMethodDef rt_ending_methods[] = {
      "not the one at `path`."},
     {"remove", remove_segment, METH_O,
      "remove(path)\n\nRemoves the name of a segment, and its folder if that is empty. OSError."},
+    {"leftover_path", leftover_path, METH_O,
+     "leftover_path(path) -> str\n\nThe path that a segment has once it is left over."},
     {"set_aside", set_aside, METH_O,
-     "set_aside(path) -> bool\n\nMoves a segment to where no starting process looks."},
+     "set_aside(path) -> str\n\nMoves a segment to where no starting process looks. Where it is "
+     "then."},
     {"sweep", sweep, METH_NOARGS, "sweep()\n\nDoes so with all segments that are left over."},
-    {"folders", folders, METH_NOARGS,
-     "folders() -> [(live, left over)]\n\nWhere segments of this user are."},
+    {"segments", segments, METH_O,
+     "segments(left) -> [str]\n\nThe segments of this user: those that are left over, or the "
+     "others."},
+    {"open_segment", open_segment, METH_VARARGS,
+     "open_segment(path, writable) -> fd\n\n"
+     "Opens a segment that this user may trust. OSError; ValueError says why it is none."},
+    {"name_for", name_for, METH_O,
+     "name_for(path) -> str\n\nThe name of a segment, as SHMCOV_SEGMENT holds it."},
+    {"alive", alive, METH_VARARGS,
+     "alive(pid, start, namespace) -> bool\n\n"
+     "Does that process run? False where it cannot be known: in another pid namespace."},
     {"keep", keep, METH_VARARGS,
      "keep(path, arguments, environment) -> (pid, start)\n\n"
      "Starts a keeper of this process for the segment at `path`. The first argument is the "

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 enum kind {
     CHAR,    /* the character lo */
     SEP,     /* a slash or backslash */
@@ -31,31 +33,6 @@ struct rt_glob {
     uint32_t n;
     struct op op[];
 };
-
-uint32_t rt_utf8_next(const char **text, const char *end)
-{
-    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-    const unsigned char *s = (const unsigned char *)*text;
-    size_t room = (size_t)(end - *text), more;
-    uint32_t c = s[0];
-
-    (*text)++;
-    if (c < 0x80)
-        return c;
-    more = c >= 0xF0 && c < 0xF8 ? 3 : c >= 0xE0 && c < 0xF0 ? 2 : c >= 0xC0 && c < 0xE0 ? 1 : 0;
-    if (!more || more >= room)
-        return 0xDC00 + s[0];
-    c &= 0x3Fu >> more;
-    for (size_t i = 1; i <= more; i++) {
-        if ((s[i] & 0xC0) != 0x80)
-            return 0xDC00 + s[0];
-        c = c << 6 | (s[i] & 0x3F);
-    }
-    if (c < least[more] || c > 0x10FFFF || rt_utf8_is_bad(c))
-        return 0xDC00 + s[0];
-    *text += more;
-    return c;
-}
 
 static bool is_slash(uint32_t c)
 {
@@ -118,11 +95,11 @@ static int compile_class(struct source *src)
     if (at == stop)
         return -1; /* `re` would go on past the bracket, into what coverage.py put there */
     while (at < stop) {
-        uint32_t lo = rt_utf8_next(&at, stop), hi = lo;
+        uint32_t lo = seg_utf8_next(&at, stop), hi = lo;
 
         if (stop - at > 1 && *at == '-') {
             at++;
-            hi = rt_utf8_next(&at, stop);
+            hi = seg_utf8_next(&at, stop);
         }
         if (hi < lo)
             return -1;
@@ -137,7 +114,7 @@ static void compile_char(struct source *src)
 {
     if (src->run_end != src->at)
         src->run = src->at;
-    emit(src, CHAR, rt_utf8_next(&src->at, src->end), 0);
+    emit(src, CHAR, seg_utf8_next(&src->at, src->end), 0);
     src->run_end = src->at;
     if (src->run_end - src->run > src->best_end - src->best) {
         src->best = src->run;
@@ -331,7 +308,7 @@ bool rt_glob_match(const struct rt_glob *glob, const char *path, struct rt_glob_
     memset(alive, 0, words * sizeof *alive);
     enter(glob, alive, 0);
     while (path < end) {
-        uint32_t c = rt_utf8_next(&path, end);
+        uint32_t c = seg_utf8_next(&path, end);
         uint64_t any = 0, *swap = alive;
 
         memset(next, 0, words * sizeof *next);

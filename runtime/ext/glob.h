@@ -37,13 +37,4 @@ void rt_glob_free(struct rt_glob *glob);
 
 bool rt_glob_match(const struct rt_glob *glob, const char *path, struct rt_glob_room *room);
 
-/* Takes the next character off *text, which must not be empty. A byte that is not UTF-8 becomes
- * 0xDC00 + byte, which is what Python's surrogateescape makes of it. */
-uint32_t rt_utf8_next(const char **text, const char *end);
-
-static inline bool rt_utf8_is_bad(uint32_t c)
-{
-    return c >= 0xD800 && c <= 0xDFFF;
-}
-
 #endif

@@ -13,6 +13,7 @@
 #include "codemap.h"
 #include "context.h"
 #include "ending.h"
+#include "names.h"
 #include "process.h"
 #include "segment.h"
 #include "state.h"
@@ -254,52 +255,28 @@ static PyObject *switch_context(PyObject *module, PyObject *args, PyObject *kwar
     Py_RETURN_TRUE;
 }
 
-/* Appends one rule to a growing buffer. */
-static int put_rule(uint8_t **buf, size_t *len, uint32_t kind, const char *text, size_t text_len)
-{
-    struct seg_rule rule = {.kind = kind, .len = (uint32_t)text_len};
-    size_t padded = (text_len + 7) & ~(size_t)7;
-    uint8_t *bigger = realloc(*buf, *len + sizeof rule + padded);
-
-    if (!bigger || text_len > UINT32_MAX) {
-        *buf = bigger ? bigger : *buf;
-        PyErr_NoMemory();
-        return -1;
-    }
-    memcpy(bigger + *len, &rule, sizeof rule);
-    memset(bigger + *len + sizeof rule, 0, padded);
-    memcpy(bigger + *len + sizeof rule, text, text_len);
-    *buf = bigger;
-    *len += sizeof rule + padded;
-    return 0;
-}
-
-static int put_rules(PyObject *rules, uint8_t **buf, size_t *len)
+/* Rules as the segment holds them: *bytes (malloc). */
+static int put_rules(PyObject *rules, void **bytes, size_t *len)
 {
     PyObject *fast = PySequence_Fast(rules, "rules must be a sequence of (kind, text)");
-    int status = -1;
+    int status = fast ? SEG_OK : -1;
 
-    if (!fast)
-        return -1;
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast); i++) {
-        PyObject *text = NULL, *bytes;
+    for (Py_ssize_t i = 0; !status && i < PySequence_Fast_GET_SIZE(fast); i++) {
+        PyObject *text;
         unsigned int kind;
-        int failed;
 
-        if (!PyArg_ParseTuple(PySequence_Fast_GET_ITEM(fast, i), "IU", &kind, &text))
-            goto done;
-        bytes = PyUnicode_EncodeFSDefault(text);
-        if (!bytes)
-            goto done;
-        failed =
-            put_rule(buf, len, kind, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
-        Py_DECREF(bytes);
-        if (failed)
-            goto done;
+        if (!PyArg_ParseTuple(PySequence_Fast_GET_ITEM(fast, i), "IO&", &kind,
+                              PyUnicode_FSConverter, &text)) {
+            status = -1;
+            break;
+        }
+        status =
+            seg_rule_put(bytes, len, kind, PyBytes_AS_STRING(text), (size_t)PyBytes_GET_SIZE(text));
+        Py_DECREF(text);
+        if (status)
+            PyErr_SetString(PyExc_ValueError, seg_strstatus(status));
     }
-    status = 0;
-done:
-    Py_DECREF(fast);
+    Py_XDECREF(fast);
     return status;
 }
 
@@ -310,7 +287,7 @@ static PyObject *create(PyObject *module, PyObject *args)
     unsigned int flags;
     unsigned long long size = 0;
     const char *folder_name = NULL;
-    uint8_t *buf = NULL;
+    void *bytes = NULL;
     size_t len = 0;
     char *path = NULL;
     seg_t *seg;
@@ -318,10 +295,10 @@ static PyObject *create(PyObject *module, PyObject *args)
 
     (void)module;
     if (!PyArg_ParseTuple(args, "IO|zK", &flags, &rules, &folder_name, &size) ||
-        put_rules(rules, &buf, &len))
+        put_rules(rules, &bytes, &len))
         goto done;
     plan.flags = flags;
-    plan.rules = buf;
+    plan.rules = bytes;
     plan.rules_len = len;
     plan.folder = folder_name;
     plan.size = size;
@@ -335,7 +312,7 @@ static PyObject *create(PyObject *module, PyObject *args)
     if (!status)
         seg_discard(seg); /* who records in it enters it by its path */
 done:
-    free(buf);
+    free(bytes);
     free(path);
     return result;
 }
@@ -376,25 +353,29 @@ static PyMethodDef methods[] = {
      "False where the process is not measured."},
     {"create", create, METH_VARARGS,
      "create(flags, rules, folder=None, size=0) -> (path, fd)\n\n"
-     "Creates a segment. rules: a sequence of (kind, text), kinds as in shm/layout.h. folder: "
+     "Creates a segment. flags: FLAG_*. rules: a sequence of (kind, text), kinds RULE_*. folder: "
      "None\n"
      "for one that has room. size: bytes, 0 for what is free. The descriptor reads the segment\n"
      "whatever happens to its path. Raises OSError."},
     {NULL, NULL, 0, NULL},
 };
 
+static int add_constants(PyObject *module, const char *prefix, const struct seg_name *names)
+{
+    char name[64];
+    int status = 0;
+
+    for (; names->name && !status; names++) {
+        snprintf(name, sizeof name, "%s_%s", prefix, names->name);
+        status = PyModule_AddIntConstant(module, name, (long)names->value);
+    }
+    return status;
+}
+
 static int exec(PyObject *module)
 {
-    if (PyModule_AddIntConstant(module, "FLAG_BRANCH", SEG_FLAG_BRANCH) ||
-        PyModule_AddIntConstant(module, "FLAG_TEST_FUNCTION", SEG_FLAG_TEST_FUNCTION) ||
-        PyModule_AddIntConstant(module, "FLAG_CONTEXTS", SEG_FLAG_CONTEXTS) ||
-        PyModule_AddIntConstant(module, "FLAG_NO_ADOPT", SEG_FLAG_NO_ADOPT) ||
-        PyModule_AddIntConstant(module, "FLAG_OWNED", SEG_FLAG_OWNED) ||
-        PyModule_AddIntConstant(module, "FLAG_HOLD", SEG_FLAG_HOLD) ||
-        PyModule_AddIntConstant(module, "FLAG_OTHERS", SEG_FLAG_OTHERS) ||
-        PyModule_AddIntConstant(module, "MODE_SHARED", SEG_MODE_SHARED) ||
-        PyModule_AddStringConstant(module, "SHARED_BY", SEG_SHARED_BY) ||
-        PyModule_AddIntConstant(module, "FLAG_KEPT", SEG_FLAG_KEPT) ||
+    if (add_constants(module, "FLAG", seg_flag_names) ||
+        add_constants(module, "RULE", seg_rule_names) ||
         PyModule_AddStringConstant(module, "TRACER", tracer->name) ||
         PyModule_AddFunctions(module, rt_claimed_methods) ||
         PyModule_AddFunctions(module, rt_ending_methods))

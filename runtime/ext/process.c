@@ -101,10 +101,8 @@ static int enter(seg_t *seg, uint32_t interpreter, const char **why)
     seg_t *old = rt_process.seg;
     struct rt_rules *rules, *old_rules = rt_process.rules;
     uint32_t flags = seg_flags(seg);
-    size_t len;
-    const struct seg_rule *plan = seg_rules(seg, &len);
 
-    if (rt_rules_load(plan, len, &rules)) {
+    if (rt_rules_load(seg_rules(seg), &rules)) {
         *why = "The rules in the segment cannot be used";
         seg_lose(seg, SEG_LOST_ATTACH, 1);
         seg_discard(seg);

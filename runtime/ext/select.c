@@ -15,6 +15,7 @@
 
 #include "canon.h"
 #include "glob.h"
+#include "utf8.h"
 
 struct text {
     const char *s; /* ends with \0 */
@@ -61,80 +62,54 @@ static const char *base_name(const char *path)
 
 /* -- loading -- */
 
-/* Calls for each rule; its text is not terminated. False: the bytes are no rules. */
-static bool next_rule(const uint8_t **at, const uint8_t *end, struct seg_rule *rule,
-                      const char **text)
+static int count_rules(struct seg_rules plan, uint32_t *first)
 {
-    size_t left = (size_t)(end - *at), padded;
+    const struct seg_rule *rule;
 
-    if (left < sizeof *rule)
-        return false;
-    memcpy(rule, *at, sizeof *rule);
-    left -= sizeof *rule;
-    padded = ((size_t)rule->len + 7) & ~(size_t)7;
-    if (rule->len > left || rule->kind == 0 || rule->kind >= SEG_RULE_KINDS)
-        return false;
-    *text = (const char *)*at + sizeof *rule;
-    if (memchr(*text, 0, rule->len))
-        return false;
-    *at += sizeof *rule + (padded <= left ? padded : left);
-    return true;
-}
-
-static int count_rules(const uint8_t *at, const uint8_t *end, uint32_t *first)
-{
-    struct seg_rule rule;
-    const char *text;
-
-    while (at < end) {
-        if (!next_rule(&at, end, &rule, &text))
-            return -1;
-        first[rule.kind + 1]++;
-    }
+    while ((rule = seg_rule_next(&plan)))
+        first[rule->kind + 1]++;
     for (unsigned kind = 1; kind <= SEG_RULE_KINDS; kind++)
         first[kind] += first[kind - 1];
-    return 0;
+    return plan.left ? -1 : 0;
 }
 
-static int fill(struct rt_rules *rules, const uint8_t *at, const uint8_t *end)
+static int fill(struct rt_rules *rules, struct seg_rules plan)
 {
     uint32_t next[SEG_RULE_KINDS];
     char *to = rules->bytes;
-    struct seg_rule rule;
-    const char *text;
+    const struct seg_rule *rule;
 
     memcpy(next, rules->first, sizeof next);
-    while (at < end && next_rule(&at, end, &rule, &text)) {
-        uint32_t i = next[rule.kind]++;
+    while ((rule = seg_rule_next(&plan))) {
+        uint32_t i = next[rule->kind]++;
 
-        memcpy(to, text, rule.len);
-        to[rule.len] = 0;
-        rules->texts[i] = (struct text){to, rule.len};
-        if ((rule.kind == SEG_RULE_INCLUDE || rule.kind == SEG_RULE_OMIT) &&
-            rt_glob_compile(to, rule.len, &rules->globs[i]))
+        memcpy(to, seg_rule_text(rule), rule->len);
+        to[rule->len] = 0;
+        rules->texts[i] = (struct text){to, rule->len};
+        if ((rule->kind == SEG_RULE_INCLUDE || rule->kind == SEG_RULE_OMIT) &&
+            rt_glob_compile(to, rule->len, &rules->globs[i]))
             return -1;
-        to += rule.len + 1;
+        to += rule->len + 1;
     }
     return 0;
 }
 
-int rt_rules_load(const struct seg_rule *rule, size_t len, struct rt_rules **out)
+int rt_rules_load(struct seg_rules plan, struct rt_rules **out)
 {
-    const uint8_t *at = (const uint8_t *)rule, *end = at ? at + len : at;
     struct rt_rules *rules = calloc(1, sizeof *rules);
     size_t n;
 
     *out = NULL;
     if (!rules)
         return -1;
-    if (count_rules(at, end, rules->first))
+    if (count_rules(plan, rules->first))
         goto fail;
     n = rules->first[SEG_RULE_KINDS];
     rules->texts = calloc(n + 1, sizeof *rules->texts);
     rules->globs = calloc(n + 1, sizeof *rules->globs);
-    rules->bytes = malloc(len + 1); /* a rule's header is longer than the zero it becomes */
+    rules->bytes = malloc(plan.left + 1); /* a rule's header is longer than the zero it becomes */
     rules->folders = rt_folders_new();
-    if (!rules->texts || !rules->globs || !rules->bytes || !rules->folders || fill(rules, at, end))
+    if (!rules->texts || !rules->globs || !rules->bytes || !rules->folders || fill(rules, plan))
         goto fail;
     *out = rules;
     return 0;
@@ -273,7 +248,7 @@ static bool encodable(const char *path)
     const char *end = path + strlen(path);
 
     while (path < end)
-        if (rt_utf8_is_bad(rt_utf8_next(&path, end)))
+        if (seg_utf8_is_bad(seg_utf8_next(&path, end)))
             return false;
     return true;
 }

@@ -17,7 +17,7 @@
 #include <stddef.h>
 
 #include "canon.h"
-#include "layout.h"
+#include "rules.h"
 
 struct rt_rules;
 
@@ -25,9 +25,9 @@ struct rt_rules;
  * fit is the empty string. */
 typedef int rt_sys_path_fn(void *arg, unsigned i, char *buf, size_t size);
 
-/* Reads `len` bytes of rules, which may go away afterwards. 0, or -1: damaged, a pattern that is an
- * error, or no memory. */
-int rt_rules_load(const struct seg_rule *rules, size_t len, struct rt_rules **out);
+/* Reads rules, whose bytes may go away afterwards. 0, or -1: damaged, a pattern that is an error,
+ * or no memory. */
+int rt_rules_load(struct seg_rules plan, struct rt_rules **out);
 void rt_rules_free(struct rt_rules *rules);
 
 /* The decision for a canonical path, of which `name` is what patterns are to be compared with: the

@@ -33,9 +33,7 @@ class Process(TypedDict):
     start: int
     ns: int
     interpreter: int  # PY_VERSION_HEX
-    state: (
-        str  # "attached", "done"; "exec": another program; "left": records nothing now; "unknown"
-    )
+    state: str  # "attached", "done"; "left": records nothing now; "unknown"
     forked: bool
     alive: bool | None  # None: in another pid namespace
 

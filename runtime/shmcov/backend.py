@@ -408,10 +408,10 @@ class Session:
             _shmcov.resume()
         else:
             try:
-                _shmcov.start(segments.name_of(self.path))
+                _shmcov.start(_shmcov.name_for(self.path))
             except OSError as error:
                 raise CoverageException(f"Couldn't start to measure: {error}") from error
-        os.environ[segments.VARIABLE] = segments.name_of(self.path)
+        os.environ[segments.VARIABLE] = _shmcov.name_for(self.path)
 
     def pause(self) -> None:
         """Nothing of this process is recorded, and new children are not measured for it."""
@@ -564,7 +564,7 @@ class Collector(coverage.collector.Collector):
         owns = self._session and self._session.role is Role.OWNS
         if owns and here.run and here.recorded and not self._collectors:
             # What this process took part in before goes on.
-            name = segments.name_of(here.run)
+            name = _shmcov.name_for(here.run)
             _shmcov.start(name)
             os.environ[segments.VARIABLE] = name
 

@@ -50,7 +50,7 @@ class Delivery:
             yield self._fd, True
             return
         own = True
-        aside = segments.leftover_path(self.path)
+        aside = _shmcov.leftover_path(self.path)
         if not os.access(self.path, os.F_OK) and os.access(aside, os.F_OK):
             self.path = aside  # a run that began just now took it for dead
         try:
@@ -81,7 +81,7 @@ class Delivery:
         """
         with self._opened() as (fd, _):
             users = _shmcov.settle(fd, self.path, seconds, pause, not helpers)
-        return [Process(pid, start, segments.namespace()) for pid, start in users]
+        return [Process(*user) for user in users]
 
     # -- what was delivered --
 
@@ -149,9 +149,7 @@ class Delivery:
 
     def set_aside(self) -> str:
         """Nobody delivers it for now. Says where it is then, and the command that writes it."""
-        path = self.path
-        if _shmcov.set_aside(path):
-            self.path = segments.leftover_path(path)
+        self.path = _shmcov.set_aside(self.path)
         self._end_keeper()
         return f"It is kept in the segment {self.path}\nWrite it with: shmcov salvage {self.path}"
 
@@ -207,7 +205,7 @@ class Keeper:
             if not name.startswith(NOT_FOR_SALVAGE)
         ]
         # All users see the arguments of a process.
-        named = path if segments.name_of(path) == path else "-"
+        named = path if _shmcov.name_for(path) == path else "-"
         environment.append(f"{KEPT}={path}")
         arguments = [
             PROGRAM,

@@ -24,10 +24,10 @@ import traceback
 import types
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+import _shmcov
 import coverage
 import coverage.context
 import coverage.inorout
@@ -38,33 +38,6 @@ from coverage.misc import isolate_module
 from shmcov import file_tracers
 
 os = isolate_module(os)
-
-
-class Rule(IntEnum):
-    """`enum seg_rule_kind` of shm/layout.h."""
-
-    SOURCE_DIR = 1
-    SOURCE_PKG = 2
-    INCLUDE = 3
-    OMIT = 4
-    STDLIB_DIR = 5
-    THIRD_DIR = 6
-    THIRD_SOURCE = 7
-    NEVER_DIR = 8
-    COVER_PYLIB = 9
-    CONTEXT = 10
-    SOURCE_PKG_THIRD = 11
-    VENV_THIRD = 12
-    FILE_TRACERS = 13
-    OWNER = 14
-    COMMAND = 15
-    FOLDER = 16
-    DATA_FILE = 17
-
-
-FLAG_BRANCH = 1
-FLAG_TEST_FUNCTION = 2
-FLAG_QUALNAME = 64
 
 Warnings = list[tuple[str, str | None]]
 """Texts for `Coverage._warn`, each with its slug, by which `disable_warnings` silences it."""
@@ -101,11 +74,11 @@ def build(
     plan = Plan()
     config = cov.config
     if branch:
-        plan.flags |= FLAG_BRANCH
+        plan.flags |= _shmcov.FLAG_BRANCH
     if config.dynamic_context == "test_function":
-        plan.flags |= FLAG_TEST_FUNCTION
+        plan.flags |= _shmcov.FLAG_TEST_FUNCTION
         if "co_qualname" in _inside(coverage.context, "qualname_from_frame").__code__.co_names:
-            plan.flags |= FLAG_QUALNAME
+            plan.flags |= _shmcov.FLAG_QUALNAME
     elif config.dynamic_context not in (None, "", "none"):
         raise ConfigError(f"Don't understand dynamic_context setting: {config.dynamic_context!r}")
     _check_patterns(prep_patterns(config.run_include))
@@ -113,14 +86,14 @@ def build(
 
     inorout, unknown = _inorout(cov, plan.warnings, program, as_module)
     cov._inorout = inorout
-    plan.rules = [(int(kind), text) for kind, text in _rules(inorout, unknown)]
-    plan.rules.append((int(Rule.OWNER), digest(config)))
+    plan.rules = list(_rules(inorout, unknown))
+    plan.rules.append((_shmcov.RULE_OWNER, digest(config)))
     if config.cover_pylib:
-        plan.rules.append((int(Rule.COVER_PYLIB), ""))
+        plan.rules.append((_shmcov.RULE_COVER_PYLIB, ""))
     if context:
-        plan.rules.append((int(Rule.CONTEXT), context))
+        plan.rules.append((_shmcov.RULE_CONTEXT, context))
     if plugins is not None:
-        plan.rules.append((int(Rule.FILE_TRACERS), plugins))
+        plan.rules.append((_shmcov.RULE_FILE_TRACERS, plugins))
     _warn_about_plugins(cov, plan.warnings)
     inorout.warn_conflicting_settings()
     return plan
@@ -129,9 +102,9 @@ def build(
 def identity(command: str, data_file: str) -> list[tuple[int, str]]:
     """What a segment says of its run, to people who find it."""
     return [
-        (int(Rule.COMMAND), command),
-        (int(Rule.FOLDER), os.getcwd()),
-        (int(Rule.DATA_FILE), data_file),
+        (_shmcov.RULE_COMMAND, command),
+        (_shmcov.RULE_FOLDER, os.getcwd()),
+        (_shmcov.RULE_DATA_FILE, data_file),
     ]
 
 
@@ -308,36 +281,36 @@ def _inorout(
     return inorout, unknown
 
 
-def _rules(inorout: Any, unknown: Iterable[str]) -> Iterator[tuple[Rule, str]]:
+def _rules(inorout: Any, unknown: Iterable[str]) -> Iterator[tuple[int, str]]:
     for kind, name in (
-        (Rule.SOURCE_DIR, "source_match"),
-        (Rule.STDLIB_DIR, "pylib_match"),
-        (Rule.THIRD_DIR, "third_match"),
-        (Rule.THIRD_SOURCE, "source_in_third_match"),
+        (_shmcov.RULE_SOURCE_DIR, "source_match"),
+        (_shmcov.RULE_STDLIB_DIR, "pylib_match"),
+        (_shmcov.RULE_THIRD_DIR, "third_match"),
+        (_shmcov.RULE_THIRD_SOURCE, "source_in_third_match"),
     ):
         matcher = _inside(inorout, name)
         if matcher is not None:
             for path in sorted(set(_inside(matcher, "paths"))):
                 yield kind, path
     for path in sorted(set(_inside(inorout, "cover_paths"))):
-        yield Rule.NEVER_DIR, canonical_filename(path)
-    yield Rule.NEVER_DIR, canonical_filename(str(Path(__file__).parent))
+        yield _shmcov.RULE_NEVER_DIR, canonical_filename(path)
+    yield _shmcov.RULE_NEVER_DIR, canonical_filename(str(Path(__file__).parent))
     # They run before `coverage run` would begin to measure.
     for name in ("sitecustomize", "usercustomize"):
         file = getattr(sys.modules.get(name), "__file__", None)
         if file:
-            yield Rule.NEVER_DIR, canonical_filename(file)
+            yield _shmcov.RULE_NEVER_DIR, canonical_filename(file)
     for name in _inside(inorout, "source_pkgs"):
-        yield Rule.SOURCE_PKG, name
+        yield _shmcov.RULE_SOURCE_PKG, name
     for name in dict.fromkeys(unknown):
         # Found only by the program itself. Wherever it finds it, that is the source.
-        yield Rule.SOURCE_PKG_THIRD, name
-    for kind, name in ((Rule.INCLUDE, "include"), (Rule.OMIT, "omit")):
+        yield _shmcov.RULE_SOURCE_PKG_THIRD, name
+    for kind, name in ((_shmcov.RULE_INCLUDE, "include"), (_shmcov.RULE_OMIT, "omit")):
         for pattern in _inside(inorout, name):
             yield kind, pattern
     # Since 7.11 coverage.py looks at a process's sys.path again whenever that changes.
     if hasattr(coverage.inorout, "_analyze_directory"):
-        yield Rule.VENV_THIRD, ""
+        yield _shmcov.RULE_VENV_THIRD, ""
 
 
 def _built(cov: coverage.Coverage) -> Any:

@@ -19,7 +19,6 @@ import _shmcov
 from coverage.misc import isolate_module
 
 from shmcov import _merge
-from shmcov.plan import Rule
 
 os = isolate_module(os)
 _open = open
@@ -31,88 +30,47 @@ class SegmentNotUsable(Exception):
     """A file that is no segment of this user, in words."""
 
 
-def leftover_path(path: str) -> str:
-    """Where a segment is once it has been set aside."""
-    folder, name = os.path.split(path)
-    return os.path.join(dict(_shmcov.folders()).get(folder, folder), name)
-
-
-def name_of(path: str) -> str:
-    """What SHMCOV_SEGMENT says of the segment at `path`: shm/segment.h, SEG_SHARED_BY."""
-    with contextlib.suppress(OSError):
-        status = os.lstat(path)
-        if stat.S_IMODE(status.st_mode) == _shmcov.MODE_SHARED:
-            return f"{_shmcov.SHARED_BY}{status.st_uid}:{path}"
-    return path
-
-
 def create(
     flags: int, rules: list[tuple[int, str]], folder: str | None, size: int
 ) -> tuple[str, int]:
     """A new segment: its path, and a descriptor to read and write it with. OSError."""
-    if flags & _shmcov.FLAG_OTHERS and any(kind == Rule.FILE_TRACERS for kind, _ in rules):
+    if flags & _shmcov.FLAG_OTHERS and any(kind == _shmcov.RULE_FILE_TRACERS for kind, _ in rules):
         raise OSError(
             "other users can't be admitted to a run with file tracer plug-ins: whoever may write "
             "into the segment would choose what code they load"
         )
     _shmcov.sweep()
-    if folder:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(folder, 0o711 if flags & _shmcov.FLAG_OTHERS else 0o700)
-    for _ in range(3):
-        # The end of another run removes the folder if it is empty.
-        with contextlib.suppress(FileNotFoundError):
-            return _shmcov.create(flags, rules, folder, size)
     return _shmcov.create(flags, rules, folder, size)
 
 
 def found() -> list[Path]:
     """The segments of this user, oldest first, and those that are left over before all others."""
-    live = [folder for folder, _ in _shmcov.folders()]
-    return leftovers() + _segments_in(live)
+    return leftovers() + _oldest_first(_shmcov.segments(False))
 
 
 def leftovers() -> list[Path]:
     """The segments that nobody will deliver any more, oldest first."""
-    return _segments_in([left for _, left in _shmcov.folders()])
+    return _oldest_first(_shmcov.segments(True))
 
 
-def _segments_in(folders: Sequence[str]) -> list[Path]:
+def _oldest_first(names: Sequence[str]) -> list[Path]:
     paths: list[tuple[float, Path]] = []
-    for folder in folders:
+    for path in map(Path, names):
         with contextlib.suppress(OSError):
-            for path in Path(folder).glob("run-*"):  # the others are not finished
-                with contextlib.suppress(OSError):
-                    status = path.lstat()
-                    if stat.S_ISREG(status.st_mode):
-                        paths.append((status.st_mtime, path))
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                paths.append((status.st_mtime, path))
     return [path for _, path in sorted(paths)]
 
 
 def open_segment(path: str | Path, *, writable: bool = False) -> int:
     """A descriptor for a segment, if it is one that this user may trust."""
-    flags = os.O_RDWR if writable else os.O_RDONLY
     try:
-        fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except IsADirectoryError as error:
-        text = f"{path} cannot be used as a segment: it is not a regular file"
-        raise SegmentNotUsable(text) from error
+        return _shmcov.open_segment(path, writable)
     except OSError as error:
         raise SegmentNotUsable(f"Cannot open the segment {path}: {error.strerror}") from error
-    status = os.fstat(fd)
-    why = ""
-    if not stat.S_ISREG(status.st_mode):
-        why = "it is not a regular file"
-    elif status.st_uid != os.geteuid():
-        why = f"it belongs to user {status.st_uid}; run this as that user"
-    elif status.st_nlink > 1:
-        why = "it has several names"
-    elif status.st_mode & 0o077 and stat.S_IMODE(status.st_mode) != _shmcov.MODE_SHARED:
-        why = "others may read or write it"
-    if why:
-        os.close(fd)
-        raise SegmentNotUsable(f"{path} cannot be used as a segment: {why}")
-    return fd
+    except ValueError as error:
+        raise SegmentNotUsable(f"{path} cannot be used as a segment: {error}") from error
 
 
 def read(path: str | Path, fd: int, *, any_size: bool = False) -> _merge.Copy:
@@ -143,13 +101,7 @@ class Process:
 
     def alive(self) -> bool:
         """Runs, here and now. False where that cannot be known: in another pid namespace."""
-        if self.namespace != namespace():
-            return False
-        try:
-            state, start = _state_and_start(self.pid)
-        except OSError:
-            return False
-        return state not in "ZX" and start == self.start
+        return _shmcov.alive(self.pid, self.start, self.namespace)
 
     def command(self) -> str:
         """What it runs, the program by its name alone."""
@@ -165,21 +117,6 @@ def _read(path: str) -> bytes:
         return file.read()
 
 
-def _state_and_start(pid: int) -> tuple[str, int]:
-    text = _read(f"/proc/{pid}/stat").decode(errors="replace")
-    # The name, in parentheses, may itself hold any of them.
-    fields = text[text.rindex(")") + 1 :].split()
-    return fields[0], int(fields[19])
-
-
-def namespace() -> int:
-    """Of pids. -1: unknown."""
-    try:
-        return os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        return -1
-
-
 LEFT = "segments-left"
 """The slug of leftover_notice()."""
 
@@ -190,7 +127,7 @@ def leftover_notice() -> str | None:
     for path in leftovers():
         with contextlib.suppress(SegmentNotUsable), opened(path) as fd:
             info = read(path, fd, any_size=True).info()
-            if (Rule.FOLDER, here) in info["rules"]:
+            if (_shmcov.RULE_FOLDER, here) in info["rules"]:
                 lines.append(f"\n    {path}  {described(info)}")
                 total += info["allocated"]
     if not lines:
@@ -204,12 +141,12 @@ def leftover_notice() -> str | None:
 
 def described(info: _merge.Info) -> str:
     """What a segment belongs to."""
-    named = {kind: text for kind, text in info["rules"] if kind in (Rule.COMMAND, Rule.FOLDER)}
+    named = dict(info["rules"])
     text = f"{age_in_words(info['created'])} old, {in_words(info['allocated'])}"
-    if Rule.COMMAND in named:
-        text += f": {named[Rule.COMMAND]}"
-    if Rule.FOLDER in named:
-        text += f" (in {named[Rule.FOLDER]})"
+    if _shmcov.RULE_COMMAND in named:
+        text += f": {named[_shmcov.RULE_COMMAND]}"
+    if _shmcov.RULE_FOLDER in named:
+        text += f" (in {named[_shmcov.RULE_FOLDER]})"
     return text
 
 

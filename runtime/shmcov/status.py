@@ -10,7 +10,7 @@ from pathlib import Path
 from shmcov import _merge, segments
 from shmcov.result import complain, losses
 
-STATES = {"attached": "running", "done": "ended", "exec": "another program", "left": "paused"}
+STATES = {"attached": "running", "done": "ended", "left": "paused"}
 
 
 def status(argv: list[str]) -> int:

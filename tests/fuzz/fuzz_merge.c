@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "merge.h"
@@ -28,6 +27,8 @@ struct change {
 
 #define CHANGE sizeof(struct change)
 #include "changes.h"
+#define FUZZ_STEP CHANGE
+#include "standalone.h"
 
 static seg_t *made[2]; /* a mapped segment is never freed */
 static uint8_t *good[2];
@@ -153,8 +154,6 @@ static void check_file(void)
     sqlite3_close(db);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool ready;
@@ -197,33 +196,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     close(fd);
     return 0;
 }
-
-#ifdef FUZZ_STANDALONE
-
-/* Without a fuzzer: the files that are given, or inputs by chance for some seconds. */
-int main(int argc, char **argv)
-{
-    static uint8_t data[1 << 16];
-    time_t end = time(NULL) + 10;
-    unsigned runs = 0;
-
-    for (int i = 1; i < argc; i++) {
-        FILE *file = fopen(argv[i], "rb");
-
-        require(file != NULL, argv[i]);
-        LLVMFuzzerTestOneInput(data, fread(data, 1, sizeof data, file));
-        fclose(file);
-    }
-    srandom((unsigned)end);
-    for (; argc == 1 && time(NULL) < end; runs++) {
-        size_t size = 1 + sizeof(struct change) * (size_t)(random() % 12);
-
-        for (size_t i = 0; i < size; i++)
-            data[i] = (uint8_t)(random() % 4 ? random() : random() % 3);
-        LLVMFuzzerTestOneInput(data, size);
-    }
-    printf("%u runs, seed %lld\n", runs, (long long)end);
-    return 0;
-}
-
-#endif

@@ -4,24 +4,21 @@
  *
  * A segment is large and mostly zero, so the input is not a segment but a list of changes to a good
  * one: {place, value} of 16 bytes each, after one byte that says where the file is cut off.
- *
- * Standing alone (FUZZ_STANDALONE) it reads the files that it is given, or makes inputs of its own
- * from a fixed seed: SEG_FUZZ_SECONDS of them, 10 without.
  */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "reader.h"
+#include "segment.h"
 
 #define CHANGE 16
 #include "changes.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#define FUZZ_STEP CHANGE
+#include "standalone.h"
 
 #define FILE_SIZE (UINT64_C(4) << 20)
 
@@ -152,11 +149,9 @@ static void look_at_all(struct seg_copy *copy)
 {
     uint64_t offset = 0, steps = 0, n = 0;
     const struct seg_process *row;
-    const void *rules;
-    size_t len;
+    struct seg_rules rules = seg_copy_rules(copy);
 
-    rules = seg_copy_rules(copy, &len);
-    look(rules, len);
+    look(rules.next, rules.left);
     for (int kind = 1; kind < SEG_KINDS; kind++) {
         struct seg_cursor cursor = {0, 0, 0, 0};
         const struct seg_entry *entry;
@@ -233,51 +228,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     return 0;
 }
-
-#ifdef FUZZ_STANDALONE
-
-static void run_file(const char *name)
-{
-    static uint8_t data[1 << 20];
-    FILE *file = fopen(name, "re");
-    size_t n;
-
-    if (file == NULL) {
-        perror(name);
-        exit(1);
-    }
-    n = fread(data, 1, sizeof data, file);
-    fclose(file);
-    LLVMFuzzerTestOneInput(data, n);
-}
-
-static void run_random(double seconds)
-{
-    uint64_t state = UINT64_C(88172645463325252), data[2 * 12 + 1];
-    time_t end = time(NULL) + (time_t)seconds;
-    unsigned long n = 0;
-
-    for (; time(NULL) < end; n++) {
-        for (size_t i = 0; i < sizeof data / sizeof *data; i++) {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            data[i] = state;
-        }
-        LLVMFuzzerTestOneInput((const uint8_t *)data, 1 + CHANGE * (state % 12));
-    }
-    printf("%lu inputs\n", n);
-}
-
-int main(int argc, char **argv)
-{
-    const char *seconds = getenv("SEG_FUZZ_SECONDS");
-
-    for (int i = 1; i < argc; i++)
-        run_file(argv[i]);
-    if (argc == 1)
-        run_random(seconds == NULL ? 10 : atof(seconds));
-    return 0;
-}
-
-#endif

@@ -17,7 +17,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [ROOT / "runtime" / "ext" / name for name in ("select.c", "glob.c", "canon.c")]
+SOURCES = [
+    *[ROOT / "runtime" / "ext" / name for name in ("select.c", "glob.c", "canon.c")],
+    *[ROOT / "shm" / name for name in ("rules.c", "utf8.c", "hash.c")],
+]
+
+
+class Plan(ctypes.Structure):
+    """struct seg_rules"""
+
+    _fields_ = (("next", ctypes.c_char_p), ("left", ctypes.c_size_t))
+
+
 SYS_PATH_FN = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t
 )
@@ -31,7 +42,7 @@ def compile_library(folder: Path) -> ctypes.CDLL:
     command = [compiler, *flags, f"-I{ROOT / 'shm'}", *map(str, SOURCES), "-o", str(target)]
     subprocess.run(command, check=True)
     library = ctypes.CDLL(str(target))
-    library.rt_rules_load.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]
+    library.rt_rules_load.argtypes = [Plan, ctypes.c_void_p]
     library.rt_rules_free.argtypes = [ctypes.c_void_p]
     library.rt_rules_free.restype = None
     library.rt_rules_match.argtypes = [
@@ -80,7 +91,7 @@ class Selection:
         self._library = library
         self._rules = ctypes.c_void_p()
         packed = rules if isinstance(rules, bytes) else pack(rules)
-        if library.rt_rules_load(packed, len(packed), ctypes.byref(self._rules)):
+        if library.rt_rules_load(Plan(packed, len(packed)), ctypes.byref(self._rules)):
             raise BadRules
 
     def __enter__(self) -> Selection:

@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import _shmcov
 import coverage
 import coverage.inorout
 import pytest
 from coverage.exceptions import ConfigError, CoverageException
 from shmcov import plan
-from shmcov.plan import Rule
 
 FILES = {
     "app/__init__.py": "raise RuntimeError('the supervisor must not run the program')",
@@ -65,7 +65,7 @@ def make(**options: Any) -> tuple[coverage.Coverage, plan.Plan]:
     return cov, plan.build(cov, branch=False, context=None, **build)
 
 
-def texts(made: plan.Plan, kind: Rule) -> list[str]:
+def texts(made: plan.Plan, kind: int) -> list[str]:
     return [text for number, text in made.rules if number == kind]
 
 
@@ -79,8 +79,8 @@ def test_flags_and_context() -> None:
     cov.set_option("run:dynamic_context", "test_function")
     made = plan.build(cov, branch=True, context="é")
     # The third came with coverage.py 7.16.
-    assert made.flags & ~plan.FLAG_QUALNAME == plan.FLAG_BRANCH | plan.FLAG_TEST_FUNCTION
-    assert texts(made, Rule.CONTEXT) == ["é"]
+    assert made.flags & ~_shmcov.FLAG_QUALNAME == _shmcov.FLAG_BRANCH | _shmcov.FLAG_TEST_FUNCTION
+    assert texts(made, _shmcov.RULE_CONTEXT) == ["é"]
     assert all(type(kind) is int for kind, _ in made.rules)
 
 
@@ -93,7 +93,7 @@ def test_nothing_is_imported_and_nothing_changes(project: Path) -> None:
     assert not {"app", "app.sub", "beside"} & (set(sys.modules) - modules)
     assert sys.path == path
     assert coverage.inorout.file_and_path_for_module is original
-    assert texts(made, Rule.SOURCE_PKG_THIRD) == []
+    assert texts(made, _shmcov.RULE_SOURCE_PKG_THIRD) == []
 
 
 def test_packages_beside_the_script(project: Path) -> None:
@@ -105,20 +105,20 @@ def test_packages_beside_the_script(project: Path) -> None:
         ([], False, ["beside", "nope"]),
     ):
         _, made = make(settings=settings, program=program, as_module=as_module)
-        assert texts(made, Rule.SOURCE_PKG_THIRD) == unknown, program
-        assert texts(made, Rule.SOURCE_PKG) == ["beside", "nope"]
+        assert texts(made, _shmcov.RULE_SOURCE_PKG_THIRD) == unknown, program
+        assert texts(made, _shmcov.RULE_SOURCE_PKG) == ["beside", "nope"]
 
 
 def test_the_script_may_be_a_link(project: Path) -> None:
     (project / "link.py").symlink_to("scripts/run.py")
     _, made = make(settings={"run:source_pkgs": ["beside"]}, program=["link.py"])
-    assert texts(made, Rule.SOURCE_PKG_THIRD) == []
+    assert texts(made, _shmcov.RULE_SOURCE_PKG_THIRD) == []
 
 
 def test_source_names_that_are_no_folders_are_packages(project: Path) -> None:
     _, made = make(source=["app", "single", "ns"])
-    assert texts(made, Rule.SOURCE_DIR) == [str(project / "app"), str(project / "ns")]
-    assert texts(made, Rule.SOURCE_PKG) == ["single"]
+    assert texts(made, _shmcov.RULE_SOURCE_DIR) == [str(project / "app"), str(project / "ns")]
+    assert texts(made, _shmcov.RULE_SOURCE_PKG) == ["single"]
 
 
 def test_include_is_ignored_with_source() -> None:
@@ -178,7 +178,7 @@ def test_context_plugins_are_told(plugin: Path) -> None:
     assert [text for text, _ in made.warnings] == [
         "Plugin contexts (a_plugin.Plugin) aren't supported with shmcov",
     ]
-    assert plan.Rule.FILE_TRACERS not in [kind for kind, _ in made.rules]
+    assert _shmcov.RULE_FILE_TRACERS not in [kind for kind, _ in made.rules]
 
 
 def test_file_tracers_are_a_rule(plugin: Path) -> None:
@@ -187,7 +187,7 @@ def test_file_tracers_are_a_rule(plugin: Path) -> None:
     settings = {"run:plugins": ["a_plugin"], "a_plugin:option": "value"}
     _, made = make(settings=settings, source=["app"], omit=["x/*"])
     assert made.warnings == []
-    (text,) = [text for kind, text in made.rules if kind == plan.Rule.FILE_TRACERS]
+    (text,) = [text for kind, text in made.rules if kind == _shmcov.RULE_FILE_TRACERS]
     facts = json.loads(text)
     assert all(Path(entry).is_absolute() for entry in facts["path"])
     assert str(plugin.parent) in facts["path"]

@@ -11,18 +11,17 @@ from __future__ import annotations
 import ctypes
 import os
 import random
-import re
 import sys
 from collections.abc import Iterator
 from typing import Any
 
+import _shmcov
 import coverage
 import coverage.files
 import pytest
-from select_library import ROOT, BadRules, Selection
+from select_library import BadRules, Selection
 from select_world import World
 from shmcov import plan
-from shmcov.plan import Rule
 
 
 @pytest.fixture(autouse=True)
@@ -208,7 +207,7 @@ def test_sys_path_changes(
 def test_not_utf8(library: ctypes.CDLL, world: World) -> None:
     """A name that cannot be written to the data file is not measured."""
     name = os.fsdecode(os.fsencode(world.root) + b"/bad\xff/x.py")
-    with Selection(library, [(Rule.SOURCE_DIR, str(world.root))]) as selection:
+    with Selection(library, [(_shmcov.RULE_SOURCE_DIR, str(world.root))]) as selection:
         assert selection.decide(name, None, None)[0] is False
         for raw in (
             *[b"/\x80", b"/\xc3", b"/\xc0\xaf", b"/\xed\xa0\x80", b"/\xf5\x80\x80\x80"],
@@ -224,7 +223,11 @@ def test_not_utf8(library: ctypes.CDLL, world: World) -> None:
 
 
 def test_package(library: ctypes.CDLL) -> None:
-    rules = [(Rule.SOURCE_PKG, "a.b"), (Rule.SOURCE_PKG, "c"), (Rule.SOURCE_PKG_THIRD, "d")]
+    rules = [
+        (_shmcov.RULE_SOURCE_PKG, "a.b"),
+        (_shmcov.RULE_SOURCE_PKG, "c"),
+        (_shmcov.RULE_SOURCE_PKG_THIRD, "d"),
+    ]
     with Selection(library, rules) as selection:
         names = ("a", "a.b", "a.b.c", "a.bc", "c", "d", "")
         answers = [selection.package(name) for name in names]
@@ -232,7 +235,11 @@ def test_package(library: ctypes.CDLL) -> None:
 
 
 def test_a_package_that_only_the_program_finds(library: ctypes.CDLL) -> None:
-    rules = [(Rule.SOURCE_PKG, "p"), (Rule.SOURCE_PKG_THIRD, "p"), (Rule.THIRD_DIR, "/third")]
+    rules = [
+        (_shmcov.RULE_SOURCE_PKG, "p"),
+        (_shmcov.RULE_SOURCE_PKG_THIRD, "p"),
+        (_shmcov.RULE_THIRD_DIR, "/third"),
+    ]
     with Selection(library, rules) as selection:
         for path, module, expected in (
             ("/third/p/__init__.py", "p", True),
@@ -250,14 +257,14 @@ def test_a_package_that_only_the_program_finds(library: ctypes.CDLL) -> None:
 
 
 def test_folders_of_the_interpreter(library: ctypes.CDLL) -> None:
-    never = [(Rule.NEVER_DIR, "/never")]
-    stdlib = [(Rule.STDLIB_DIR, "/std")]
+    never = [(_shmcov.RULE_NEVER_DIR, "/never")]
+    stdlib = [(_shmcov.RULE_STDLIB_DIR, "/std")]
     names = ("/never/x.py", "/std/x.py", "/neverx/x.py", "/x.py")
     for rules, expected in (
         ([*never, *stdlib], [False, False, True, True]),
-        ([*never, *stdlib, (Rule.COVER_PYLIB, "")], [False, True, True, True]),
-        ([*never, *stdlib, (Rule.INCLUDE, "*")], [True, True, True, True]),
-        ([*never, *stdlib, (Rule.SOURCE_DIR, "/never")], [True, False, False, False]),
+        ([*never, *stdlib, (_shmcov.RULE_COVER_PYLIB, "")], [False, True, True, True]),
+        ([*never, *stdlib, (_shmcov.RULE_INCLUDE, "*")], [True, True, True, True]),
+        ([*never, *stdlib, (_shmcov.RULE_SOURCE_DIR, "/never")], [True, False, False, False]),
     ):
         with Selection(library, rules) as selection:
             assert [selection.match(name, None) for name in names] == expected
@@ -302,14 +309,3 @@ def test_random_bytes_as_rules(library: ctypes.CDLL) -> None:
 def test_no_rules(library: ctypes.CDLL) -> None:
     with Selection(library, b"") as selection:
         assert selection.decide("/x.py", None, None) == (True, "/x.py")
-
-
-def test_rule_numbers_are_those_of_the_layout() -> None:
-    text = (ROOT / "shm" / "layout.h").read_text()
-    body = re.search(r"enum seg_rule_kind \{(.*?)\}", text, re.S)
-    assert body
-    names = re.findall(r"^\s+SEG_RULE_(\w+)(?: = 1)?,", body[1], re.M)
-    assert [rule.name for rule in Rule] == names
-    assert [int(rule) for rule in Rule] == list(range(1, len(names) + 1))
-    for flag, value in (("BRANCH", plan.FLAG_BRANCH), ("TEST_FUNCTION", plan.FLAG_TEST_FUNCTION)):
-        assert f"#define SEG_FLAG_{flag} UINT32_C({value})" in text

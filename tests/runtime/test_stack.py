@@ -26,12 +26,13 @@ RETURN_ADDRESS = 8
 # What runs when a segment is made, entered or delivered, and not in a callback. Whoever calls one
 # of these has to be named here as well, or is found too deep.
 NOT_IN_CALLBACKS = {
-    *["create", "create_in", "try_folder", "seg_create_in", "seg_headroom", "read_field", "probe"],
+    *["create", "create_in", "try_folder", "given_folder", "choose_folder", "probe"],
+    *["seg_headroom", "read_field"],
     *["exec", "start", "attach", "enter", "rt_process_attach", "rt_process_enter"],
     *["find_segment", "seg_adopt", "seg_attach"],
     # What Python calls at the end of a run: ending.c.
     *["settle", "sweep", "delivered", "seg_sweep", "seg_users_settle", "seg_delivery_read"],
-    *["look_at_rows", "seg_users_look"],
+    *["look_at_rows", "seg_users_look", "sweep_one", "seg_owner_life", "is_old_and_foreign"],
 }
 # What the pointers lead to that the extension calls in a callback; the deepest stands for all.
 BEHIND_POINTERS = {"rt_sys_path_entry", "switched"}

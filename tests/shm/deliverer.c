@@ -15,8 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "delivery.h"
-#include "internal.h"
+#include "kill_point.h"
 #include "reader.h"
 
 int main(int argc, char **argv)
@@ -24,13 +25,12 @@ int main(int argc, char **argv)
     FILE *mark = argc == 4 ? fopen(argv[1], "ae") : NULL;
     struct seg_copy copy;
     char folder[256];
-    struct stat st;
     uint64_t hits;
     int fd;
 
     if (mark == NULL || getcwd(folder, sizeof folder) == NULL)
         return 2;
-    if (seg_access_open(argv[3], O_RDWR, &fd, &st) != SEG_OK || flock(fd, LOCK_EX) != 0 ||
+    if (seg_access_open(argv[3], O_RDWR, &fd) != SEG_OK || flock(fd, LOCK_EX) != 0 ||
         seg_copy_read(fd, &copy) != SEG_OK) {
         fprintf(mark, "? %s\n", folder);
         fclose(mark);

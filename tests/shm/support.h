@@ -27,9 +27,13 @@
 #include <sys/prctl.h>
 #endif
 
-#include "internal.h"
-#include "platform.h"
+#include "arena.h"
+#include "hash.h"
+#include "headroom.h"
+#include "kill_point.h"
 #include "reader.h"
+#include "segment.h"
+#include "window.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -284,12 +288,14 @@ static inline uint64_t walk_copy(struct seg_copy *copy)
 {
     const struct seg_entry *entry;
     uint64_t sum = 0, offset = 0, steps = 0;
-    size_t len;
-    const uint8_t *rules = (const uint8_t *)seg_copy_rules(copy, &len);
+    struct seg_rules rules = seg_copy_rules(copy);
+    const struct seg_rule *rule;
     const struct seg_process *row;
 
-    for (size_t i = 0; i < len; i++)
-        sum += rules[i];
+    while ((rule = seg_rule_next(&rules)) != NULL) {
+        for (size_t i = 0; i < rule->len; i++)
+            sum += (uint8_t)seg_rule_text(rule)[i];
+    }
     for (int kind = 1; kind < SEG_KINDS; kind++) {
         struct seg_cursor cursor = {0, 0, 0, 0};
 

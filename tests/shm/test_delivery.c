@@ -84,7 +84,7 @@ Test(delivery, what_is_no_segment_was_not_delivered)
 
     cr_assert_eq(seg_delivery_read(null, &delivery), SEG_ERR_FOREIGN);
     cr_assert_not(seg_delivery_complete(null));
-    cr_assert_eq(seg_open_checked(place.path, &only_reading), SEG_OK);
+    cr_assert_eq(seg_access_open(place.path, O_RDONLY, &only_reading), SEG_OK);
     cr_assert_eq(seg_delivery_write(only_reading, 1, 1), SEG_ERR_SYSTEM);
     cr_assert_not(read_delivery(place.fd).done);
     close(null);

@@ -302,6 +302,57 @@ Test(folder, remove_takes_the_folder_along_when_it_is_empty)
     }
 }
 
+/* Counts what it is called with. */
+static void count(void *arg, const char *path)
+{
+    cr_assert_not_null(strstr(path, "/" SEG_NAME_PREFIX));
+    ++*(unsigned *)arg;
+}
+
+static unsigned n_segments(enum seg_which which)
+{
+    unsigned n = 0;
+
+    seg_folder_each(which, count, &n);
+    return n;
+}
+
+Test(folder, each_segment_is_found)
+{
+    struct seg_plan plan = {.size = MIB};
+    char folder[256], name[300];
+    struct place place;
+
+    make_places();
+    cr_assert_eq(n_segments(SEG_LIVE), 0);
+    cr_assert_eq(seg_create(&plan, &place.seg, &place.path, &place.fd), SEG_OK);
+    cr_assert_eq(n_segments(SEG_LIVE), 1);
+    cr_assert_eq(n_segments(SEG_SAFE), 1);
+    cr_assert_eq(n_segments(SEG_LEFT), 0);
+
+    cr_assert_eq(seg_folder_name(0, folder, sizeof folder), SEG_OK);
+    snprintf(name, sizeof name, "%s/new-1", folder);
+    close(open(name, O_CREAT | O_WRONLY, 0600));
+    cr_assert_eq(n_segments(SEG_LIVE), 1, "one that is not finished");
+    unlink(name);
+    chmod(folder, 0750);
+    cr_assert_eq(n_segments(SEG_LIVE), 1);
+    cr_assert_eq(n_segments(SEG_SAFE), 0, "others can look into the folder");
+    chmod(folder, 0700);
+
+    cr_assert_eq(seg_leftover_folder(0, folder, sizeof folder), SEG_OK);
+    cr_assert_eq(seg_folder_make(folder, SEG_FOLDER_PRIVATE), SEG_OK);
+    snprintf(name, sizeof name, "%s%s", folder, strrchr(place.path, '/'));
+    cr_assert_eq(rename(place.path, name), 0);
+    cr_assert_eq(n_segments(SEG_LIVE), 0);
+    cr_assert_eq(n_segments(SEG_LEFT), 1);
+    cr_assert_eq(seg_remove(name), SEG_OK);
+    cr_assert_eq(access(folder, F_OK), -1);
+    seg_discard(place.seg);
+    close(place.fd);
+    free(place.path);
+}
+
 /* -- for other users -- */
 
 static struct seg_plan shared_plan = {.size = MIB, .flags = SEG_FLAG_OTHERS};

@@ -20,7 +20,6 @@ Test(segment, what_the_creator_wrote_arrives)
     struct stat st;
     char *path;
     seg_t *seg, *other;
-    size_t len;
     int fd;
 
     make_folder(folder);
@@ -35,14 +34,14 @@ Test(segment, what_the_creator_wrote_arrives)
 
     other = attach(path);
     cr_assert_eq(seg_flags(other), SEG_FLAG_BRANCH | SEG_FLAG_CONTEXTS);
-    cr_assert_eq(memcmp(seg_rules(other, &len), rules, sizeof rules), 0);
-    cr_assert_eq(len, sizeof rules);
+    cr_assert_eq(memcmp(seg_rules(other).next, rules, sizeof rules), 0);
+    cr_assert_eq(seg_rules(other).left, sizeof rules);
     cr_assert_str_eq(seg_path(other), path);
 
     copy = read_copy(fd);
     head = seg_copy_header(&copy);
-    cr_assert_eq(memcmp(seg_copy_rules(&copy, &len), rules, sizeof rules), 0);
-    cr_assert_eq(len, sizeof rules);
+    cr_assert_eq(memcmp(seg_copy_rules(&copy).next, rules, sizeof rules), 0);
+    cr_assert_eq(seg_copy_rules(&copy).left, sizeof rules);
     cr_assert_eq(head->uid, (uint32_t)geteuid());
     cr_assert_eq(head->supervisor_pid, (uint32_t)getpid());
     cr_assert_eq(seg_life(head->supervisor_pid, head->supervisor_start, head->supervisor_ns),
@@ -67,7 +66,6 @@ Test(segment, a_large_plan_fits)
     struct seg_plan plan = {.rules = rules, .rules_len = len, .size = 64 * MIB};
     char *path;
     seg_t *seg, *other;
-    size_t got;
     int fd;
 
     make_folder(folder);
@@ -75,8 +73,8 @@ Test(segment, a_large_plan_fits)
     rules[len - 1] = 7;
     cr_assert_eq(seg_create(&plan, &seg, &path, &fd), SEG_OK);
     other = attach(path);
-    cr_assert_eq(((const uint8_t *)seg_rules(other, &got))[len - 1], 7);
-    cr_assert_eq(got, len);
+    cr_assert_eq(((const uint8_t *)seg_rules(other).next)[len - 1], 7);
+    cr_assert_eq(seg_rules(other).left, len);
     seg_discard(seg);
     seg_discard(other);
     close(fd);
@@ -126,6 +124,23 @@ Test(segment, no_folder_is_an_error)
     cr_assert_eq(seg_create(&plan, &seg, &path, &fd), SEG_ERR_SYSTEM);
 }
 
+Test(segment, a_folder_that_is_wanted_is_made)
+{
+    char outer[64], inner[64];
+    struct seg_plan plan = {.folder = inner, .size = MIB};
+    struct place place;
+    struct stat st;
+
+    make_folder(outer);
+    snprintf(inner, sizeof inner, "%.50s/inner", outer);
+    cr_assert_eq(seg_create(&plan, &place.seg, &place.path, &place.fd), SEG_OK);
+    cr_assert_eq(stat(inner, &st), 0);
+    cr_assert_eq(st.st_mode & 07777, 0700);
+    strcpy(place.folder, inner);
+    drop_segment(&place);
+    rmdir(outer);
+}
+
 /* -- access -- */
 
 static void check_refused(const char *path, int expected, const char *why)
@@ -134,7 +149,7 @@ static void check_refused(const char *path, int expected, const char *why)
     int fd = -1;
 
     cr_assert_eq(seg_attach(path, &seg), expected, "attach: %s", why);
-    cr_assert_eq(seg_open_checked(path, &fd), expected, "open: %s", why);
+    cr_assert_eq(seg_access_open(path, O_RDONLY, &fd), expected, "open: %s", why);
 }
 
 Test(segment, only_a_private_file_of_ours_is_opened)
@@ -158,7 +173,7 @@ Test(segment, only_a_private_file_of_ours_is_opened)
     unlink(other);
     cr_assert_eq(mkdir(other, 0700), 0);
     cr_assert_eq(seg_attach(other, &seg), SEG_ERR_ACCESS, "a folder");
-    cr_assert_eq(seg_open_checked(other, &fd), SEG_ERR_ACCESS, "a folder");
+    cr_assert_eq(seg_access_open(other, O_RDONLY, &fd), SEG_ERR_ACCESS, "a folder");
     rmdir(other);
     cr_assert_eq(mkfifo(other, 0600), 0);
     check_refused(other, SEG_ERR_ACCESS, "a fifo, and it does not block");
@@ -171,6 +186,38 @@ Test(segment, only_a_private_file_of_ours_is_opened)
         cr_assert_eq(chown(place.path, 0, 0), 0);
     }
     seg_discard(attach(place.path));
+    drop_segment(&place);
+}
+
+static void expect_why(const char *path, const char *expected)
+{
+    char why[128];
+
+    seg_access_why(path, why, sizeof why);
+    cr_assert_str_eq(why, expected);
+}
+
+Test(segment, it_says_why_a_file_is_none)
+{
+    struct place place = make_segment(MIB);
+    char other[128];
+
+    snprintf(other, sizeof other, "%s/other", place.folder);
+    expect_why(other, "No such file or directory");
+    expect_why(place.folder, "it is not a regular file");
+    cr_assert_eq(symlink(place.path, other), 0);
+    expect_why(other, "it is not a regular file");
+    unlink(other);
+    cr_assert_eq(link(place.path, other), 0);
+    expect_why(place.path, "it has several names");
+    unlink(other);
+    chmod(place.path, 0640);
+    expect_why(place.path, "others may read or write it");
+    chmod(place.path, 0600);
+    if (geteuid() == 0) {
+        cr_assert_eq(chown(place.path, 12345, 0), 0);
+        expect_why(place.path, "it belongs to user 12345; run this as that user");
+    }
     drop_segment(&place);
 }
 
@@ -262,6 +309,25 @@ Test(segment, names_hold_a_path)
         cr_assert_str_eq(seg_path_of(names[i].name, &owner), names[i].path);
         cr_assert_eq(owner, names[i].owner, "%s", names[i].name);
     }
+}
+
+Test(segment, the_name_of_one_that_is_shared_says_by_whom)
+{
+    struct place place = make_segment(MIB);
+    char expected[256];
+    char *name = seg_name_for(place.path);
+
+    cr_assert_str_eq(name, place.path);
+    free(name);
+    chmod(place.path, SEG_MODE_SHARED);
+    snprintf(expected, sizeof expected, "shared-by:%u:%s", (unsigned)geteuid(), place.path);
+    name = seg_name_for(place.path);
+    cr_assert_str_eq(name, expected);
+    free(name);
+    drop_segment(&place);
+    name = seg_name_for("/nowhere");
+    cr_assert_str_eq(name, "/nowhere");
+    free(name);
 }
 
 /* -- identity -- */

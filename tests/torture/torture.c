@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "reader.h"
+#include "segment.h"
 
 #define FILES 64u
 #define LINES 12000u /* of a file: some of them beyond the slots that lie in the file's entry */

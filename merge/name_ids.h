@@ -3,8 +3,8 @@
  * A set of names with their row ids: which file or context of the data file a name already is.
  * Names are kept by pointer, or copied where their owner is about to go.
  */
-#ifndef MERGE_NAMES_H
-#define MERGE_NAMES_H
+#ifndef MERGE_NAME_IDS_H
+#define MERGE_NAME_IDS_H
 
 #include <stdbool.h>
 #include <stddef.h>

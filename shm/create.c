@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a segment in a process: create it or attach to it.
+ * A new segment, in the first folder that has room for one.
  *
  * Guarantees
  *   - A new segment is complete before it has the name under which anybody looks for it: it is
  *     built under another name and renamed. Whoever attaches sees every byte that the creator wrote
  *     (the rename and the open are ordered by the file system).
  *   - Identity and plan never change after that.
- *   - A handle that was handed out is freed by seg_discard alone.
  */
+#include "create.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,78 +17,19 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "access.h"
+#include "arena.h"
+#include "folder.h"
+#include "handle.h"
+#include "kill_point.h"
 #include "platform.h"
+#include "window.h"
 
 #define SIZE_UNIT (UINT64_C(64) << 10) /* a multiple of every page size */
 #define SIZE_LEAST (UINT64_C(512) << 10)
-
-const char *seg_strstatus(int status)
-{
-    switch (status) {
-    case SEG_OK:
-        return "No error";
-    case SEG_ERR_SYSTEM:
-        return strerror(errno);
-    case SEG_ERR_ACCESS:
-        return "Not a private file of this user (a plain file, mode 0600, one link, no symbolic "
-               "link, in a folder of mode 0700), and not shared by the user who is said to";
-    case SEG_ERR_FOREIGN:
-        return "Not a shmcov segment";
-    case SEG_ERR_VERSION:
-        return "A segment of another version of shmcov";
-    case SEG_ERR_DAMAGED:
-        return "The segment is damaged: its fields contradict each other";
-    case SEG_ERR_SPACE:
-        return "No room is left for the segment (file system, memory limit or file size limit)";
-    case SEG_ERR_MAP:
-        return "The segment could not be mapped (address space or memory limit)";
-    case SEG_ERR_LIMIT:
-        return "A line, file or context number is too large for the segment";
-    case SEG_ERR_NOMEM:
-        return "Out of memory";
-    default:
-        return "Unknown error";
-    }
-}
-
-/* A handle with its first window; takes over `path`, also where it fails. */
-static int handle_new(char *path, uint32_t shared_by, int fd, const struct stat *st, uint64_t size,
-                      seg_t **out)
-{
-    seg_t *seg = calloc(1, sizeof *seg);
-    int status;
-
-    if (seg == NULL || path == NULL) {
-        free(seg);
-        free(path);
-        return SEG_ERR_NOMEM;
-    }
-    seg->size = size;
-    seg->path = path;
-    seg->shared_by = shared_by;
-    seg->shared = (st->st_mode & 07777) == SEG_MODE_SHARED;
-    seg->device = st->st_dev;
-    seg->inode = st->st_ino;
-    seg->page = (size_t)sysconf(_SC_PAGESIZE);
-    status = seg_window_first(seg, fd);
-    if (status != SEG_OK)
-        seg_discard(seg);
-    else
-        *out = seg;
-    return status;
-}
-
-void seg_discard(seg_t *seg)
-{
-    seg_window_drop(seg);
-    free(seg->path);
-    free(seg);
-}
 
 /* "folder/" prefix and 128 random bits. */
 static char *random_name(const char *folder)
@@ -201,8 +143,8 @@ static int publish(seg_t *seg)
     return SEG_OK;
 }
 
-int seg_create_in(const char *folder, const struct seg_plan *plan, uint64_t size, seg_t **out,
-                  int *fd)
+static int create_in(const char *folder, const struct seg_plan *plan, uint64_t size, seg_t **out,
+                     int *fd)
 {
     const mode_t mode = plan->flags & SEG_FLAG_OTHERS ? SEG_MODE_SHARED : S_IRUSR | S_IWUSR;
     char *path = random_name(folder);
@@ -216,8 +158,8 @@ int seg_create_in(const char *folder, const struct seg_plan *plan, uint64_t size
                            : size / SIZE_UNIT * SIZE_UNIT;
     if (size < SIZE_LEAST)
         size = SIZE_LEAST;
-    if (size > seg_window_end(SEG_WINDOWS - 1))
-        size = seg_window_end(SEG_WINDOWS - 1);
+    if (size > SEG_SIZE_MAX)
+        size = SEG_SIZE_MAX;
 
     *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (*fd < 0)
@@ -229,7 +171,7 @@ int seg_create_in(const char *folder, const struct seg_plan *plan, uint64_t size
     status = set_size(*fd, plan->size != 0, &size);
     if (status != SEG_OK)
         goto failed;
-    status = handle_new(strdup(path), SEG_NOT_SHARED, *fd, &st, size, &seg);
+    status = seg_map(strdup(path), SEG_NOT_SHARED, *fd, &st, size, &seg);
     if (status != SEG_OK)
         goto failed;
     seg->flags = plan->flags;
@@ -258,74 +200,93 @@ no_file:
     return status;
 }
 
-int seg_attach(const char *name, seg_t **out)
+/* Creates the segment in the folder, or says why it cannot be there. */
+static int try_folder(const char *folder, const struct seg_plan *plan, bool choosy, seg_t **out,
+                      int *fd)
 {
-    uint32_t owner;
-    const char *path = seg_path_of(name, &owner);
-    struct seg_header head;
-    struct stat st;
-    seg_t *seg;
-    int fd, status, saved;
+    uint64_t size = plan->size;
+    int status = SEG_OK;
+    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    status = seg_access_open_of(owner, path, O_RDWR, &fd, &st);
+    if (dir < 0)
+        return SEG_ERR_SYSTEM;
+    if (size == 0)
+        status = seg_folder_room(dir, plan->flags, choosy, &size);
+    close(dir);
+    return status == SEG_OK ? create_in(folder, plan, size, out, fd) : status;
+}
+
+static unsigned folder_mode(const struct seg_plan *plan)
+{
+    return plan->flags & SEG_FLAG_OTHERS ? SEG_FOLDER_OPEN : SEG_FOLDER_PRIVATE;
+}
+
+/* The same for one of our own folders, which the end of another run removes. */
+static int try_own_folder(const char *folder, const struct seg_plan *plan, bool choosy, seg_t **out,
+                          int *fd)
+{
+    int status = SEG_ERR_SYSTEM;
+
+    for (int tries = 0; tries < 8; tries++) {
+        status = seg_folder_make(folder, folder_mode(plan));
+        SEG_KILL_POINT("folder.made");
+        if (status == SEG_OK)
+            status = try_folder(folder, plan, choosy, out, fd);
+        if (status != SEG_ERR_SYSTEM || errno != ENOENT)
+            break;
+    }
+    if (status != SEG_OK) {
+        int saved = errno;
+
+        rmdir(folder); /* fails where something is in it */
+        errno = saved;
+    }
+    return status;
+}
+
+/* First where a run as expected fits, then where anything fits. */
+static int choose_folder(const struct seg_plan *plan, seg_t **out, int *fd)
+{
+    char folder[256];
+    int status = SEG_ERR_SPACE;
+
+    for (int choosy = 1; choosy >= 0 && status != SEG_OK; choosy--) {
+        for (unsigned i = 0;
+             status != SEG_OK && seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++) {
+            if (seg_folder_is_open(i) == ((plan->flags & SEG_FLAG_OTHERS) != 0))
+                status = try_own_folder(folder, plan, choosy, out, fd);
+        }
+    }
+    return status;
+}
+
+/* The folder that the user wants. */
+static int given_folder(const struct seg_plan *plan, seg_t **out, int *fd)
+{
+    int status = SEG_ERR_SYSTEM;
+    char *real;
+
+    if (mkdir(plan->folder, folder_mode(plan)) != 0 && errno != EEXIST)
+        return SEG_ERR_SYSTEM;
+    real = realpath(plan->folder, NULL);
+    if (real != NULL)
+        status = try_folder(real, plan, false, out, fd);
+    free(real);
+    return status;
+}
+
+int seg_create(const struct seg_plan *plan, seg_t **out, char **path, int *fd)
+{
+    int status = (plan->folder != NULL ? given_folder : choose_folder)(plan, out, fd);
+
     if (status != SEG_OK)
         return status;
-    status = seg_access_header(fd, (uint64_t)st.st_size, &head);
-    if (status == SEG_OK && head.size != (uint64_t)st.st_size)
-        status = SEG_ERR_DAMAGED;
-    if (status == SEG_OK)
-        status = handle_new(strdup(path), owner, fd, &st, head.size, &seg);
-    saved = errno;
-    close(fd);
-    errno = saved;
-    if (status != SEG_OK)
-        return status;
-    seg->flags = head.flags;
-    seg->plan = head.plan;
-    seg->plan_len = head.plan_len;
-    *out = seg;
+    *path = strdup(seg_path(*out));
+    if (*path == NULL) {
+        unlink(seg_path(*out));
+        close(*fd);
+        seg_discard(*out);
+        return SEG_ERR_NOMEM;
+    }
     return SEG_OK;
-}
-
-uint32_t seg_supervisor(const seg_t *seg, bool *alive)
-{
-    const struct seg_header *head = seg_head((seg_t *)seg);
-
-    *alive = seg_life(head->supervisor_pid, head->supervisor_start, head->supervisor_ns) ==
-             SEG_LIFE_ALIVE;
-    return head->supervisor_pid;
-}
-
-uint32_t seg_flags(const seg_t *seg)
-{
-    return seg->flags;
-}
-
-bool seg_is_shared(const seg_t *seg)
-{
-    return seg->shared;
-}
-
-const char *seg_path(const seg_t *seg)
-{
-    return seg->path;
-}
-
-const void *seg_address(const seg_t *seg)
-{
-    return seg_head(seg);
-}
-
-const struct seg_rule *seg_rules(const seg_t *seg, size_t *len)
-{
-    /* Looking at the plan may map its window, which the handle's user does not see change. */
-    const struct seg_rule *rules = seg_ptr((seg_t *)seg, seg->plan, seg->plan_len);
-
-    *len = rules == NULL ? 0 : (size_t)seg->plan_len;
-    return rules;
-}
-
-void seg_lose(seg_t *seg, enum seg_lost what, uint64_t n)
-{
-    seg_add_relaxed(&seg_head(seg)->lost[what], n); /* relaxed: a count leads nowhere */
 }

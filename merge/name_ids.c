@@ -2,19 +2,13 @@
 /*
  * Names of files and contexts: a hash table that only grows, and what is UTF-8.
  */
-#include "names.h"
+#include "name_ids.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t hash_of(const char *text, size_t len)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
-    return hash ^ hash >> 32;
-}
+#include "hash.h"
+#include "utf8.h"
 
 static bool grow(struct merge_names *names)
 {
@@ -41,7 +35,7 @@ static bool grow(struct merge_names *names)
 struct merge_name *merge_names_get(struct merge_names *names, const char *text, size_t len,
                                    bool copy)
 {
-    uint64_t hash = hash_of(text, len);
+    uint64_t hash = seg_hash(0, text, len);
     struct merge_name *slot;
     size_t at;
 
@@ -77,69 +71,40 @@ void merge_names_free(struct merge_names *names)
     *names = (struct merge_names){0};
 }
 
-/* Bytes of the character that text begins with; 0: it begins with none. */
-static size_t character(const unsigned char *text, size_t left)
+/* The next character, or 0 where there is none that may be in a name. */
+static uint32_t next(const char **text, const char *end)
 {
-    static const uint32_t least[] = {0, 1, 0x80, 0x800, 0x10000};
-    uint32_t code = text[0];
-    size_t len;
+    uint32_t c = seg_utf8_next(text, end);
 
-    if (code < 0x80)
-        return code != 0;
-    if (code >= 0xc2 && code < 0xe0)
-        len = 2;
-    else if (code >= 0xe0 && code < 0xf0)
-        len = 3;
-    else if (code >= 0xf0 && code < 0xf5)
-        len = 4;
-    else
-        return 0;
-    if (left < len)
-        return 0;
-    code &= 0x7fu >> len;
-    for (size_t i = 1; i < len; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (text[i] & 0x3f);
-    }
-    if (code < least[len] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-        return 0;
-    return len;
+    return seg_utf8_is_bad(c) ? 0 : c;
 }
 
 bool merge_is_utf8(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len;) {
-        size_t step = character((const unsigned char *)text + i, len - i);
+    const char *end = text + len;
 
-        if (!step)
+    while (text < end) {
+        if (!next(&text, end))
             return false;
-        i += step;
     }
     return true;
 }
 
 char *merge_make_utf8(const char *text, size_t *len)
 {
-    char *out = malloc(*len * 3 + 1);
-    size_t n = 0;
+    const char *end = text + *len;
+    char *out = malloc(*len * 3 + 1), *to = out;
 
     if (!out)
         return NULL;
-    for (size_t i = 0; i < *len;) {
-        size_t step = character((const unsigned char *)text + i, *len - i);
+    while (text < end) {
+        const char *from = text, *c = next(&text, end) ? from : "\xef\xbf\xbd";
+        size_t n = c == from ? (size_t)(text - from) : 3;
 
-        if (step) {
-            memcpy(out + n, text + i, step);
-            n += step;
-            i += step;
-        } else {
-            memcpy(out + n, "\xef\xbf\xbd", 3);
-            n += 3;
-            i++;
-        }
+        memcpy(to, c, n);
+        to += n;
     }
-    out[n] = 0;
-    *len = n;
+    *to = 0;
+    *len = (size_t)(to - out);
     return out;
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What must hold before a byte of a segment is believed: whose file it is, and that its header is
+ * one. Writers, readers and Python ask here, so that all accept the same files.
+ */
+#ifndef SEG_ACCESS_H
+#define SEG_ACCESS_H
+
+#include <sys/stat.h>
+
+#include "layout.h"
+
+/* Other users may read and write a segment of this mode, and of none other. */
+#define SEG_MODE_SHARED 0666
+
+/* A name of a segment, as SHMCOV_SEGMENT holds it, is its path. That of one which admits other
+ * users has in front whose it has to be: "shared-by:UID:/path". */
+#define SEG_SHARED_BY "shared-by:"
+
+/* The path in a name. *owner: the user that it names, or SEG_NOT_SHARED. */
+#define SEG_NOT_SHARED UINT32_MAX
+const char *seg_path_of(const char *name, uint32_t *owner);
+
+/* The name of the segment at `path` (malloc); NULL: no memory. */
+char *seg_name_for(const char *path);
+
+/* Opens a segment with the checks of docs/segment.md; `flags` is O_RDONLY or O_RDWR. */
+int seg_access_open(const char *path, int flags, int *fd);
+
+/* The same for one that another user may have made; SEG_NOT_SHARED: it has to be ours. */
+int seg_access_open_of(uint32_t owner, const char *path, int flags, int *fd, struct stat *st);
+
+/* Writes into buf why a path was answered with SEG_ERR_ACCESS: "it has several names". */
+void seg_access_why(const char *path, char *buf, size_t size);
+
+/* Reads the header behind fd and checks it against the size of the file. */
+int seg_access_header(int fd, uint64_t file_size, struct seg_header *out);
+
+/* The same, and finds out the size. */
+int seg_access_header_of(int fd, struct seg_header *out);
+
+#endif

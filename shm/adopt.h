@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finding the run of an ancestor.
+ */
+#ifndef SEG_ADOPT_H
+#define SEG_ADOPT_H
+
+#include "layout.h"
+#include "status.h"
+
+/* Attaches to a live segment of this user in whose process table an ancestor of this process
+ * stands (same pid namespace, same start time). SEG_ERR_FOREIGN: there is none, which is the
+ * usual case. *path (malloc) is the name of the segment that was found. */
+int seg_adopt(seg_t **out, char **path);
+
+#endif

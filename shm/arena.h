@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Room in a segment.
+ */
+#ifndef SEG_ARENA_H
+#define SEG_ARENA_H
+
+#include "layout.h"
+#include "status.h"
+
+/* Pages are backed in batches of this size; a multiple of every page size. */
+#define SEG_BATCH (UINT64_C(256) << 10)
+
+/* After a refused reservation this many others are not even tried: a full file system would
+ * otherwise cost a system call for each line that runs. */
+#define SEG_BACK_OFF 64u
+
+/* Gives out `len` bytes, zeroed and backed. Failures are counted. */
+int seg_alloc(seg_t *seg, uint64_t len, uint64_t *off, void **out);
+
+/* The same where no room is no loss: only SEG_ERR_MAP is counted. */
+int seg_try_alloc(seg_t *seg, uint64_t len, uint64_t *off, void **out);
+
+/* Backs the first bytes of a new segment. */
+int seg_back_first(seg_t *seg, uint64_t len);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attaching to a segment, and what its handle says.
+ *
+ * Guarantees
+ *   - Whoever attaches sees every byte that the creator wrote: create.c.
+ *   - A handle that was handed out is freed by seg_discard alone.
+ */
+#include "handle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "platform.h"
+#include "window.h"
+
+void seg_discard(seg_t *seg)
+{
+    seg_unmap(seg);
+}
+
+int seg_attach(const char *name, seg_t **out)
+{
+    uint32_t owner;
+    const char *path = seg_path_of(name, &owner);
+    struct seg_header head;
+    struct stat st;
+    seg_t *seg;
+    int fd, status, saved;
+
+    status = seg_access_open_of(owner, path, O_RDWR, &fd, &st);
+    if (status != SEG_OK)
+        return status;
+    status = seg_access_header(fd, (uint64_t)st.st_size, &head);
+    if (status == SEG_OK && head.size != (uint64_t)st.st_size)
+        status = SEG_ERR_DAMAGED;
+    if (status == SEG_OK)
+        status = seg_map(strdup(path), owner, fd, &st, head.size, &seg);
+    saved = errno;
+    close(fd);
+    errno = saved;
+    if (status != SEG_OK)
+        return status;
+    seg->flags = head.flags;
+    seg->plan = head.plan;
+    seg->plan_len = head.plan_len;
+    *out = seg;
+    return SEG_OK;
+}
+
+uint32_t seg_supervisor(const seg_t *seg, bool *alive)
+{
+    const struct seg_header *head = seg_head((seg_t *)seg);
+
+    *alive = seg_life(head->supervisor_pid, head->supervisor_start, head->supervisor_ns) ==
+             SEG_LIFE_ALIVE;
+    return head->supervisor_pid;
+}
+
+uint32_t seg_flags(const seg_t *seg)
+{
+    return seg->flags;
+}
+
+bool seg_is_shared(const seg_t *seg)
+{
+    return seg->shared;
+}
+
+const char *seg_path(const seg_t *seg)
+{
+    return seg->path;
+}
+
+const void *seg_address(const seg_t *seg)
+{
+    return seg_head(seg);
+}
+
+struct seg_rules seg_rules(const seg_t *seg)
+{
+    /* Looking at the plan may map its window, which the handle's user does not see change. */
+    const struct seg_rule *rules = seg_ptr((seg_t *)seg, seg->plan, seg->plan_len);
+
+    return (struct seg_rules){rules, rules == NULL ? 0 : (size_t)seg->plan_len};
+}
+
+void seg_lose(seg_t *seg, enum seg_lost what, uint64_t n)
+{
+    seg_add_relaxed(&seg_head(seg)->lost[what], n); /* relaxed: a count leads nowhere */
+}

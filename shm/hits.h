@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bits for what runs.
+ */
+#ifndef SEG_HITS_H
+#define SEG_HITS_H
+
+#include "layout.h"
+#include "status.h"
+
+/* The chunk (SEG_CHUNK_BITS bits) number `chunk` of a file in the static context: found or made. */
+int seg_chunk(seg_t *seg, struct seg_entry *file, enum seg_space space, uint32_t chunk,
+              seg_u8 **bits);
+
+/* A new record (SEG_RECORD_BITS bits) for (context, space, file id, record number). */
+int seg_record(seg_t *seg, uint32_t context, enum seg_space space, uint32_t file, uint32_t number,
+               seg_u8 **bits);
+
+/* Must run in the child of a fork before the child records anything: drops the extent that the
+ * parent goes on filling. (A missed call costs nothing but room: records are claimed by CAS.) */
+void seg_after_fork(seg_t *seg);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rules of a plan as bytes: one struct seg_rule after the other, each with its text.
+ */
+#ifndef SEG_RULES_H
+#define SEG_RULES_H
+
+#include "layout.h"
+
+/* Appends a rule to *bytes (malloc; NULL at first), of which *len are rules. SEG_ERR_LIMIT: there
+ * is no rule of that kind, or its text has a zero in it; SEG_ERR_NOMEM. */
+int seg_rule_put(void **bytes, size_t *len, uint32_t kind, const char *text, size_t text_len);
+
+/* Rules that are still to be read; `next` is aligned as they are in a segment. */
+struct seg_rules {
+    const struct seg_rule *next;
+    size_t left; /* bytes */
+};
+
+/* The next one. NULL: that was all, or where `left` is not 0, what is left is no rule. */
+const struct seg_rule *seg_rule_next(struct seg_rules *rules);
+
+/* rule->len bytes without a zero in them, and no zero behind. */
+static inline const char *seg_rule_text(const struct seg_rule *rule)
+{
+    return (const char *)(rule + 1);
+}
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What went wrong, in words.
+ */
+#include "status.h"
+
+#include <errno.h>
+#include <string.h>
+
+const char *seg_strstatus(int status)
+{
+    switch (status) {
+    case SEG_OK:
+        return "No error";
+    case SEG_ERR_SYSTEM:
+        return strerror(errno);
+    case SEG_ERR_ACCESS:
+        return "Not a private file of this user (a plain file, mode 0600, one link, no symbolic "
+               "link, in a folder of mode 0700), and not shared by the user who is said to";
+    case SEG_ERR_FOREIGN:
+        return "Not a shmcov segment";
+    case SEG_ERR_VERSION:
+        return "A segment of another version of shmcov";
+    case SEG_ERR_DAMAGED:
+        return "The segment is damaged: its fields contradict each other";
+    case SEG_ERR_SPACE:
+        return "No room is left for the segment (file system, memory limit or file size limit)";
+    case SEG_ERR_MAP:
+        return "The segment could not be mapped (address space or memory limit)";
+    case SEG_ERR_LIMIT:
+        return "A line, file or context number is too large for the segment";
+    case SEG_ERR_NOMEM:
+        return "Out of memory";
+    default:
+        return "Unknown error";
+    }
+}
