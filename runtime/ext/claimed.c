@@ -177,7 +177,7 @@ static struct seg_entry *file_of(PyObject *path)
     struct seg_entry *file = NULL;
     PyObject *bytes;
 
-    if (!rt_process.seg || rt_process.paused)
+    if (!rt_process.seg || rt_process_paused())
         return NULL;
     bytes = PyUnicode_EncodeFSDefault(path);
     if (bytes &&

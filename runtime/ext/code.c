@@ -372,7 +372,7 @@ struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *com
     if (!rc)
         goto failed;
     rc->file = file;
-    rc->epoch = rt_process.epoch;
+    rc->epoch = rt_process_epoch();
     if ((status = read_shape(code, rt_process.branches, &shape)))
         goto failed;
     if (shape.n_lines)
@@ -417,7 +417,7 @@ struct rt_code *rt_code_of_claim(PyObject *calls, uint32_t claim_number)
     }
     rc->claim = Py_NewRef(calls);
     rc->claim_number = claim_number;
-    rc->epoch = rt_process.epoch;
+    rc->epoch = rt_process_epoch();
     rc->entry_arc = rc->return_arc = RT_NO_ARC;
     rc->aside = true;
     return rc;
@@ -442,16 +442,18 @@ void rt_code_free(struct rt_code *rc)
 struct rt_code *rt_code_unmeasured(bool test)
 {
     static _Atomic(struct rt_code *) latest[2];
-    struct rt_code *rc = latest[test];
+    /* acquire: pairs with the release below */
+    struct rt_code *rc = atomic_load_explicit(&latest[test], memory_order_acquire);
 
-    if (rc && rc->epoch == rt_process.epoch)
+    if (rc && rc->epoch == rt_process_epoch())
         return rc;
     rc = calloc(1, sizeof *rc);
     if (rc) {
         rc->shared = true;
         rc->test = rc->aside = test;
-        rc->epoch = rt_process.epoch;
-        latest[test] = rc; /* the old one stays: code objects have it */
+        rc->epoch = rt_process_epoch();
+        /* the old one stays: code objects have it */
+        atomic_store_explicit(&latest[test], rc, memory_order_release);
     }
     return rc;
 }

@@ -42,7 +42,7 @@ struct rt_code {
     bool armed;
     bool proofs_hold;       /* no other tool takes INSTRUCTION events away (rt_monitors_keep) */
     bool unit_wise;         /* INSTRUCTION tells the lines: LINE is another tool's, and no matter */
-    bool test;              /* a call may begin a context (rt_test_named) */
+    bool test;              /* a call may begin a context (rt_function_may_begin) */
     bool aside;             /* test, or claim: there is more to do than to set bits */
     bool quiet;             /* its events are being disabled in this context */
     bool shared;            /* stands for many code objects: never freed */

@@ -30,7 +30,7 @@ struct rt_code *rt_codemap_get(const struct rt_state *state, PyCodeObject *code)
 
     if (PyUnstable_Code_GetExtra((PyObject *)code, state->extra, &entry))
         PyErr_Clear();
-    return entry && ((struct rt_code *)entry)->epoch == rt_process.epoch ? entry : NULL;
+    return entry && ((struct rt_code *)entry)->epoch == rt_process_epoch() ? entry : NULL;
 }
 
 int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *entry)

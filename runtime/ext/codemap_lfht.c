@@ -99,7 +99,8 @@ static void reap(void)
     synchronize_rcu();
     for (; node; node = next) {
         next = node->next;
-        rt_code_free(node->entry);
+        /* relaxed: whoever could see it is gone */
+        rt_code_free(atomic_load_explicit(&node->entry, memory_order_relaxed));
         free(node);
     }
 }
@@ -132,7 +133,7 @@ struct rt_code *rt_codemap_get(const struct rt_state *state, PyCodeObject *code)
     /* acquire: pairs with the release in rt_codemap_put */
     entry = node ? atomic_load_explicit(&node->entry, memory_order_acquire) : NULL;
     rcu_read_unlock();
-    if (entry && entry->epoch != rt_process.epoch)
+    if (entry && entry->epoch != rt_process_epoch())
         return NULL;
     return entry; /* alive as long as `code` is, to which the caller has a reference */
 }
@@ -156,7 +157,7 @@ int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *e
     if (there != &node->node) {
         old = caa_container_of(there, struct node, node);
         stale = atomic_load_explicit(&old->entry, memory_order_acquire);
-        replaced = stale->epoch != rt_process.epoch &&
+        replaced = stale->epoch != rt_process_epoch() &&
                    atomic_compare_exchange_strong_explicit(
                        &old->entry, &stale, entry, memory_order_release, memory_order_relaxed);
     }

@@ -237,8 +237,8 @@ struct rt_file *rt_file_of(struct rt_state *state, PyCodeObject *code)
 {
     PyObject *known;
 
-    if (state->decisions_epoch != rt_process.epoch) {
-        state->decisions_epoch = rt_process.epoch;
+    if (state->decisions_epoch != rt_process_epoch()) {
+        state->decisions_epoch = rt_process_epoch();
         PyDict_Clear(state->decisions);
     }
     known = PyDict_GetItemWithError(state->decisions, code->co_filename);

@@ -121,15 +121,6 @@ static PyObject *attached(PyObject *module, PyObject *noargs)
     return PyUnicode_DecodeFSDefault(seg_path(rt_process.seg));
 }
 
-int rt_switch(struct rt_state *state, const char *name, size_t len)
-{
-    struct rt_context *context = rt_context_get();
-    int status = context ? rt_context_switch(context, name, len) : SEG_ERR_NOMEM;
-
-    state->tracer->switched(state);
-    return status;
-}
-
 static PyObject *holds(PyObject *module, PyObject *none)
 {
     struct rt_state *state = state_of(module);
@@ -166,7 +157,7 @@ static PyObject *set_paused(PyObject *module, bool paused)
 {
     struct rt_state *state = state_of(module);
 
-    if (rt_process.paused == paused || !rt_process.seg)
+    if (rt_process_paused() == paused || !rt_process.seg)
         Py_RETURN_NONE;
     rt_process_pause(paused);
     if (state->tracer && state->tracer->pause(state))
@@ -189,7 +180,7 @@ static PyObject *resume_recording(PyObject *module, PyObject *noargs)
 static PyObject *recording(PyObject *module, PyObject *noargs)
 {
     (void)noargs;
-    return PyBool_FromLong(state_of(module)->tracer && !rt_process.paused);
+    return PyBool_FromLong(state_of(module)->tracer && !rt_process_paused());
 }
 
 static PyObject *leave(PyObject *module, PyObject *noargs)
@@ -216,20 +207,6 @@ static PyObject *owner(PyObject *module, PyObject *noargs)
                          PyUnicode_DecodeFSDefault(text ? text : ""));
 }
 
-/* A context is switched in a run whose plan did not say that any would be: what is disabled has to
- * come again. This is the one place that touches other tools' events; --contexts avoids it. */
-static int start_contexts(void)
-{
-    PyObject *monitoring = PySys_GetObject("monitoring"), *result; /* borrowed */
-
-    rt_contexts = true;
-    if (!monitoring)
-        return 0; /* 3.11: nothing is ever disabled */
-    result = PyObject_CallMethod(monitoring, "restart_events", NULL);
-    Py_XDECREF(result);
-    return result ? 0 : -1;
-}
-
 static PyObject *switch_context(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"name", "everywhere", NULL};
@@ -243,14 +220,12 @@ static PyObject *switch_context(PyObject *module, PyObject *args, PyObject *kwar
         return NULL;
     if (!state->tracer || !rt_process.seg)
         Py_RETURN_FALSE;
-    if (!rt_contexts && start_contexts())
-        return NULL;
-    if (everywhere) {
-        rt_context_everywhere(len ? name : NULL, (size_t)len);
-        state->tracer->switched(state);
-    } else {
-        rt_switch(state, len ? name : NULL, (size_t)len);
+    if (!rt_context_enabled()) {
+        rt_context_enable();
+        if (state->tracer->contexts_begin(state))
+            return NULL;
     }
+    (everywhere ? rt_context_everywhere : rt_context_switch)(state, len ? name : NULL, (size_t)len);
     Py_RETURN_TRUE;
 }
 

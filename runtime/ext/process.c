@@ -13,7 +13,6 @@
 #include "compat.h"
 #include "context.h"
 #include "refused.h"
-#include "test_function.h"
 
 struct rt_process rt_process;
 
@@ -95,6 +94,12 @@ static void drop(seg_t *seg, struct rt_rules *rules)
     rt_rules_free(rules);
 }
 
+/* Release: pairs with the acquire in rt_process_epoch(). */
+static void next_epoch(void)
+{
+    atomic_fetch_add_explicit(&rt_process.epoch, 1, memory_order_release);
+}
+
 /* Makes a segment, which is given away, the one of this process. */
 static int enter(seg_t *seg, uint32_t interpreter, const char **why)
 {
@@ -121,12 +126,11 @@ static int enter(seg_t *seg, uint32_t interpreter, const char **why)
     if (seg_process_enter(seg, interpreter, false, &row))
         row = NULL; /* counted; the hits matter more than the row */
     rt_process.branches = flags & SEG_FLAG_BRANCH;
-    rt_test_contexts = flags & SEG_FLAG_TEST_FUNCTION;
-    rt_contexts = flags & (SEG_FLAG_TEST_FUNCTION | SEG_FLAG_CONTEXTS);
+    rt_process.function_contexts = flags & SEG_FLAG_TEST_FUNCTION;
     rt_process.rules = rules;
     rt_process.seg = seg;
-    rt_process.epoch++;
-    rt_context_reset();
+    next_epoch();
+    rt_context_reset(flags & (SEG_FLAG_TEST_FUNCTION | SEG_FLAG_CONTEXTS));
     drop(old, old_rules);
     return 0;
 }
@@ -174,7 +178,7 @@ int rt_process_enter(uint32_t interpreter, const char *name, const char **why)
 
 void rt_process_pause(bool paused)
 {
-    rt_process.paused = paused;
+    atomic_store_explicit(&rt_process.paused, paused, memory_order_relaxed);
     if (row)
         seg_process_leave(row, paused ? SEG_PROCESS_LEFT : SEG_PROCESS_ATTACHED);
 }
@@ -189,7 +193,7 @@ void rt_process_leave(void)
     pthread_mutex_lock(&attaching);
     row = NULL;
     rt_process.seg = NULL;
-    rt_process.epoch++;
+    next_epoch();
     drop(old, rt_process.rules);
     rt_process.rules = NULL;
     pthread_mutex_unlock(&attaching);

@@ -32,20 +32,19 @@ struct rt_tracer {
     /* The process is in another segment now: everything is to be told again. 0, or -1 with an
      * exception. */
     int (*restart)(struct rt_state *state);
-    /* rt_process.paused has changed. 0, or -1 with an exception. */
+    /* rt_process_paused() has changed. 0, or -1 with an exception. */
     int (*pause)(struct rt_state *state);
     void (*clear)(struct rt_state *state);
     int (*traverse)(struct rt_state *state, visitproc visit, void *arg);
+    /* The process records contexts from now on, though its plan did not say so: everything is to be
+     * told again in each. 0, or -1 with an exception. */
+    int (*contexts_begin)(struct rt_state *state);
     /* The calling thread is in another context now. */
     void (*switched)(struct rt_state *state);
     /* Whether it may write to CPython's own structures here, as it does for speed: to keep other
      * tools from silencing it, and to restore single events. */
     void (*holds)(struct rt_state *state, bool *monitors, bool *sites);
 };
-
-/* Puts the calling thread into the dynamic context `name`, or into none (NULL), and tells the
- * tracer. 0 or a seg_status (counted). No exception is touched. In module.c. */
-int rt_switch(struct rt_state *state, const char *name, size_t len);
 
 extern const struct rt_tracer rt_tracer_monitoring; /* 3.12 and later */
 extern const struct rt_tracer rt_tracer_settrace;   /* 3.11 */

@@ -26,12 +26,12 @@
 #include "code.h"
 #include "codemap.h"
 #include "context.h"
+#include "function_context.h"
 #include "monitors.h"
 #include "process.h"
 #include "quiet.h"
 #include "sites.h"
 #include "state.h"
-#include "test_function.h"
 
 #if RT_MONITORING
 
@@ -249,7 +249,7 @@ static int arm_lasting(const struct rt_state *state, PyObject *code, struct rt_c
 static void first_arm(struct rt_state *state, PyCodeObject *code, struct rt_code *rc)
 {
     rc->armed = true;
-    if (!(rt_contexts ? arm_lasting : arm_once)(state, (PyObject *)code, rc))
+    if (!(rt_context_enabled() ? arm_lasting : arm_once)(state, (PyObject *)code, rc))
         return;
     /* e.g. "cannot instrument shim code object" of some Cython modules */
     PyErr_Clear();
@@ -261,12 +261,13 @@ static void first_arm(struct rt_state *state, PyCodeObject *code, struct rt_code
 static int listen(struct rt_state *state)
 {
     struct monitoring *m = own(state);
-    unsigned long events = rt_test_contexts ? m->always : m->start_only;
+    unsigned long events = rt_process.function_contexts ? m->always : m->start_only;
     PyObject *result;
 
     if (m->hears_thrown)
         events |= m->thrown[rt_process.branches];
-    result = PyObject_CallFunction(m->set_events, "Ok", m->tool, rt_process.paused ? 0ul : events);
+    result =
+        PyObject_CallFunction(m->set_events, "Ok", m->tool, rt_process_paused() ? 0ul : events);
     Py_XDECREF(result);
     return result ? 0 : -1;
 }
@@ -284,14 +285,14 @@ static void hear_of_exceptions(struct rt_state *state)
  * nobody. Arms it, unless there is nothing left to set. */
 static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
 {
-    uint32_t epoch = rt_process.epoch;
+    uint32_t epoch = rt_process_epoch();
     struct rt_code *claimed = NULL;
     bool plugin = state->claim && rt_claimed(state, code, &claimed);
     struct rt_file *file = plugin ? NULL : rt_file_of(state, code);
-    bool test = rt_test_contexts && rt_test_named(code), complete = false;
+    bool test = rt_process.function_contexts && rt_function_may_begin(code), complete = false;
     struct rt_code *rc = test ? rt_code_unmeasured(true) : NULL;
 
-    if (epoch != rt_process.epoch) {
+    if (epoch != rt_process_epoch()) {
         rt_code_free(claimed);
         return NULL; /* what the look-up ran in Python changed the segment */
     }
@@ -308,7 +309,7 @@ static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
         rt_code_free(rc);
         return rt_codemap_get(state, code);
     }
-    if (!complete || rt_contexts)
+    if (!complete || rt_context_enabled())
         first_arm(state, code, rc);
     return rc;
 }
@@ -420,21 +421,21 @@ static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
     uint32_t epoch;
 
     (void)n;
-    if (rt_process.paused)
+    if (rt_process_paused())
         Py_RETURN_NONE;
-    epoch = rt_process.epoch;
+    epoch = rt_process_epoch();
     rc = rt_codemap_get(state, code);
     if (!rc)
         rc = meet(state, code);
-    if (epoch != rt_process.epoch)
+    if (epoch != rt_process_epoch())
         Py_RETURN_NONE;
     if (!rc)
         return disable(state);
-    if (rt_contexts && !rc->armed) /* it was complete before contexts began */
+    if (rt_context_enabled() && !rc->armed) /* it was complete before contexts began */
         first_arm(state, code, rc);
     if (rc->test)
-        rt_test_begin(state);
-    if (epoch != rt_process.epoch)
+        rt_function_begin(state);
+    if (epoch != rt_process_epoch())
         Py_RETURN_NONE;
     if (rc->claim)
         return went_on(rt_claimed_start(state, rc, PyEval_GetFrame(), true));
@@ -443,12 +444,12 @@ static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
 
         rt_code_enter(rc, context);
         /* With contexts, it must be told in each of them. */
-        if (rt_contexts && !rc->sites)
+        if (rt_context_enabled() && !rc->sites)
             Py_RETURN_NONE;
         if (!rc->test)
             return told(state, args[0], rc, context);
     }
-    if (rt_contexts && rc->test)
+    if (rt_context_enabled() && rc->test)
         Py_RETURN_NONE;
     return disable(state);
 }
@@ -458,7 +459,7 @@ static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
  * start. */
 static struct rt_code *told_by(const struct rt_state *state, PyObject *code)
 {
-    return rt_process.paused ? NULL : rt_codemap_get(state, (PyCodeObject *)code);
+    return rt_process_paused() ? NULL : rt_codemap_get(state, (PyCodeObject *)code);
 }
 
 static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -472,9 +473,9 @@ static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n
     if (!rc)
         Py_RETURN_NONE;
     if (rc->test) {
-        epoch = rt_process.epoch;
-        rt_test_begin(state);
-        if (epoch != rt_process.epoch)
+        epoch = rt_process_epoch();
+        rt_function_begin(state);
+        if (epoch != rt_process_epoch())
             Py_RETURN_NONE;
     }
     if (rc->claim)
@@ -504,7 +505,7 @@ static PyObject *on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n)
 
     (void)n;
     if (rc && rc->test)
-        rt_test_end(state);
+        rt_function_end(state);
     Py_RETURN_NONE;
 }
 
@@ -800,19 +801,22 @@ static void forget(void *arg, PyCodeObject *code)
 
 /* Everything that was disabled, by whatever tool, comes again: there is no other way to have the
  * starts back of code that was not measured before. */
+static int restart_all(struct rt_state *state)
+{
+    PyObject *result = PyObject_CallNoArgs(own(state)->restart_events);
+
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
 static int restart(struct rt_state *state)
 {
     struct monitoring *m = own(state);
-    PyObject *result;
 
     rt_quiet_empty(&m->quiet, forget, NULL);
     m->quiet_stay = 0;
     m->mixed = false;
-    if (listen(state))
-        return -1;
-    result = PyObject_CallNoArgs(m->restart_events);
-    Py_XDECREF(result);
-    return result ? 0 : -1;
+    return listen(state) ? -1 : restart_all(state);
 }
 
 static int start(PyObject *module, struct rt_state *state)
@@ -872,7 +876,16 @@ static void holds(struct rt_state *state, bool *monitors, bool *sites)
     *sites = sites_hold(state);
 }
 
-const struct rt_tracer rt_tracer_monitoring = {"sys.monitoring", start,    restart, listen, clear,
-                                               traverse,         switched, holds};
+const struct rt_tracer rt_tracer_monitoring = {
+    .name = "sys.monitoring",
+    .start = start,
+    .restart = restart,
+    .pause = listen,
+    .clear = clear,
+    .traverse = traverse,
+    .contexts_begin = restart_all,
+    .switched = switched,
+    .holds = holds,
+};
 
 #endif

@@ -12,9 +12,9 @@
 #include "claimed.h"
 #include "code.h"
 #include "codemap.h"
+#include "function_context.h"
 #include "process.h"
 #include "state.h"
-#include "test_function.h"
 
 #if !RT_MONITORING
 
@@ -110,14 +110,14 @@ static void leave_frame(struct settrace *s, size_t i)
 
 static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
 {
-    uint32_t epoch = rt_process.epoch;
+    uint32_t epoch = rt_process_epoch();
     struct rt_code *claimed = NULL;
     bool plugin = state->claim && rt_claimed(state, code, &claimed);
     struct rt_file *file = plugin ? NULL : rt_file_of(state, code);
-    bool test = rt_test_contexts && rt_test_named(code), complete;
+    bool test = rt_process.function_contexts && rt_function_may_begin(code), complete;
     struct rt_code *rc;
 
-    if (epoch != rt_process.epoch) {
+    if (epoch != rt_process_epoch()) {
         rt_code_free(claimed);
         return NULL; /* what the look-up ran in Python changed the segment */
     }
@@ -243,7 +243,7 @@ static int aside(struct settrace *s, const struct rt_code *rc, PyFrameObject *fr
     int status = 0;
 
     if (rc->test && what == PyTrace_CALL)
-        rt_test_begin(s->state);
+        rt_function_begin(s->state);
     if (rc->claim)
         status = claimed_event(s, rc, frame, code, what);
     return status;
@@ -258,9 +258,9 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
     int status = 0;
 
     (void)arg;
-    if (rt_process.paused)
+    if (rt_process_paused())
         return 0;
-    epoch = rt_process.epoch;
+    epoch = rt_process_epoch();
     if (what != PyTrace_LINE && what != PyTrace_CALL && what != PyTrace_RETURN)
         return 0;
     code = PyFrame_GetCode(frame);
@@ -269,7 +269,7 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
         rc = meet(s->state, code);
     if (rc && rc->aside)
         status = aside(s, rc, frame, code, what);
-    if (epoch != rt_process.epoch)
+    if (epoch != rt_process_epoch())
         rc = NULL; /* another thread, or a plug-in, changed the segment meanwhile */
     if (rc && rc->file) {
         if (what == PyTrace_CALL)
@@ -283,7 +283,7 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
             on_return(s, rc, frame, code);
     }
     if (rc && rc->test && what == PyTrace_RETURN)
-        rt_test_end(s->state);
+        rt_function_end(s->state);
     Py_DECREF(code);
     return status;
 }
@@ -418,15 +418,15 @@ static int wrap_threads(struct settrace *s)
 
 /* -- start -- */
 
-/* On the calling thread; the others look at rt_process.paused. A trace function that is not ours is
- * left where it is by a pause, and replaced when recording goes on. */
+/* On the calling thread; the others look at rt_process_paused(). A trace function that is not ours
+ * is left where it is by a pause, and replaced when recording goes on. */
 static int listen(struct rt_state *state)
 {
     struct settrace *s = own(state);
     PyObject *now;
     bool ours;
 
-    if (!rt_process.paused) {
+    if (!rt_process_paused()) {
         PyEval_SetTrace(trace, s->tracer);
         return 0;
     }
@@ -506,6 +506,12 @@ static int traverse(struct rt_state *state, visitproc visit, void *arg)
 }
 
 /* Nothing is ever disabled. */
+static int contexts_begin(struct rt_state *state)
+{
+    (void)state;
+    return 0;
+}
+
 static void switched(struct rt_state *state)
 {
     (void)state;
@@ -517,7 +523,16 @@ static void holds(struct rt_state *state, bool *monitors, bool *sites)
     *monitors = *sites = false;
 }
 
-const struct rt_tracer rt_tracer_settrace = {"PyEval_SetTrace", start,    go_on, go_on, clear,
-                                             traverse,          switched, holds};
+const struct rt_tracer rt_tracer_settrace = {
+    .name = "PyEval_SetTrace",
+    .start = start,
+    .restart = go_on,
+    .pause = go_on,
+    .clear = clear,
+    .traverse = traverse,
+    .contexts_begin = contexts_begin,
+    .switched = switched,
+    .holds = holds,
+};
 
 #endif
