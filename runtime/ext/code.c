@@ -29,10 +29,10 @@ static bool test(const struct rt_chunks *chunks, uint32_t n)
 static seg_u8 *context_bits(struct rt_code *rc, struct rt_context *context, enum seg_space space,
                             uint32_t n)
 {
-    seg_u8 *bits = rt_context_bits(context, rc->file->entry->id, space, n);
+    seg_u8 *bits = rt_context_bits(context, rc->file->id, space, n);
 
     if (!bits)
-        rt_file_lossy(rc->file->entry);
+        rt_file_lossy(rc->file);
     return bits;
 }
 
@@ -206,15 +206,15 @@ void rt_code_pair(struct rt_code *rc, struct rt_context *context, int32_t from, 
 
     if (pair && pair->key) {
         if (context)
-            rt_file_set(rc->file->entry, context, SEG_ARCS,
+            rt_file_set(rc->file, context, SEG_ARCS,
                         pair->bit); /* otherwise it was set when it was met */
         return;
     }
-    if (more_pairs(rc) || rt_file_arc(rc->file->entry, from, to, &bit))
+    if (more_pairs(rc) || rt_file_arc(rc->file, from, to, &bit))
         return;
     *find_pair(rc->pairs, key) = (struct pair){key, bit};
     rc->pairs->used++;
-    rt_file_set(rc->file->entry, context, SEG_ARCS, bit);
+    rt_file_set(rc->file, context, SEG_ARCS, bit);
 }
 
 /* -- making -- */
@@ -248,7 +248,7 @@ static int find_chunks(struct rt_chunks *chunks, struct seg_entry *file, enum se
 /* Registers the arcs of a shape with the file and finds their bits. */
 static int find_arcs(struct rt_code *rc, const struct rt_shape *shape)
 {
-    struct seg_entry *file = rc->file->entry;
+    struct seg_entry *file = rc->file;
     struct seg_code_key key = {.file = file->id, .n = shape->n_arcs};
     size_t len = sizeof key + shape->arcs_len;
     uint8_t *content;
@@ -361,7 +361,7 @@ static void take_shape(struct rt_code *rc, const PyCodeObject *code, struct rt_s
     shape->proofs = NULL;
 }
 
-struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *complete)
+struct rt_code *rt_code_make(struct seg_entry *file, PyCodeObject *code, bool *complete)
 {
     struct rt_code *rc = calloc(1, sizeof *rc);
     struct rt_shape shape;
@@ -376,7 +376,7 @@ struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *com
     if ((status = read_shape(code, rt_process.branches, &shape)))
         goto failed;
     if (shape.n_lines)
-        status = find_chunks(&rc->lines, file->entry, SEG_LINES, (uint32_t)shape.lines[0],
+        status = find_chunks(&rc->lines, file, SEG_LINES, (uint32_t)shape.lines[0],
                              (uint32_t)shape.lines[shape.n_lines - 1], shape.lines, shape.n_lines);
     if (status || (status = find_arcs(rc, &shape)))
         goto failed;
@@ -389,7 +389,7 @@ failed:
     rt_code_free(rc);
     if (status == SEG_ERR_NOMEM) /* the segment counts its own errors */
         seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
-    rt_file_lossy(file->entry);
+    rt_file_lossy(file);
     return NULL;
 }
 
@@ -419,7 +419,6 @@ struct rt_code *rt_code_of_claim(PyObject *calls, uint32_t claim_number)
     rc->claim_number = claim_number;
     rc->epoch = rt_process_epoch();
     rc->entry_arc = rc->return_arc = RT_NO_ARC;
-    rc->aside = true;
     return rc;
 }
 

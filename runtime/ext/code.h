@@ -35,9 +35,9 @@ static inline void rt_link_leave(struct rt_link *link)
 
 /* What every event reads comes first, to lie in two cache lines. */
 struct rt_code {
-    struct rt_file *file; /* NULL: not measured, known for another reason */
-    PyObject *claim;      /* owned: the callables of a claim (claimed.c), and then file is NULL */
-    uint32_t epoch;       /* of the process, in which this was found */
+    struct seg_entry *file; /* NULL: not measured, known for another reason */
+    PyObject *claim;        /* owned: the callables of a claim (claimed.c), and then file is NULL */
+    uint32_t epoch;         /* of the process, in which this was found */
     /* The tracer's own. Plain words, guarded by the GIL or by races that only cost time. */
     bool armed;
     bool proofs_hold;       /* no other tool takes INSTRUCTION events away (rt_monitors_keep) */
@@ -76,7 +76,7 @@ struct rt_code {
 
 /* Reads the code object and finds its bits. NULL: out of memory or out of room, counted as lost.
  * *complete: somebody has set everything that this code can set. No exception is left set. */
-struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *complete);
+struct rt_code *rt_code_make(struct seg_entry *file, PyCodeObject *code, bool *complete);
 void rt_code_free(struct rt_code *rc);
 
 /* What a code object that belongs to no file would set, with branches; each entry and each return

@@ -201,12 +201,11 @@ void rt_file_main_began(void)
                    sizeof none, &entry);
 }
 
-static struct rt_file *first_seen(struct rt_state *state, PyObject *filename)
+static struct seg_entry *first_seen(struct rt_state *state, PyObject *filename)
 {
     PyObject *globals = PyEval_GetGlobals() /* borrowed */, *address = NULL;
     PyObject *name = encoded(filename), *dunder_file = NULL, *module = NULL;
-    struct seg_entry *entry = NULL;
-    struct rt_file *file = NULL;
+    struct seg_entry *file = NULL;
 
     rt_file_main_began();
     if (globals) {
@@ -214,15 +213,11 @@ static struct rt_file *first_seen(struct rt_state *state, PyObject *filename)
         module = module_name(globals);
     }
     if (name)
-        entry = decide(&(struct question){
+        file = decide(&(struct question){
             PyBytes_AS_STRING(name),
             dunder_file ? PyBytes_AS_STRING(dunder_file) : NULL,
             module ? PyBytes_AS_STRING(module) : NULL,
         });
-    if (entry)
-        file = PyMem_RawCalloc(1, sizeof *file);
-    if (file)
-        file->entry = entry;
     address = file ? PyLong_FromVoidPtr(file) : Py_NewRef(Py_None);
     if (!address || PyDict_SetItem(state->decisions, filename, address))
         PyErr_Clear();
@@ -233,7 +228,7 @@ static struct rt_file *first_seen(struct rt_state *state, PyObject *filename)
     return file;
 }
 
-struct rt_file *rt_file_of(struct rt_state *state, PyCodeObject *code)
+struct seg_entry *rt_file_of(struct rt_state *state, PyCodeObject *code)
 {
     PyObject *known;
 

@@ -11,7 +11,7 @@
 #include "compat.h"
 
 struct rt_state {
-    PyObject *decisions; /* dict: co_filename -> address of struct rt_file, or None */
+    PyObject *decisions; /* dict: co_filename -> address of the file's struct seg_entry, or None */
     uint32_t decisions_epoch;
     Py_ssize_t extra; /* the code map's own: index of co_extra, or id of a code watcher */
     const struct rt_tracer *tracer;
@@ -26,6 +26,7 @@ struct rt_state {
 /* A way to be told what runs. Chosen once, in module.c; nothing above asks which one it is. */
 struct rt_tracer {
     const char *name;
+    bool sees_all; /* events of code that is not measured go on coming */
     /* Starts in this interpreter: 0, or -1 with a Python exception. `module` owns `state`. Where
      * the process is paused it is ready, and no more. */
     int (*start)(PyObject *module, struct rt_state *state);

@@ -246,16 +246,6 @@ static int arm_lasting(const struct rt_state *state, PyObject *code, struct rt_c
     return 0;
 }
 
-static void first_arm(struct rt_state *state, PyCodeObject *code, struct rt_code *rc)
-{
-    rc->armed = true;
-    if (!(rt_context_enabled() ? arm_lasting : arm_once)(state, (PyObject *)code, rc))
-        return;
-    /* e.g. "cannot instrument shim code object" of some Cython modules */
-    PyErr_Clear();
-    seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
-}
-
 /* The global events, as the process needs them now. What is told of a plug-in's code beside its
  * local events can before 3.15 only be told of all code. */
 static int listen(struct rt_state *state)
@@ -281,35 +271,26 @@ static void hear_of_exceptions(struct rt_state *state)
         PyErr_Clear();
 }
 
-/* Code is entered for the first time in this interpreter: what it sets, or NULL if it matters to
- * nobody. Arms it, unless there is nothing left to set. */
-static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
+static void first_arm(struct rt_state *state, PyCodeObject *code, struct rt_code *rc)
 {
-    uint32_t epoch = rt_process_epoch();
-    struct rt_code *claimed = NULL;
-    bool plugin = state->claim && rt_claimed(state, code, &claimed);
-    struct rt_file *file = plugin ? NULL : rt_file_of(state, code);
-    bool test = rt_process.function_contexts && rt_function_may_begin(code), complete = false;
-    struct rt_code *rc = test ? rt_code_unmeasured(true) : NULL;
-
-    if (epoch != rt_process_epoch()) {
-        rt_code_free(claimed);
-        return NULL; /* what the look-up ran in Python changed the segment */
-    }
-    if (file)
-        rc = rt_code_make(file, code, &complete);
-    if (claimed) {
-        rc = claimed;
+    rc->armed = true;
+    if (rc->claim)
         hear_of_exceptions(state);
-    }
-    if (!rc)
-        return NULL;
-    rc->test = test;
-    if (rt_codemap_put(state, code, rc)) {
-        rt_code_free(rc);
-        return rt_codemap_get(state, code);
-    }
-    if (!complete || rt_context_enabled())
+    if (!(rt_context_enabled() ? arm_lasting : arm_once)(state, (PyObject *)code, rc))
+        return;
+    /* e.g. "cannot instrument shim code object" of some Cython modules */
+    PyErr_Clear();
+    seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+}
+
+/* Code is entered for the first time in this interpreter: what it sets, or NULL if it matters to
+ * nobody. */
+static struct rt_code *first_start(struct rt_state *state, PyCodeObject *code)
+{
+    bool wanted;
+    struct rt_code *rc = rt_codemap_add(state, code, &wanted);
+
+    if (wanted)
         first_arm(state, code, rc);
     return rc;
 }
@@ -426,7 +407,7 @@ static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
     epoch = rt_process_epoch();
     rc = rt_codemap_get(state, code);
     if (!rc)
-        rc = meet(state, code);
+        rc = first_start(state, code);
     if (epoch != rt_process_epoch())
         Py_RETURN_NONE;
     if (!rc)

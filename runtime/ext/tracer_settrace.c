@@ -108,31 +108,6 @@ static void leave_frame(struct settrace *s, size_t i)
 
 /* -- events -- */
 
-static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
-{
-    uint32_t epoch = rt_process_epoch();
-    struct rt_code *claimed = NULL;
-    bool plugin = state->claim && rt_claimed(state, code, &claimed);
-    struct rt_file *file = plugin ? NULL : rt_file_of(state, code);
-    bool test = rt_process.function_contexts && rt_function_may_begin(code), complete;
-    struct rt_code *rc;
-
-    if (epoch != rt_process_epoch()) {
-        rt_code_free(claimed);
-        return NULL; /* what the look-up ran in Python changed the segment */
-    }
-    rc = claimed ? claimed : file ? rt_code_make(file, code, &complete) : rt_code_unmeasured(test);
-    if (rc && rt_codemap_put(state, code, rc)) {
-        rt_code_free(rc);
-        return NULL;
-    }
-    if (rc && !rc->shared) {
-        rc->test = test;
-        rc->aside = test || claimed;
-    }
-    return rc;
-}
-
 static const uint8_t *instruction(PyFrameObject *frame, PyCodeObject *code, Py_ssize_t *left)
 {
     PyObject *bytes = PyCode_GetCode(code); /* cached by the code object */
@@ -256,6 +231,7 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
     struct rt_code *rc;
     uint32_t epoch;
     int status = 0;
+    bool wanted;
 
     (void)arg;
     if (rt_process_paused())
@@ -266,7 +242,7 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
     code = PyFrame_GetCode(frame);
     rc = rt_codemap_get(s->state, code);
     if (!rc)
-        rc = meet(s->state, code);
+        rc = rt_codemap_add(s->state, code, &wanted);
     if (rc && rc->aside)
         status = aside(s, rc, frame, code, what);
     if (epoch != rt_process_epoch())
@@ -525,6 +501,7 @@ static void holds(struct rt_state *state, bool *monitors, bool *sites)
 
 const struct rt_tracer rt_tracer_settrace = {
     .name = "PyEval_SetTrace",
+    .sees_all = true,
     .start = start,
     .restart = go_on,
     .pause = go_on,
