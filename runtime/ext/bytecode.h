@@ -2,9 +2,7 @@
 /*
  * The shape of a code object: its lines, its branches, and where each way of a branch leads.
  *
- * Everything is read from three byte strings of the code object, without the source: the
- * instructions (co_code, that is, without instrumentation or specialisation), the line table and
- * the exception table. A "unit" is one 2-byte code unit; offset = 2 * unit.
+ * Everything is read from three byte strings of the code object, without the source (tables.h).
  *
  * A *trail* is what the physical lines are from a branch's destination to the next branch, return
  * or raise. The merge turns it into the line that the branch leads to, because only the merge knows
@@ -21,10 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct rt_bytes {
-    const uint8_t *data;
-    size_t len;
-};
+#include "tables.h"
 
 struct rt_code_bytes {
     struct rt_bytes code, lines, exceptions;
