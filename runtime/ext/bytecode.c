@@ -31,10 +31,10 @@ struct reading {
     } * known;
     uint32_t n_known, cap_known;
     uint32_t *known_at; /* [unit] head of the chain, RT_NO_ARC at the end */
-    size_t cap_arcs, cap_branches, cap_proofs;
+    size_t cap_arcs, cap_branches, cap_implied;
 };
 
-static int grow(void **items, size_t *cap, size_t need, size_t size)
+static int shape_grow(void **items, size_t *cap, size_t need, size_t size)
 {
     size_t want = *cap ? *cap : 16;
     void *bigger;
@@ -126,7 +126,7 @@ static int collect_lines(struct reading *r)
     return 0;
 }
 
-/* Does a jump stay inside its line? The dispatcher of LINE then looks at its target for ever. */
+/* Does a jump lead back into its own line? Then a LINE at its target can never be disabled. */
 static bool jumps_inside_a_line(const struct reading *r)
 {
     for (uint32_t i = r->out->first_unit; i < r->code.n; i++) {
@@ -197,7 +197,7 @@ static int put_words(struct reading *r, const int32_t *words, size_t n)
 {
     struct rt_shape *out = r->out;
 
-    if (grow((void **)&out->arcs, &r->cap_arcs, out->arcs_len + n * 4, 1))
+    if (shape_grow((void **)&out->arcs, &r->cap_arcs, out->arcs_len + n * 4, 1))
         return -1;
     memcpy(out->arcs + out->arcs_len, words, n * 4);
     out->arcs_len += n * 4;
@@ -269,7 +269,7 @@ static int put_trail(struct reading *r, size_t head, int32_t from, uint32_t unit
 }
 
 /* An arc of the last branches that is the same as the one just written: a `case` tests several
- * things, and each has its own way to the next case. One arc for all, so that all are told at once.
+ * things, and each has its own edge to the next case. They share one arc, so one hit settles all.
  */
 static const struct known *same_trail(const struct reading *r, size_t head, size_t len)
 {
@@ -297,7 +297,7 @@ static int arc_to(struct reading *r, int32_t from, uint32_t dest, uint32_t *arc)
             *arc = r->known[k].arc;
             return 0;
         }
-    if (grow((void **)&r->known, &cap, r->n_known + 1, sizeof *r->known))
+    if (shape_grow((void **)&r->known, &cap, r->n_known + 1, sizeof *r->known))
         return -1;
     r->cap_known = (uint32_t)cap;
     if (put_arc_head(r, from, SEG_ARC_TRAIL, &head) || put_trail(r, head, from, dest))
@@ -317,13 +317,14 @@ static int arc_to(struct reading *r, int32_t from, uint32_t dest, uint32_t *arc)
     return 0;
 }
 
-static int add_proof(struct reading *r, uint32_t unit, uint32_t arc)
+static int add_implied(struct reading *r, uint32_t unit, uint32_t arc)
 {
     struct rt_shape *out = r->out;
 
-    if (grow((void **)&out->proofs, &r->cap_proofs, out->n_proofs + 1, sizeof *out->proofs))
+    if (shape_grow((void **)&out->implied, &r->cap_implied, out->n_implied + 1,
+                   sizeof *out->implied))
         return -1;
-    out->proofs[out->n_proofs++] = (struct rt_proof){unit, arc};
+    out->implied[out->n_implied++] = (struct rt_implied){unit, arc};
     return 0;
 }
 
@@ -333,7 +334,8 @@ static int add_branch(struct reading *r, struct rt_branch branch)
 
     if (branch.near_arc == RT_NO_ARC && branch.far_arc == RT_NO_ARC)
         return 0;
-    if (grow((void **)&out->branches, &r->cap_branches, out->n_branches + 1, sizeof *out->branches))
+    if (shape_grow((void **)&out->branches, &r->cap_branches, out->n_branches + 1,
+                   sizeof *out->branches))
         return -1;
     out->branches[out->n_branches++] = branch;
     return 0;
@@ -341,10 +343,9 @@ static int add_branch(struct reading *r, struct rt_branch branch)
 
 #if RT_BRANCH_SIDES
 
-/* A way is told with the unit of the branch as its source; but if INSTRUCTION is on too, with that
- * of the NOT_TAKEN, END_FOR, POP_ITER or END_ASYNC_FOR that tells it. Those stand for the branch as
- * well. */
-static int add_tellers(struct reading *r, const struct rt_branch *branch, uint32_t far)
+/* The source of a branch event is the unit of the branch; but if INSTRUCTION is on too, it is the
+ * NOT_TAKEN, END_FOR, POP_ITER or END_ASYNC_FOR behind it. Those become aliases of the branch. */
+static int add_aliases(struct reading *r, const struct rt_branch *branch, uint32_t far)
 {
     if (branch->next < r->code.n && r->code.unit[branch->next].kind == RT_NOT_TAKEN &&
         add_branch(r, (struct rt_branch){.unit = branch->next,
@@ -365,7 +366,7 @@ static int add_tellers(struct reading *r, const struct rt_branch *branch, uint32
 
 #else
 
-static int add_tellers(struct reading *r, const struct rt_branch *branch, uint32_t far)
+static int add_aliases(struct reading *r, const struct rt_branch *branch, uint32_t far)
 {
     (void)r, (void)branch, (void)far;
     return 0;
@@ -373,28 +374,28 @@ static int add_tellers(struct reading *r, const struct rt_branch *branch, uint32
 
 #endif
 
-/* One way of a branch: its arc, and the proof of it if the place is reached by nothing else. */
-static int add_way(struct reading *r, int32_t from, uint32_t dest, uint32_t *arc, bool *proved)
+/* One edge of a branch: its arc, which its destination implies if it has no other predecessors. */
+static int add_edge(struct reading *r, int32_t from, uint32_t dest, uint32_t *arc, bool *implied)
 {
     uint32_t before = r->n_known;
 
-    *proved = true; /* as good as proved, if there is nothing to tell */
+    *implied = true; /* nothing to record: as good as implied */
     if (arc_to(r, from, dest, arc))
         return -1;
     if (*arc == RT_NO_ARC)
         return 0;
-    *proved = r->reach[dest].by == BY_BRANCH;
+    *implied = r->reach[dest].by == BY_BRANCH;
     if (RT_BRANCH_SIDES)
-        return 0; /* each way has its own event */
-    if (!*proved)
-        r->out->unproved = true;
+        return 0; /* each edge has its own event */
+    if (!*implied)
+        r->out->critical = true;
     else if (r->n_known != before)
-        return add_proof(r, dest, *arc);
+        return add_implied(r, dest, *arc);
     return 0;
 }
 
-/* `async for`: 3.14 has a branch event whose source is END_SEND; before there is none, and what
- * tells is that the instruction behind END_SEND, or END_ASYNC_FOR, ran. */
+/* `async for`: 3.14 has a branch event whose source is END_SEND. Earlier versions have none; there
+ * the instruction behind END_SEND implies one arc, END_ASYNC_FOR the other. */
 static int add_async_for(struct reading *r, uint32_t end)
 {
     uint32_t send = RT_NO_UNIT;
@@ -422,12 +423,12 @@ static int add_async_for(struct reading *r, uint32_t end)
         arc_to(r, from, rt_unit_after(&r->code, end), &branch.far_arc))
         return -1;
 #if RT_BRANCH_SIDES
-    return add_branch(r, branch) || add_tellers(r, &branch, end) ? -1 : 0;
+    return add_branch(r, branch) || add_aliases(r, &branch, end) ? -1 : 0;
 #else
     r->out->only_instruction = true;
-    if (branch.near_arc != RT_NO_ARC && add_proof(r, branch.next, branch.near_arc))
+    if (branch.near_arc != RT_NO_ARC && add_implied(r, branch.next, branch.near_arc))
         return -1;
-    return branch.far_arc == RT_NO_ARC ? 0 : add_proof(r, end, branch.far_arc);
+    return branch.far_arc == RT_NO_ARC ? 0 : add_implied(r, end, branch.far_arc);
 #endif
 }
 
@@ -461,7 +462,7 @@ static int add_lines_arc(struct reading *r, int32_t from, int32_t to)
     return 0;
 }
 
-/* Where a line has branches they tell its ways. */
+/* Is the line the source of a branch? Then its arcs are those of the branch. */
 static bool has_branch(const struct reading *r, int32_t line)
 {
     for (uint32_t k = 0; k < r->n_known; k++)
@@ -470,9 +471,8 @@ static bool has_branch(const struct reading *r, int32_t line)
     return false;
 }
 
-/* A `def` or `class` that fills one line has two ways out of that line: to the next statement,
- * which no event tells but the lines themselves, and out of its own body (entry_arc of the nested
- * code). */
+/* Two arcs leave the line of a one-line `def` or `class`: to the next statement, which only the
+ * lines themselves show, and out of its own body (entry_arc of the nested code). */
 static int add_definitions(struct reading *r)
 {
     size_t n = r->in->n_nested;
@@ -501,8 +501,8 @@ done:
     return status;
 }
 
-/* `while True:` is no branch to the interpreter, but a line with two ways out to coverage.py if it
- * has an `else`. Its NOP is all that its line has. */
+/* `while True:` is no branch to the interpreter, but with an `else` coverage.py expects two arcs to
+ * leave its line. Its NOP is all that its line has. */
 static int add_nothings(struct reading *r)
 {
     int32_t before = 0;
@@ -522,8 +522,8 @@ static int add_nothings(struct reading *r)
     return 0;
 }
 
-/* The body of a `def` or `class` that begins on the line of its head has a way out of that line,
- * which the definition's next statement shares. */
+/* If the body of a `def` or `class` begins on the line of its head, an arc leaves that line by the
+ * body; the arc to the statement after the definition leaves it too. */
 static int add_entry(struct reading *r)
 {
     struct rt_shape *out = r->out;
@@ -543,9 +543,9 @@ static int add_entry(struct reading *r)
     return 0;
 }
 
-static int compare_proofs(const void *a, const void *b)
+static int compare_implied(const void *a, const void *b)
 {
-    const struct rt_proof *x = a, *y = b;
+    const struct rt_implied *x = a, *y = b;
 
     return (x->unit > y->unit) - (x->unit < y->unit);
 }
@@ -575,17 +575,17 @@ static int collect_arcs(struct reading *r)
             return -1;
         if (unit->kind != RT_BRANCH || !unit->line)
             continue;
-        if (add_way(r, unit->line, rt_unit_landed(&r->code, branch.next), &branch.near_arc,
-                    &branch.near_proved) ||
-            add_way(r, unit->line, rt_unit_landed(&r->code, unit->target), &branch.far_arc,
-                    &branch.far_proved) ||
-            add_branch(r, branch) || add_tellers(r, &branch, unit->target))
+        if (add_edge(r, unit->line, rt_unit_landed(&r->code, branch.next), &branch.near_arc,
+                     &branch.near_implied) ||
+            add_edge(r, unit->line, rt_unit_landed(&r->code, unit->target), &branch.far_arc,
+                     &branch.far_implied) ||
+            add_branch(r, branch) || add_aliases(r, &branch, unit->target))
             return -1;
     }
     if (add_entry(r) || add_definitions(r) || add_nothings(r))
         return -1;
-    if (out->n_proofs)
-        qsort(out->proofs, out->n_proofs, sizeof *out->proofs, compare_proofs);
+    if (out->n_implied)
+        qsort(out->implied, out->n_implied, sizeof *out->implied, compare_implied);
     if (out->n_branches)
         qsort(out->branches, out->n_branches, sizeof *out->branches, compare_branches);
     return 0;
@@ -625,7 +625,7 @@ void rt_shape_free(struct rt_shape *shape)
     free(shape->lines);
     free(shape->arcs);
     free(shape->branches);
-    free(shape->proofs);
+    free(shape->implied);
     memset(shape, 0, sizeof *shape);
 }
 

@@ -31,7 +31,7 @@ struct rt_code *rt_codemap_add(struct rt_state *state, PyCodeObject *code, bool 
         return NULL;
     if (!rc->shared) {
         rc->test = test;
-        rc->aside = test || rc->claim;
+        rc->slow = test || rc->claim;
     }
     if (rt_codemap_put(state, code, rc)) {
         rt_code_free(rc);

@@ -9,14 +9,14 @@
 
 #if !RT_FREE_THREADED
 
-static void drop(void *entry)
+static void codemap_drop(void *entry)
 {
     rt_code_free(entry);
 }
 
 int rt_codemap_start(struct rt_state *state)
 {
-    state->extra = PyUnstable_Eval_RequestCodeExtraIndex(drop);
+    state->extra = PyUnstable_Eval_RequestCodeExtraIndex(codemap_drop);
     if (state->extra < 0) {
         PyErr_SetString(PyExc_RuntimeError, "no slot of co_extra is free");
         return -1;

@@ -16,12 +16,12 @@ static _Atomic bool enabled;
 
 struct slot {
     uint64_t key;
-    uint32_t generation; /* of another stay: free */
+    uint32_t generation; /* another one: free */
     seg_u8 *bits;
 };
 
 struct rt_context_table {
-    uint32_t cap, used; /* slots, a power of two; those of this stay */
+    uint32_t cap, used; /* slots, a power of two; those of this generation */
     struct slot slots[];
 };
 
@@ -174,7 +174,8 @@ void rt_context_reset(bool record)
     switch_all(NULL, 0, &now);
 }
 
-static struct slot *find(struct rt_context_table *table, uint32_t generation, uint64_t wanted)
+static struct slot *context_slot(struct rt_context_table *table, uint32_t generation,
+                                 uint64_t wanted)
 {
     uint32_t i = (uint32_t)(wanted * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (table->cap - 1);
 
@@ -183,7 +184,7 @@ static struct slot *find(struct rt_context_table *table, uint32_t generation, ui
     return &table->slots[i];
 }
 
-static int grow(struct rt_context *context)
+static int context_grow(struct rt_context *context)
 {
     struct rt_context_table *old = context->table, *bigger;
     uint32_t cap = old ? 2 * old->cap : 256;
@@ -196,7 +197,7 @@ static int grow(struct rt_context *context)
     bigger->cap = cap;
     for (uint32_t i = 0; old && i < old->cap; i++)
         if (old->slots[i].generation == context->generation) {
-            *find(bigger, context->generation, old->slots[i].key) = old->slots[i];
+            *context_slot(bigger, context->generation, old->slots[i].key) = old->slots[i];
             bigger->used++;
         }
     free(old);
@@ -212,17 +213,17 @@ seg_u8 *rt_context_bits(struct rt_context *context, uint32_t file, enum seg_spac
     seg_u8 *bits;
 
     if (context->table) {
-        slot = find(context->table, context->generation, wanted);
+        slot = context_slot(context->table, context->generation, wanted);
         if (slot->generation == context->generation)
             return slot->bits;
     }
-    if (grow(context)) {
+    if (context_grow(context)) {
         seg_lose(rt_process.seg, SEG_LOST_SPACE, 1);
         return NULL;
     }
     if (seg_record(rt_process.seg, context->id, space, file, number, &bits))
-        bits = NULL; /* counted once a stay */
-    slot = find(context->table, context->generation, wanted);
+        bits = NULL; /* counted once a generation */
+    slot = context_slot(context->table, context->generation, wanted);
     *slot = (struct slot){wanted, context->generation, bits};
     context->table->used++;
     return bits;

@@ -6,7 +6,8 @@
  * every new one, is in the one of the process, which is what any thread switched to last: what a
  * test starts, or has done by a pool, counts for the test. Id 0 is none, the static context.
  * Everything else is the calling thread's own, so nothing is locked: a thread has one table from
- * (file, space, record number) to the record's bits, valid for one stay in one context.
+ * (file, space, record number) to the record's bits, valid for one generation: from one
+ * switch to the next.
  */
 #ifndef RT_CONTEXT_H
 #define RT_CONTEXT_H
@@ -20,7 +21,7 @@
 
 struct rt_context {
     uint32_t id;         /* of the context; 0: the static one */
-    uint32_t generation; /* of this stay; threads that follow share it, no other stay has it */
+    uint32_t generation; /* threads that follow share it; each switch begins another */
     uint64_t seen;       /* the process's context, when the thread looked last */
     uint32_t epoch;      /* of the process, to which id and table belong */
     bool own;            /* the thread has chosen this context; otherwise it is the process's */

@@ -12,7 +12,7 @@
 bool rt_function_may_begin(PyCodeObject *code);
 
 /* The running frame, of code that is test-named, begins or is resumed: enters its context unless
- * one is active. No exception is left set; one that is set on entry stays. */
+ * one is active. No exception is left set; one that is set on entry remains. */
 void rt_function_begin(struct rt_state *state);
 
 /* The running frame returns, yields or is unwound: leaves the context that it began. */

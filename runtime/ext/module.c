@@ -83,7 +83,7 @@ static bool is_gateway(void)
     return found;
 }
 
-static PyObject *attach(PyObject *module, PyObject *noargs)
+static PyObject *module_attach(PyObject *module, PyObject *noargs)
 {
     struct rt_state *state = state_of(module);
     const char *why = "";
@@ -129,11 +129,11 @@ static PyObject *holds(PyObject *module, PyObject *none)
     (void)none;
     if (!state->tracer)
         Py_RETURN_NONE;
-    state->tracer->holds(state, &monitors, &sites);
+    state->tracer->usable(state, &monitors, &sites);
     return Py_BuildValue("(OO)", monitors ? Py_True : Py_False, sites ? Py_True : Py_False);
 }
 
-static PyObject *start(PyObject *module, PyObject *path)
+static PyObject *module_start(PyObject *module, PyObject *path)
 {
     struct rt_state *state = state_of(module);
     PyObject *bytes;
@@ -147,7 +147,7 @@ static PyObject *start(PyObject *module, PyObject *path)
     if (failed)
         return PyErr_Format(PyExc_OSError, "the segment %R cannot be used: %s", path, why);
     rt_process_pause(false);
-    rt_process.midway = true;
+    rt_process.late_start = true;
     if (state->tracer ? state->tracer->restart(state) : start_tracer(module, state))
         return NULL;
     Py_RETURN_NONE;
@@ -183,7 +183,7 @@ static PyObject *recording(PyObject *module, PyObject *noargs)
     return PyBool_FromLong(state_of(module)->tracer && !rt_process_paused());
 }
 
-static PyObject *leave(PyObject *module, PyObject *noargs)
+static PyObject *module_leave(PyObject *module, PyObject *noargs)
 {
     (void)noargs;
     if (!set_paused(module, true))
@@ -316,7 +316,7 @@ done:
 }
 
 static PyMethodDef methods[] = {
-    {"attach", attach, METH_NOARGS,
+    {"attach", module_attach, METH_NOARGS,
      "attach() -> bool\n\n"
      "Measures this interpreter if it belongs to a run: the segment that SHMCOV_SEGMENT names, or\n"
      "the run of an ancestor. Calling it again does nothing. Never raises, never prints."},
@@ -327,7 +327,7 @@ static PyMethodDef methods[] = {
      "shmcov, and to restore single events at a switch of context. None: it is not measured."},
     {"attached", attached, METH_NOARGS,
      "attached() -> str | None\n\nThe path of the segment that this interpreter records into."},
-    {"start", start, METH_O,
+    {"start", module_start, METH_O,
      "start(name)\n\n"
      "Records into the segment of that name from now on, whatever was recorded into before. Raises "
      "OSError."},
@@ -336,7 +336,7 @@ static PyMethodDef methods[] = {
     {"resume", resume_recording, METH_NOARGS, "resume()\n\nRecords again."},
     {"recording", recording, METH_NOARGS,
      "recording() -> bool\n\nIs what this process runs recorded at the moment?"},
-    {"leave", leave, METH_NOARGS,
+    {"leave", module_leave, METH_NOARGS,
      "leave()\n\npause(), and lets go of the segment until start(). Without a GIL it stays "
      "mapped."},
     {"owner", owner, METH_NOARGS,
@@ -358,7 +358,7 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static int exec(PyObject *module)
+static int module_exec(PyObject *module)
 {
     if (PyModule_AddIntConstant(module, "FLAG_BRANCH", SEG_FLAG_BRANCH) ||
         PyModule_AddIntConstant(module, "FLAG_TEST_FUNCTION", SEG_FLAG_TEST_FUNCTION) ||
@@ -377,7 +377,7 @@ static int exec(PyObject *module)
     return 0;
 }
 
-static int traverse(PyObject *module, visitproc visit, void *arg)
+static int module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     struct rt_state *state = state_of(module);
 
@@ -390,7 +390,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
 }
 
 /* Callbacks hold the module, so this runs when the interpreter has dropped them. */
-static int clear(PyObject *module)
+static int module_clear(PyObject *module)
 {
     struct rt_state *state = state_of(module);
 
@@ -406,11 +406,11 @@ static int clear(PyObject *module)
 
 static void free_module(void *module)
 {
-    clear(module);
+    module_clear(module);
 }
 
 static PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, exec},
+    {Py_mod_exec, module_exec},
 #ifdef Py_mod_multiple_interpreters
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
@@ -427,8 +427,8 @@ static struct PyModuleDef definition = {
     .m_size = sizeof(struct rt_state),
     .m_methods = methods,
     .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
     .m_free = free_module,
 };
 

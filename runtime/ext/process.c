@@ -22,7 +22,7 @@ static struct seg_process *row;
 static uint32_t interpreter_version;
 
 /* The child of a fork is a process of its own: it has a row, and leaves the parent's extent. */
-static void in_child(void)
+static void process_in_child(void)
 {
     pthread_mutex_init(&attaching, NULL);
     rt_context_after_fork();
@@ -33,7 +33,7 @@ static void in_child(void)
         row = NULL;
 }
 
-static void at_exit(void)
+static void process_at_exit(void)
 {
     if (row)
         seg_process_leave(row, SEG_PROCESS_DONE);
@@ -50,14 +50,14 @@ static bool was_ours(const seg_t *seg)
 }
 
 /* A segment of another user's: without this, nobody would know that this process is not in it. */
-static void tell_if_refused(const char *name, int status)
+static void notify_if_refused(const char *name, int status)
 {
-    static bool told;
+    static bool notified;
     uint32_t owner;
 
-    if (!told && (status == SEG_ERR_ACCESS ||
-                  (status == SEG_ERR_SYSTEM && (errno == EACCES || errno == EPERM)))) {
-        told = true;
+    if (!notified && (status == SEG_ERR_ACCESS ||
+                      (status == SEG_ERR_SYSTEM && (errno == EACCES || errno == EPERM)))) {
+        notified = true;
         seg_refused_tell(seg_path_of(name, &owner));
     }
 }
@@ -74,7 +74,7 @@ static int find_segment(seg_t **seg)
 
     if (path && *path) {
         status = seg_attach(path, seg);
-        tell_if_refused(path, status);
+        notify_if_refused(path, status);
     } else {
         status = seg_adopt(seg, &adopted);
         free(adopted);
@@ -86,7 +86,7 @@ static int find_segment(seg_t **seg)
     return status;
 }
 
-static void drop(seg_t *seg, struct rt_rules *rules)
+static void process_drop(seg_t *seg, struct rt_rules *rules)
 {
     if (RT_FREE_THREADED || !seg)
         return;
@@ -101,7 +101,7 @@ static void next_epoch(void)
 }
 
 /* Makes a segment, which is given away, the one of this process. */
-static int enter(seg_t *seg, uint32_t interpreter, const char **why)
+static int process_enter(seg_t *seg, uint32_t interpreter, const char **why)
 {
     seg_t *old = rt_process.seg;
     struct rt_rules *rules, *old_rules = rt_process.rules;
@@ -117,8 +117,8 @@ static int enter(seg_t *seg, uint32_t interpreter, const char **why)
     }
     if (!prepared) {
         prepared = true;
-        pthread_atfork(NULL, NULL, in_child);
-        atexit(at_exit);
+        pthread_atfork(NULL, NULL, process_in_child);
+        atexit(process_at_exit);
     }
     if (row)
         seg_process_leave(row, SEG_PROCESS_LEFT);
@@ -131,11 +131,11 @@ static int enter(seg_t *seg, uint32_t interpreter, const char **why)
     rt_process.seg = seg;
     next_epoch();
     rt_context_reset(flags & (SEG_FLAG_TEST_FUNCTION | SEG_FLAG_CONTEXTS));
-    drop(old, old_rules);
+    process_drop(old, old_rules);
     return 0;
 }
 
-static int attach(uint32_t interpreter, const char **why)
+static int process_attach(uint32_t interpreter, const char **why)
 {
     seg_t *seg;
     int status = find_segment(&seg);
@@ -144,7 +144,7 @@ static int attach(uint32_t interpreter, const char **why)
         *why = seg_strstatus(status);
         return status == SEG_ERR_FOREIGN ? 1 : -1;
     }
-    return enter(seg, interpreter, why);
+    return process_enter(seg, interpreter, why);
 }
 
 int rt_process_attach(uint32_t interpreter, const char **why)
@@ -153,7 +153,7 @@ int rt_process_attach(uint32_t interpreter, const char **why)
 
     pthread_mutex_lock(&attaching);
     if (!rt_process.seg)
-        status = attach(interpreter, why);
+        status = process_attach(interpreter, why);
     pthread_mutex_unlock(&attaching);
     return status;
 }
@@ -170,7 +170,7 @@ int rt_process_enter(uint32_t interpreter, const char *name, const char **why)
         if (status)
             *why = seg_strstatus(status);
         else
-            status = enter(seg, interpreter, why);
+            status = process_enter(seg, interpreter, why);
     }
     pthread_mutex_unlock(&attaching);
     return status ? -1 : 0;
@@ -194,7 +194,7 @@ void rt_process_leave(void)
     row = NULL;
     rt_process.seg = NULL;
     next_epoch();
-    drop(old, rt_process.rules);
+    process_drop(old, rt_process.rules);
     rt_process.rules = NULL;
     pthread_mutex_unlock(&attaching);
 }

@@ -23,7 +23,7 @@ struct rt_process {
     struct rt_rules *rules;
     bool branches;
     bool function_contexts; /* dynamic_context = test_function */
-    bool midway;            /* it did not attach while its interpreter started */
+    bool late_start;        /* it attached after its interpreter had started */
     _Atomic uint32_t epoch; /* rises with each change of segment */
     _Atomic bool paused;    /* nothing is recorded at the moment */
 };

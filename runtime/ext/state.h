@@ -23,28 +23,28 @@ struct rt_state {
     bool claims_loaded;
 };
 
-/* A way to be told what runs. Chosen once, in module.c; nothing above asks which one it is. */
+/* What calls us when code runs. Chosen once, in module.c; nothing above asks which one it is. */
 struct rt_tracer {
     const char *name;
     bool sees_all; /* events of code that is not measured go on coming */
     /* Starts in this interpreter: 0, or -1 with a Python exception. `module` owns `state`. Where
      * the process is paused it is ready, and no more. */
     int (*start)(PyObject *module, struct rt_state *state);
-    /* The process is in another segment now: everything is to be told again. 0, or -1 with an
+    /* The process is in another segment now: every event is to fire again. 0, or -1 with an
      * exception. */
     int (*restart)(struct rt_state *state);
     /* rt_process_paused() has changed. 0, or -1 with an exception. */
     int (*pause)(struct rt_state *state);
     void (*clear)(struct rt_state *state);
     int (*traverse)(struct rt_state *state, visitproc visit, void *arg);
-    /* The process records contexts from now on, though its plan did not say so: everything is to be
-     * told again in each. 0, or -1 with an exception. */
+    /* The process records contexts from now on, though its plan did not say so: every event
+     * is to fire again in each. 0, or -1 with an exception. */
     int (*contexts_begin)(struct rt_state *state);
     /* The calling thread is in another context now. */
     void (*switched)(struct rt_state *state);
     /* Whether it may write to CPython's own structures here, as it does for speed: to keep other
      * tools from silencing it, and to restore single events. */
-    void (*holds)(struct rt_state *state, bool *monitors, bool *sites);
+    void (*usable)(struct rt_state *state, bool *monitors, bool *sites);
 };
 
 extern const struct rt_tracer rt_tracer_monitoring; /* 3.12 and later */

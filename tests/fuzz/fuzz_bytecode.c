@@ -59,11 +59,11 @@ static void check(const struct rt_shape *shape)
         check_arc(shape, branch->near_arc);
         check_arc(shape, branch->far_arc);
     }
-    for (uint32_t i = 0; i < shape->n_proofs; i++) {
-        const struct rt_proof *proof = &shape->proofs[i];
+    for (uint32_t i = 0; i < shape->n_implied; i++) {
+        const struct rt_implied *implied = &shape->implied[i];
 
-        require(proof->unit < shape->n_units && proof->arc < shape->n_arcs &&
-                (i == 0 || proof[0].unit >= proof[-1].unit));
+        require(implied->unit < shape->n_units && implied->arc < shape->n_arcs &&
+                (i == 0 || implied[0].unit >= implied[-1].unit));
     }
 }
 

@@ -141,11 +141,11 @@ Test(bytecode, both_ways_of_a_branch)
     arc = arc_at(&shape, branch->far_arc, trail);
     cr_assert(arc.from == 8 && arc.trail == 2 && trail[0] == 10 && trail[1] == -7);
     /* Unit 2 is reached by the branch alone, unit 3 from unit 2 as well. */
-    cr_assert(branch->near_proved && !branch->far_proved);
+    cr_assert(branch->near_implied && !branch->far_implied);
     if (!RT_BRANCH_SIDES) {
-        cr_assert(shape.unproved);
-        cr_assert(shape.n_proofs == 1 && shape.proofs[0].unit == 2);
-        cr_assert_eq(shape.proofs[0].arc, branch->near_arc);
+        cr_assert(shape.critical);
+        cr_assert(shape.n_implied == 1 && shape.implied[0].unit == 2);
+        cr_assert_eq(shape.implied[0].arc, branch->near_arc);
     }
     rt_shape_free(&shape);
 }
@@ -218,8 +218,8 @@ static void check_shape(const struct rt_shape *shape)
         cr_assert(branch->near_arc == RT_NO_ARC || branch->near_arc < shape->n_arcs);
         cr_assert(branch->far_arc == RT_NO_ARC || branch->far_arc < shape->n_arcs);
     }
-    for (uint32_t i = 0; i < shape->n_proofs; i++)
-        cr_assert(shape->proofs[i].unit < shape->n_units && shape->proofs[i].arc < shape->n_arcs);
+    for (uint32_t i = 0; i < shape->n_implied; i++)
+        cr_assert(shape->implied[i].unit < shape->n_units && shape->implied[i].arc < shape->n_arcs);
 }
 
 static uint8_t *bytes_by_chance(struct rt_bytes *bytes, size_t most)
