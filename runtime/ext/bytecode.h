@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The shape of a code object: its lines, its branches, and where each way of a branch leads.
+ * The shape of a code object: its lines, its branches, and where each edge of a branch leads.
  *
- * Everything is read from three byte strings of the code object, without the source: the
- * instructions (co_code, that is, without instrumentation or specialisation), the line table and
- * the exception table. A "unit" is one 2-byte code unit; offset = 2 * unit.
+ * Everything is read from three byte strings of the code object, without the source (tables.h).
  *
- * A *trail* is what the physical lines are from a branch's destination to the next branch, return
- * or raise. The merge turns it into the line that the branch leads to, because only the merge knows
+ * A *trail* is the physical lines from the destination of an edge to the next branch, return or
+ * raise. The merge turns it into the line that the branch leads to, because only the merge knows
  * which physical lines are one statement (docs/branches.md).
  *
- * An arc is *proved* by a unit when that unit can only be reached by branches of the arc's own
- * line to this very place: if the instruction ran, the arc was taken. On 3.12 and 3.13, whose
- * BRANCH event cannot be disabled for one way alone, proofs are what makes branches cheap.
+ * A unit *implies* an arc if all its predecessors are branches of the arc's own line: if the
+ * instruction ran, the arc was taken. On 3.12 and 3.13, whose BRANCH event cannot be disabled for
+ * one edge, this is what makes branches cheap. An arc that no unit implies is *critical*.
  */
 #ifndef RT_BYTECODE_H
 #define RT_BYTECODE_H
@@ -21,10 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct rt_bytes {
-    const uint8_t *data;
-    size_t len;
-};
+#include "tables.h"
 
 struct rt_code_bytes {
     struct rt_bytes code, lines, exceptions;
@@ -42,14 +37,14 @@ struct rt_run { /* the units from `unit` to the next run's belong to `line` (0: 
     int32_t line;
 };
 
-struct rt_branch { /* a conditional jump, and what each way of it takes */
+struct rt_branch { /* a conditional jump, and the arc of each of its edges */
     uint32_t unit;
-    uint32_t next; /* unit of the near way: what a BRANCH event calls its destination */
+    uint32_t next; /* unit of the near edge: what a BRANCH event calls its destination */
     uint32_t near_arc, far_arc; /* falls through, jumps; RT_NO_ARC */
-    bool near_proved, far_proved;
+    bool near_implied, far_implied;
 };
 
-struct rt_proof { /* `unit` ran: `arc` was taken */
+struct rt_implied { /* `unit` ran: `arc` was taken */
     uint32_t unit;
     uint32_t arc;
 };
@@ -57,24 +52,24 @@ struct rt_proof { /* `unit` ran: `arc` was taken */
 struct rt_shape {
     uint32_t n_units;
     uint32_t first_unit; /* first after the prologue */
-    int32_t entry_line;  /* line that the entry itself starts, 0 if a LINE event tells it */
+    int32_t entry_line;  /* line that the entry itself starts, 0 if it has a LINE event */
     struct rt_run *runs; /* by unit; covers first_unit to the end */
     uint32_t n_runs;
     int32_t *lines; /* distinct, rising: what can run */
     uint32_t n_lines;
-    bool inner_target; /* a jump stays inside a line: LINE could never be disabled there */
+    bool inner_target; /* a jump leads back into its line: LINE can never be disabled there */
     /* Only where branches were asked for: */
     uint32_t n_arcs;
     uint8_t *arcs; /* struct seg_arc and trails, n_arcs of them */
     size_t arcs_len;
     struct rt_branch *branches; /* by unit */
     uint32_t n_branches;
-    struct rt_proof *proofs; /* by unit */
-    uint32_t n_proofs;
+    struct rt_implied *implied; /* by unit */
+    uint32_t n_implied;
     uint32_t entry_arc;    /* taken by entering (one-line def, class), or RT_NO_ARC */
     uint32_t return_arc;   /* taken by returning (one-line generator), or RT_NO_ARC */
-    bool unproved;         /* an arc of a branch has no proof */
-    bool only_instruction; /* an arc is told by its proof alone, by no branch event */
+    bool critical;         /* a branch has a critical arc */
+    bool only_instruction; /* an arc is implied, and has no branch event */
 };
 
 /* 0, or -1 without memory. *out needs rt_shape_free in both cases. Malformed tables give a shape
@@ -82,7 +77,7 @@ struct rt_shape {
 int rt_shape_make(const struct rt_code_bytes *in, bool branches, struct rt_shape *out);
 void rt_shape_free(struct rt_shape *shape);
 
-/* The lines of a code object's prologue by its line table alone: the first line and, where
+/* The lines of a code object's prologue, from its line table: the first line and, where
  * decorators stand before it, the line of the `def`. At most `max`; how many. */
 size_t rt_shape_heads(struct rt_bytes lines, int first_line, int *heads, size_t max);
 

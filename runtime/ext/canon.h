@@ -2,14 +2,14 @@
 /*
  * Canonical paths: what os.path.abspath(os.path.realpath(path)) is in Python.
  *
- * Links are followed as far as the path exists, and what does not exist stays as it is written, so
+ * Links are followed as far as the path exists, and what does not exist is kept as written, so
  * a member of a zip file has a canonical path too. Most file names share their folder with others:
  * what a folder resolves to is remembered for the life of the table, as coverage.py remembers it
  * for each file name.
  *
  * Guarantees: any number of threads may use one table at once, no lock is taken, and fork may come
  * at any time. Slots only ever go from empty to a complete entry (release in keep(), acquire in
- * find()). A table that is full or out of memory only stops to remember.
+ * find()). A table that is full or out of memory simply stops caching.
  */
 #ifndef RT_CANON_H
 #define RT_CANON_H

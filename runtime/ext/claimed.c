@@ -7,8 +7,8 @@
  * claim, or none, gets a new number, and what the old ones gave is not called any more.
  *
  * While the interpreter shuts down nobody is asked or called: modules are torn down under our code
- * and the plug-in's. What was answered before holds; a file that nobody was asked about is decided
- * by the rules, as if there were no plug-ins, and that is no loss.
+ * and the plug-in's. What was answered before remains valid; a file that nobody was asked about is
+ * decided by the rules, as if there were no plug-ins, and that is no loss.
  */
 #include "claimed.h"
 
@@ -20,7 +20,7 @@
 #include "file.h"
 #include "process.h"
 
-enum call { STARTED, LINE, ENDED, CALLS };
+enum claimed_call { STARTED, LINE, ENDED, CALLS };
 
 static struct rt_state *state_of(PyObject *module)
 {
@@ -81,7 +81,7 @@ static bool is_calls(PyObject *answer)
 }
 
 /* What the claim says of the running frame's file: borrowed, or NULL with an exception. */
-static PyObject *ask(struct rt_state *state, PyObject *filename)
+static PyObject *claimed_ask(struct rt_state *state, PyObject *filename)
 {
     PyObject *answer = PyDict_GetItemWithError(state->claims, filename), *claim, *first;
     uint32_t number = state->claim_number;
@@ -107,12 +107,12 @@ static PyObject *ask(struct rt_state *state, PyObject *filename)
 
 bool rt_claimed(struct rt_state *state, PyCodeObject *code, struct rt_code **rc)
 {
-    PyObject *answer = ask(state, code->co_filename);
+    PyObject *answer = claimed_ask(state, code->co_filename);
 
     *rc = NULL;
     if (!answer && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
         PyErr_Clear();
-        answer = ask(state, code->co_filename);
+        answer = claimed_ask(state, code->co_filename);
         PyErr_SetInterrupt(); /* it is meant for the program */
     }
     if (!answer) {
@@ -128,8 +128,8 @@ bool rt_claimed(struct rt_state *state, PyCodeObject *code, struct rt_code **rc)
 
 /* -- the calls -- */
 
-static int call(struct rt_state *state, const struct rt_code *rc, enum call which,
-                PyFrameObject *frame, PyObject *more)
+static int claimed_call(struct rt_state *state, const struct rt_code *rc, enum claimed_call which,
+                        PyFrameObject *frame, PyObject *more)
 {
     PyObject *args[] = {(PyObject *)frame, more}, *result;
 
@@ -143,17 +143,17 @@ static int call(struct rt_state *state, const struct rt_code *rc, enum call whic
 int rt_claimed_start(struct rt_state *state, const struct rt_code *rc, PyFrameObject *frame,
                      bool begins)
 {
-    return call(state, rc, STARTED, frame, begins ? Py_True : Py_False);
+    return claimed_call(state, rc, STARTED, frame, begins ? Py_True : Py_False);
 }
 
 int rt_claimed_line(struct rt_state *state, const struct rt_code *rc, PyFrameObject *frame)
 {
-    return call(state, rc, LINE, frame, NULL);
+    return claimed_call(state, rc, LINE, frame, NULL);
 }
 
 int rt_claimed_end(struct rt_state *state, const struct rt_code *rc, PyFrameObject *frame)
 {
-    return call(state, rc, ENDED, frame, NULL);
+    return claimed_call(state, rc, ENDED, frame, NULL);
 }
 
 void rt_claimed_clear(struct rt_state *state)
@@ -177,7 +177,7 @@ static struct seg_entry *file_of(PyObject *path)
     struct seg_entry *file = NULL;
     PyObject *bytes;
 
-    if (!rt_process.seg || rt_process.paused)
+    if (!rt_process.seg || rt_process_paused())
         return NULL;
     bytes = PyUnicode_EncodeFSDefault(path);
     if (bytes &&
@@ -306,7 +306,7 @@ done:
 PyMethodDef rt_claimed_methods[] = {
     {"set_file_tracers", set_file_tracers, METH_O,
      "set_file_tracers(claim)\n\n"
-     "Asks claim(filename, frame) once for each co_filename that is met from now on: None if it "
+     "Asks claim(filename, frame) once for each co_filename that is new from now on: None if it "
      "is\n"
      "Python's own, False if its code is not to be measured, or three callables that are called\n"
      "for frames of its code: started(frame, begins), line(frame), ended(frame). None: no more."},

@@ -19,7 +19,7 @@ static seg_u8 *chunk_of(const struct rt_chunks *chunks, uint32_t n)
     return i < chunks->n ? chunks->bits[i] : NULL;
 }
 
-static bool test(const struct rt_chunks *chunks, uint32_t n)
+static bool code_test(const struct rt_chunks *chunks, uint32_t n)
 {
     const seg_u8 *bits = chunk_of(chunks, n);
 
@@ -29,10 +29,10 @@ static bool test(const struct rt_chunks *chunks, uint32_t n)
 static seg_u8 *context_bits(struct rt_code *rc, struct rt_context *context, enum seg_space space,
                             uint32_t n)
 {
-    seg_u8 *bits = rt_context_bits(context, rc->file->entry->id, space, n);
+    seg_u8 *bits = rt_context_bits(context, rc->file->id, space, n);
 
     if (!bits)
-        rt_file_lossy(rc->file->entry);
+        rt_file_lossy(rc->file);
     return bits;
 }
 
@@ -70,7 +70,8 @@ static seg_u8 *bits_of(struct rt_code *rc, struct rt_context *context, enum seg_
     return chunk_of(space == SEG_LINES ? &rc->lines : &rc->arcs, n);
 }
 
-static void set(struct rt_code *rc, struct rt_context *context, enum seg_space space, uint32_t n)
+static void code_set(struct rt_code *rc, struct rt_context *context, enum seg_space space,
+                     uint32_t n)
 {
     uint32_t bit;
     seg_u8 *bits = bits_of(rc, context, space, n, &bit);
@@ -82,13 +83,13 @@ static void set(struct rt_code *rc, struct rt_context *context, enum seg_space s
 void rt_code_line(struct rt_code *rc, struct rt_context *context, int32_t line)
 {
     if (line > 0)
-        set(rc, context, SEG_LINES, (uint32_t)line);
+        code_set(rc, context, SEG_LINES, (uint32_t)line);
 }
 
 void rt_code_arc(struct rt_code *rc, struct rt_context *context, uint32_t arc)
 {
     if (arc != RT_NO_ARC)
-        set(rc, context, SEG_ARCS, rc->first_arc + arc);
+        code_set(rc, context, SEG_ARCS, rc->first_arc + arc);
 }
 
 bool rt_code_has_arc(struct rt_code *rc, struct rt_context *context, uint32_t arc)
@@ -108,18 +109,19 @@ void rt_code_enter(struct rt_code *rc, struct rt_context *context)
     rt_code_arc(rc, context, rc->entry_arc);
 }
 
-const struct rt_proof *rt_code_proofs(const struct rt_code *rc, uint32_t unit)
+const struct rt_implied *rt_code_implied(const struct rt_code *rc, uint32_t unit)
 {
-    return rt_at_unit(rc->proofs, rc->n_proofs, sizeof *rc->proofs, unit);
+    return rt_at_unit(rc->implied, rc->n_implied, sizeof *rc->implied, unit);
 }
 
 void rt_code_unit(struct rt_code *rc, struct rt_context *context, uint32_t unit)
 {
-    const struct rt_proof *proof = rt_code_proofs(rc, unit), *end = rc->proofs + rc->n_proofs;
+    const struct rt_implied *implied = rt_code_implied(rc, unit),
+                            *end = rc->implied + rc->n_implied;
 
     rt_code_line(rc, context, rt_shape_line(rc->runs, rc->n_runs, unit));
-    for (; proof && proof < end && proof->unit == unit; proof++)
-        rt_code_arc(rc, context, proof->arc);
+    for (; implied && implied < end && implied->unit == unit; implied++)
+        rt_code_arc(rc, context, implied->arc);
 }
 
 const struct rt_branch *rt_code_branch(const struct rt_code *rc, uint32_t unit)
@@ -206,15 +208,15 @@ void rt_code_pair(struct rt_code *rc, struct rt_context *context, int32_t from, 
 
     if (pair && pair->key) {
         if (context)
-            rt_file_set(rc->file->entry, context, SEG_ARCS,
-                        pair->bit); /* otherwise it was set when it was met */
+            rt_file_set(rc->file, context, SEG_ARCS,
+                        pair->bit); /* otherwise it was set at first sight */
         return;
     }
-    if (more_pairs(rc) || rt_file_arc(rc->file->entry, from, to, &bit))
+    if (more_pairs(rc) || rt_file_arc(rc->file, from, to, &bit))
         return;
     *find_pair(rc->pairs, key) = (struct pair){key, bit};
     rc->pairs->used++;
-    rt_file_set(rc->file->entry, context, SEG_ARCS, bit);
+    rt_file_set(rc->file, context, SEG_ARCS, bit);
 }
 
 /* -- making -- */
@@ -248,7 +250,7 @@ static int find_chunks(struct rt_chunks *chunks, struct seg_entry *file, enum se
 /* Registers the arcs of a shape with the file and finds their bits. */
 static int find_arcs(struct rt_code *rc, const struct rt_shape *shape)
 {
-    struct seg_entry *file = rc->file->entry;
+    struct seg_entry *file = rc->file;
     struct seg_code_key key = {.file = file->id, .n = shape->n_arcs};
     size_t len = sizeof key + shape->arcs_len;
     uint8_t *content;
@@ -274,14 +276,14 @@ static bool all_set(const struct rt_code *rc, const struct rt_shape *shape)
     size_t at = 0;
 
     for (uint32_t i = 0; i < shape->n_lines; i++)
-        if (!test(&rc->lines, (uint32_t)shape->lines[i]))
+        if (!code_test(&rc->lines, (uint32_t)shape->lines[i]))
             return false;
     for (uint32_t arc = 0; arc < shape->n_arcs; arc++) {
         struct seg_arc head;
 
         memcpy(&head, shape->arcs + at, sizeof head);
         at += sizeof head + head.trail * sizeof(int32_t);
-        if (head.kind != SEG_ARC_LINES && !test(&rc->arcs, rc->first_arc + arc))
+        if (head.kind != SEG_ARC_LINES && !code_test(&rc->arcs, rc->first_arc + arc))
             return false;
     }
     return true;
@@ -348,20 +350,20 @@ static void take_shape(struct rt_code *rc, const PyCodeObject *code, struct rt_s
     rc->return_arc = shape->return_arc;
     rc->inner_target = shape->inner_target;
     rc->generator = code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR);
-    rc->unproved = shape->unproved;
+    rc->critical = shape->critical;
     rc->only_instruction = shape->only_instruction;
     rc->runs = shape->runs;
     rc->n_runs = shape->n_runs;
     rc->branches = shape->branches;
     rc->n_branches = shape->n_branches;
-    rc->proofs = shape->proofs;
-    rc->n_proofs = shape->n_proofs;
+    rc->implied = shape->implied;
+    rc->n_implied = shape->n_implied;
     shape->runs = NULL;
     shape->branches = NULL;
-    shape->proofs = NULL;
+    shape->implied = NULL;
 }
 
-struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *complete)
+struct rt_code *rt_code_make(struct seg_entry *file, PyCodeObject *code, bool *complete)
 {
     struct rt_code *rc = calloc(1, sizeof *rc);
     struct rt_shape shape;
@@ -372,11 +374,11 @@ struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *com
     if (!rc)
         goto failed;
     rc->file = file;
-    rc->epoch = rt_process.epoch;
+    rc->epoch = rt_process_epoch();
     if ((status = read_shape(code, rt_process.branches, &shape)))
         goto failed;
     if (shape.n_lines)
-        status = find_chunks(&rc->lines, file->entry, SEG_LINES, (uint32_t)shape.lines[0],
+        status = find_chunks(&rc->lines, file, SEG_LINES, (uint32_t)shape.lines[0],
                              (uint32_t)shape.lines[shape.n_lines - 1], shape.lines, shape.n_lines);
     if (status || (status = find_arcs(rc, &shape)))
         goto failed;
@@ -389,7 +391,7 @@ failed:
     rt_code_free(rc);
     if (status == SEG_ERR_NOMEM) /* the segment counts its own errors */
         seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
-    rt_file_lossy(file->entry);
+    rt_file_lossy(file);
     return NULL;
 }
 
@@ -417,9 +419,8 @@ struct rt_code *rt_code_of_claim(PyObject *calls, uint32_t claim_number)
     }
     rc->claim = Py_NewRef(calls);
     rc->claim_number = claim_number;
-    rc->epoch = rt_process.epoch;
+    rc->epoch = rt_process_epoch();
     rc->entry_arc = rc->return_arc = RT_NO_ARC;
-    rc->aside = true;
     return rc;
 }
 
@@ -433,7 +434,7 @@ void rt_code_free(struct rt_code *rc)
     free(rc->arcs.bits);
     free(rc->runs);
     free(rc->branches);
-    free(rc->proofs);
+    free(rc->implied);
     free(rc->pairs);
     free(rc->sites);
     free(rc);
@@ -442,16 +443,18 @@ void rt_code_free(struct rt_code *rc)
 struct rt_code *rt_code_unmeasured(bool test)
 {
     static _Atomic(struct rt_code *) latest[2];
-    struct rt_code *rc = latest[test];
+    /* acquire: pairs with the release below */
+    struct rt_code *rc = atomic_load_explicit(&latest[test], memory_order_acquire);
 
-    if (rc && rc->epoch == rt_process.epoch)
+    if (rc && rc->epoch == rt_process_epoch())
         return rc;
     rc = calloc(1, sizeof *rc);
     if (rc) {
         rc->shared = true;
-        rc->test = rc->aside = test;
-        rc->epoch = rt_process.epoch;
-        latest[test] = rc; /* the old one stays: code objects have it */
+        rc->test = rc->slow = test;
+        rc->epoch = rt_process_epoch();
+        /* the old one is not freed: code objects have it */
+        atomic_store_explicit(&latest[test], rc, memory_order_release);
     }
     return rc;
 }

@@ -35,16 +35,16 @@ static inline void rt_link_leave(struct rt_link *link)
 
 /* What every event reads comes first, to lie in two cache lines. */
 struct rt_code {
-    struct rt_file *file; /* NULL: not measured, known for another reason */
-    PyObject *claim;      /* owned: the callables of a claim (claimed.c), and then file is NULL */
-    uint32_t epoch;       /* of the process, in which this was found */
+    struct seg_entry *file; /* NULL: not measured, known for another reason */
+    PyObject *claim;        /* owned: the callables of a claim (claimed.c), and then file is NULL */
+    uint32_t epoch;         /* of the process, in which this was found */
     /* The tracer's own. Plain words, guarded by the GIL or by races that only cost time. */
     bool armed;
-    bool proofs_hold;       /* no other tool takes INSTRUCTION events away (rt_monitors_keep) */
-    bool unit_wise;         /* INSTRUCTION tells the lines: LINE is another tool's, and no matter */
-    bool test;              /* a call may begin a context (rt_test_named) */
-    bool aside;             /* test, or claim: there is more to do than to set bits */
-    bool quiet;             /* its events are being disabled in this context */
+    bool instruction_kept;  /* no other tool can take INSTRUCTION events away */
+    bool unit_wise;         /* INSTRUCTION records the lines: a LINE is another tool's */
+    bool test;              /* a call may begin a context (rt_function_may_begin) */
+    bool slow;              /* test, or claim: there is more to do than to set bits */
+    bool rearm;             /* on the re-arm list: its events are being disabled in this context */
     bool shared;            /* stands for many code objects: never freed */
     struct rt_sites *sites; /* owned; NULL: they cannot be restored one by one */
     /* The record of the last line that was set in a dynamic context: mostly the next one's too. */
@@ -60,27 +60,27 @@ struct rt_code {
     uint32_t return_arc; /* taken by returning; the same */
     struct rt_run *runs;
     struct rt_branch *branches;
-    struct rt_proof *proofs;
-    uint32_t n_runs, n_branches, n_proofs;
+    struct rt_implied *implied;
+    uint32_t n_runs, n_branches, n_implied;
     uint32_t units;    /* length of the code, in code units */
     bool inner_target; /* as in struct rt_shape */
     bool generator;    /* its frames can be resumed */
-    bool unproved;
+    bool critical;
     bool only_instruction;
-    uint32_t left;          /* events that it may still have in this stay of a context */
-    uint32_t stay;          /* its generation */
+    uint32_t left;          /* events that may still fire in this generation */
+    uint32_t generation;    /* which one */
     struct rt_pairs *pairs; /* arcs seen at run time (rt_code_pair), or NULL */
     uint32_t claim_number;
-    struct rt_link link; /* the tracer's list, with the GIL (quiet.h) */
+    struct rt_link link; /* the tracer's list, with the GIL (rearm.h) */
 };
 
 /* Reads the code object and finds its bits. NULL: out of memory or out of room, counted as lost.
  * *complete: somebody has set everything that this code can set. No exception is left set. */
-struct rt_code *rt_code_make(struct rt_file *file, PyCodeObject *code, bool *complete);
+struct rt_code *rt_code_make(struct seg_entry *file, PyCodeObject *code, bool *complete);
 void rt_code_free(struct rt_code *rc);
 
 /* What a code object that belongs to no file would set, with branches; each entry and each return
- * tells something. For trying out what tells it. NULL: no memory. */
+ * records something. For probing whether its events fire. NULL: no memory. */
 struct rt_code *rt_code_probe(PyCodeObject *code);
 
 /* What stands for all code that is not measured, and for that which may begin a context. NULL: out
@@ -100,7 +100,7 @@ void rt_code_line(struct rt_code *rc, struct rt_context *context, int32_t line);
 void rt_code_arc(struct rt_code *rc, struct rt_context *context, uint32_t arc);
 bool rt_code_has_arc(struct rt_code *rc, struct rt_context *context, uint32_t arc);
 
-/* The instruction at `unit` ran: its line, and the arcs that this proves. */
+/* The instruction at `unit` ran: its line, and the arcs that it implies. */
 void rt_code_unit(struct rt_code *rc, struct rt_context *context, uint32_t unit);
 
 /* Being entered sets something, other than by a LINE event. */
@@ -127,7 +127,7 @@ bool rt_file_set(struct seg_entry *file, struct rt_context *context, enum seg_sp
 /* The branch at `unit`, or NULL. */
 const struct rt_branch *rt_code_branch(const struct rt_code *rc, uint32_t unit);
 
-/* The first of the proofs that `unit` gives, or NULL. */
-const struct rt_proof *rt_code_proofs(const struct rt_code *rc, uint32_t unit);
+/* The first of the arcs that `unit` implies, or NULL. */
+const struct rt_implied *rt_code_implied(const struct rt_code *rc, uint32_t unit);
 
 #endif

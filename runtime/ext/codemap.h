@@ -24,4 +24,9 @@ struct rt_code *rt_codemap_get(const struct rt_state *state, PyCodeObject *code)
  * set. */
 int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *entry);
 
+/* The first time that code runs in this interpreter: finds out what it sets, which runs Python, and
+ * puts it there. NULL: it matters to nobody, or not in this epoch any more, or there is no memory.
+ * *wanted: the entry is new, and not all that it can set is set. In codemap.c. */
+struct rt_code *rt_codemap_add(struct rt_state *state, PyCodeObject *code, bool *wanted);
+
 #endif

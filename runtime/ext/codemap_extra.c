@@ -9,14 +9,14 @@
 
 #if !RT_FREE_THREADED
 
-static void drop(void *entry)
+static void codemap_drop(void *entry)
 {
     rt_code_free(entry);
 }
 
 int rt_codemap_start(struct rt_state *state)
 {
-    state->extra = PyUnstable_Eval_RequestCodeExtraIndex(drop);
+    state->extra = PyUnstable_Eval_RequestCodeExtraIndex(codemap_drop);
     if (state->extra < 0) {
         PyErr_SetString(PyExc_RuntimeError, "no slot of co_extra is free");
         return -1;
@@ -30,7 +30,7 @@ struct rt_code *rt_codemap_get(const struct rt_state *state, PyCodeObject *code)
 
     if (PyUnstable_Code_GetExtra((PyObject *)code, state->extra, &entry))
         PyErr_Clear();
-    return entry && ((struct rt_code *)entry)->epoch == rt_process.epoch ? entry : NULL;
+    return entry && ((struct rt_code *)entry)->epoch == rt_process_epoch() ? entry : NULL;
 }
 
 int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *entry)

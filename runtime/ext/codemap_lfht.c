@@ -43,22 +43,22 @@ static _Atomic(struct node *) dead; /* taken out, waiting for a grace period */
 static _Atomic unsigned n_dead;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static unsigned long hash(const PyCodeObject *code)
+static unsigned long codemap_hash(const PyCodeObject *code)
 {
     return (unsigned long)(((uintptr_t)code >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 16);
 }
 
-static int same(struct cds_lfht_node *node, const void *code)
+static int codemap_same(struct cds_lfht_node *node, const void *code)
 {
     return caa_container_of(node, struct node, node)->code == code;
 }
 
-static struct node *find(const PyCodeObject *code)
+static struct node *codemap_find(const PyCodeObject *code)
 {
     struct cds_lfht_iter iter;
     struct cds_lfht_node *node;
 
-    cds_lfht_lookup(map, hash(code), same, code, &iter);
+    cds_lfht_lookup(map, codemap_hash(code), codemap_same, code, &iter);
     node = cds_lfht_iter_get_node(&iter);
     return node ? caa_container_of(node, struct node, node) : NULL;
 }
@@ -70,7 +70,7 @@ static int on_code_event(PyCodeEvent event, PyCodeObject *code)
     if (event != PY_CODE_EVENT_DESTROY)
         return 0;
     rcu_read_lock();
-    node = find(code);
+    node = codemap_find(code);
     if (node && cds_lfht_del(map, &node->node))
         node = NULL;
     rcu_read_unlock();
@@ -85,7 +85,7 @@ static int on_code_event(PyCodeEvent event, PyCodeObject *code)
 }
 
 /* Frees what has been taken out so far, when there is enough of it to pay for a grace period. */
-static void reap(void)
+static void codemap_reap(void)
 {
     struct node *node, *next;
 
@@ -99,7 +99,8 @@ static void reap(void)
     synchronize_rcu();
     for (; node; node = next) {
         next = node->next;
-        rt_code_free(node->entry);
+        /* relaxed: whoever could see it is gone */
+        rt_code_free(atomic_load_explicit(&node->entry, memory_order_relaxed));
         free(node);
     }
 }
@@ -128,11 +129,11 @@ struct rt_code *rt_codemap_get(const struct rt_state *state, PyCodeObject *code)
 
     (void)state;
     rcu_read_lock();
-    node = find(code);
+    node = codemap_find(code);
     /* acquire: pairs with the release in rt_codemap_put */
     entry = node ? atomic_load_explicit(&node->entry, memory_order_acquire) : NULL;
     rcu_read_unlock();
-    if (entry && entry->epoch != rt_process.epoch)
+    if (entry && entry->epoch != rt_process_epoch())
         return NULL;
     return entry; /* alive as long as `code` is, to which the caller has a reference */
 }
@@ -147,16 +148,16 @@ int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *e
     (void)state;
     if (!node)
         return -1;
-    reap();
+    codemap_reap();
     node->code = code;
     atomic_init(&node->entry, entry);
     cds_lfht_node_init(&node->node);
     rcu_read_lock();
-    there = cds_lfht_add_unique(map, hash(code), same, code, &node->node);
+    there = cds_lfht_add_unique(map, codemap_hash(code), codemap_same, code, &node->node);
     if (there != &node->node) {
         old = caa_container_of(there, struct node, node);
         stale = atomic_load_explicit(&old->entry, memory_order_acquire);
-        replaced = stale->epoch != rt_process.epoch &&
+        replaced = stale->epoch != rt_process_epoch() &&
                    atomic_compare_exchange_strong_explicit(
                        &old->entry, &stale, entry, memory_order_release, memory_order_relaxed);
     }

@@ -9,17 +9,19 @@
 #include <stdlib.h>
 
 #include "process.h"
+#include "state.h"
 
-bool rt_contexts;
+/* Relaxed: a switch is published with `everywhere`. */
+static _Atomic bool enabled;
 
 struct slot {
     uint64_t key;
-    uint32_t generation; /* of another stay: free */
+    uint32_t generation; /* another one: free */
     seg_u8 *bits;
 };
 
 struct rt_context_table {
-    uint32_t cap, used; /* slots, a power of two; those of this stay */
+    uint32_t cap, used; /* slots, a power of two; those of this generation */
     struct slot slots[];
 };
 
@@ -68,9 +70,9 @@ static _Atomic uint64_t everywhere = 1;
 static void catch_up(struct rt_context *context, uint64_t now)
 {
     context->seen = now;
-    if (context->own && context->epoch == rt_process.epoch)
+    if (context->own && context->epoch == rt_process_epoch())
         return;
-    context->epoch = rt_process.epoch;
+    context->epoch = rt_process_epoch();
     set_own(context, false);
     context->owner = NULL;
     context->id = (uint32_t)(now >> 32);
@@ -92,12 +94,22 @@ RT_SELDOM static struct rt_context *get_slowly(uint64_t now)
     return current;
 }
 
+bool rt_context_enabled(void)
+{
+    return atomic_load_explicit(&enabled, memory_order_relaxed);
+}
+
+void rt_context_enable(void)
+{
+    atomic_store_explicit(&enabled, true, memory_order_relaxed);
+}
+
 struct rt_context *rt_context_get(void)
 {
     /* acquire: pairs with the release in switch_all; the name of the context is in the segment */
     uint64_t now = atomic_load_explicit(&everywhere, memory_order_acquire);
 
-    if (!rt_contexts)
+    if (!rt_context_enabled())
         return NULL;
     return current && current->seen == now ? current : get_slowly(now);
 }
@@ -112,7 +124,7 @@ static int switch_all(const char *name, size_t len, uint64_t *now)
     return status;
 }
 
-int rt_context_switch(struct rt_context *context, const char *name, size_t len)
+static int switch_own(struct rt_context *context, const char *name, size_t len)
 {
     uint64_t now;
     int status = switch_all(name, len, &now);
@@ -123,11 +135,22 @@ int rt_context_switch(struct rt_context *context, const char *name, size_t len)
     return status;
 }
 
-int rt_context_everywhere(const char *name, size_t len)
+int rt_context_switch(struct rt_state *state, const char *name, size_t len)
+{
+    struct rt_context *context = rt_context_get();
+    int status = context ? switch_own(context, name, len) : SEG_ERR_NOMEM;
+
+    state->tracer->switched(state);
+    return status;
+}
+
+int rt_context_everywhere(struct rt_state *state, const char *name, size_t len)
 {
     uint64_t now;
+    int status = switch_all(name, len, &now);
 
-    return switch_all(name, len, &now);
+    state->tracer->switched(state);
+    return status;
 }
 
 bool rt_context_shared(void)
@@ -143,12 +166,16 @@ void rt_context_after_fork(void)
     atomic_store_explicit(&owners, current && current->own, memory_order_relaxed);
 }
 
-void rt_context_reset(void)
+void rt_context_reset(bool record)
 {
-    rt_context_everywhere(NULL, 0);
+    uint64_t now;
+
+    atomic_store_explicit(&enabled, record, memory_order_relaxed);
+    switch_all(NULL, 0, &now);
 }
 
-static struct slot *find(struct rt_context_table *table, uint32_t generation, uint64_t wanted)
+static struct slot *context_slot(struct rt_context_table *table, uint32_t generation,
+                                 uint64_t wanted)
 {
     uint32_t i = (uint32_t)(wanted * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (table->cap - 1);
 
@@ -157,7 +184,7 @@ static struct slot *find(struct rt_context_table *table, uint32_t generation, ui
     return &table->slots[i];
 }
 
-static int grow(struct rt_context *context)
+static int context_grow(struct rt_context *context)
 {
     struct rt_context_table *old = context->table, *bigger;
     uint32_t cap = old ? 2 * old->cap : 256;
@@ -170,7 +197,7 @@ static int grow(struct rt_context *context)
     bigger->cap = cap;
     for (uint32_t i = 0; old && i < old->cap; i++)
         if (old->slots[i].generation == context->generation) {
-            *find(bigger, context->generation, old->slots[i].key) = old->slots[i];
+            *context_slot(bigger, context->generation, old->slots[i].key) = old->slots[i];
             bigger->used++;
         }
     free(old);
@@ -186,17 +213,17 @@ seg_u8 *rt_context_bits(struct rt_context *context, uint32_t file, enum seg_spac
     seg_u8 *bits;
 
     if (context->table) {
-        slot = find(context->table, context->generation, wanted);
+        slot = context_slot(context->table, context->generation, wanted);
         if (slot->generation == context->generation)
             return slot->bits;
     }
-    if (grow(context)) {
+    if (context_grow(context)) {
         seg_lose(rt_process.seg, SEG_LOST_SPACE, 1);
         return NULL;
     }
     if (seg_record(rt_process.seg, context->id, space, file, number, &bits))
-        bits = NULL; /* counted once a stay */
-    slot = find(context->table, context->generation, wanted);
+        bits = NULL; /* counted once a generation */
+    slot = context_slot(context->table, context->generation, wanted);
     *slot = (struct slot){wanted, context->generation, bits};
     context->table->used++;
     return bits;

@@ -6,7 +6,8 @@
  * every new one, is in the one of the process, which is what any thread switched to last: what a
  * test starts, or has done by a pool, counts for the test. Id 0 is none, the static context.
  * Everything else is the calling thread's own, so nothing is locked: a thread has one table from
- * (file, space, record number) to the record's bits, valid for one stay in one context.
+ * (file, space, record number) to the record's bits, valid for one generation: from one
+ * switch to the next.
  */
 #ifndef RT_CONTEXT_H
 #define RT_CONTEXT_H
@@ -20,7 +21,7 @@
 
 struct rt_context {
     uint32_t id;         /* of the context; 0: the static one */
-    uint32_t generation; /* of this stay; threads that follow share it, no other stay has it */
+    uint32_t generation; /* threads that follow share it; each switch begins another */
     uint64_t seen;       /* the process's context, when the thread looked last */
     uint32_t epoch;      /* of the process, to which id and table belong */
     bool own;            /* the thread has chosen this context; otherwise it is the process's */
@@ -28,20 +29,24 @@ struct rt_context {
     struct rt_context_table *table;
 };
 
-/* Whether this process records contexts at all. Set at attach or by the first switch, never unset.
- */
-extern bool rt_contexts;
+struct rt_state;
+
+/* Whether this process records contexts at all: since it entered its segment, or since
+ * rt_context_enable(). */
+bool rt_context_enabled(void);
+void rt_context_enable(void);
 
 /* The calling thread's. NULL where the process records no contexts (and without memory): then
  * everything is in the static one. */
 struct rt_context *rt_context_get(void);
 
-/* Enters a context by name, or none (NULL), and makes it that of the process. 0 or a seg_status;
- * then it is none, and the loss is counted. */
-int rt_context_switch(struct rt_context *context, const char *name, size_t len);
+/* The calling thread enters a context by name, or none (NULL), and makes it that of the process;
+ * the tracer of `state` is notified. 0 or a seg_status; then it is none, and the loss is counted.
+ * No exception is touched. */
+int rt_context_switch(struct rt_state *state, const char *name, size_t len);
 
 /* The same for all threads that are in none of their own, the calling one as well as others. */
-int rt_context_everywhere(const char *name, size_t len);
+int rt_context_everywhere(struct rt_state *state, const char *name, size_t len);
 
 /* Whether all threads are in one context now: none but the calling one is in one of its own. */
 bool rt_context_shared(void);
@@ -49,8 +54,9 @@ bool rt_context_shared(void);
 /* In the child of a fork: the other threads are gone. */
 void rt_context_after_fork(void);
 
-/* The process has entered another segment: all threads are in its static context. */
-void rt_context_reset(void);
+/* The process has entered another segment: all threads are in its static context, and it records
+ * contexts or not. */
+void rt_context_reset(bool record);
 
 /* The record (SEG_RECORD_BITS bits) that holds bit n of a file in this dynamic context.
  * NULL: no room, counted. */

@@ -64,7 +64,7 @@ static PyObject *module_name(PyObject *globals)
     return bytes;
 }
 
-/* Tells the supervisor where a package named in source_pkgs lies: only this process may have
+/* Publishes where a package named in source_pkgs lies: only this process may have
  * imported it. */
 static void publish_package(const char *module, const char *canonical)
 {
@@ -139,7 +139,7 @@ static struct desk *desk_for(const struct question *question)
 }
 
 /* Nobody has answered it. False: it could not be answered, or the answer has no room; counted. */
-static bool answer(const struct question *question, struct desk *desk, struct seg_entry **file)
+static bool file_answer(const struct question *question, struct desk *desk, struct seg_entry **file)
 {
     int measured =
         rt_rules_decide(rt_process.rules, question->name, question->dunder_file, question->module,
@@ -154,7 +154,7 @@ static bool answer(const struct question *question, struct desk *desk, struct se
     return answered;
 }
 
-static struct seg_entry *decide(const struct question *question)
+static struct seg_entry *file_decide(const struct question *question)
 {
     struct desk *desk = desk_for(question);
     /* Is the answer the same in every process, and the question none that fills the segment? */
@@ -171,7 +171,7 @@ static struct seg_entry *decide(const struct question *question)
     if (known) {
         memcpy(&decision, seg_entry_value(known), sizeof decision);
         file = decision.entry ? seg_entry_at(rt_process.seg, decision.entry) : NULL;
-    } else if (!answer(question, desk, &file)) {
+    } else if (!file_answer(question, desk, &file)) {
         file = NULL;
     } else if (anywhere) {
         decision.file = file ? file->id : 0;
@@ -201,12 +201,11 @@ void rt_file_main_began(void)
                    sizeof none, &entry);
 }
 
-static struct rt_file *first_seen(struct rt_state *state, PyObject *filename)
+static struct seg_entry *file_first_sight(struct rt_state *state, PyObject *filename)
 {
     PyObject *globals = PyEval_GetGlobals() /* borrowed */, *address = NULL;
     PyObject *name = encoded(filename), *dunder_file = NULL, *module = NULL;
-    struct seg_entry *entry = NULL;
-    struct rt_file *file = NULL;
+    struct seg_entry *file = NULL;
 
     rt_file_main_began();
     if (globals) {
@@ -214,15 +213,11 @@ static struct rt_file *first_seen(struct rt_state *state, PyObject *filename)
         module = module_name(globals);
     }
     if (name)
-        entry = decide(&(struct question){
+        file = file_decide(&(struct question){
             PyBytes_AS_STRING(name),
             dunder_file ? PyBytes_AS_STRING(dunder_file) : NULL,
             module ? PyBytes_AS_STRING(module) : NULL,
         });
-    if (entry)
-        file = PyMem_RawCalloc(1, sizeof *file);
-    if (file)
-        file->entry = entry;
     address = file ? PyLong_FromVoidPtr(file) : Py_NewRef(Py_None);
     if (!address || PyDict_SetItem(state->decisions, filename, address))
         PyErr_Clear();
@@ -233,12 +228,12 @@ static struct rt_file *first_seen(struct rt_state *state, PyObject *filename)
     return file;
 }
 
-struct rt_file *rt_file_of(struct rt_state *state, PyCodeObject *code)
+struct seg_entry *rt_file_of(struct rt_state *state, PyCodeObject *code)
 {
     PyObject *known;
 
-    if (state->decisions_epoch != rt_process.epoch) {
-        state->decisions_epoch = rt_process.epoch;
+    if (state->decisions_epoch != rt_process_epoch()) {
+        state->decisions_epoch = rt_process_epoch();
         PyDict_Clear(state->decisions);
     }
     known = PyDict_GetItemWithError(state->decisions, code->co_filename);
@@ -246,5 +241,5 @@ struct rt_file *rt_file_of(struct rt_state *state, PyCodeObject *code)
         return known == Py_None ? NULL : PyLong_AsVoidPtr(known);
     if (PyErr_Occurred())
         PyErr_Clear();
-    return first_seen(state, code->co_filename);
+    return file_first_sight(state, code->co_filename);
 }

@@ -8,17 +8,12 @@
 #include "segment.h"
 #include "state.h"
 
-struct rt_file {
-    struct seg_entry *entry;
-};
-
 /* sys.path, one entry after the other: a rt_sys_path_fn. */
 int rt_sys_path_entry(void *arg, unsigned i, char *buf, size_t size);
 
 /* The measured file of a code object that is just being entered in the running frame, or NULL. The
- * first frame with a file name decides for all, as in coverage.py. No exception is left set. Never
- * freed: code objects point to it for as long as the process lives. */
-struct rt_file *rt_file_of(struct rt_state *state, PyCodeObject *code);
+ * first frame with a file name decides for all, as in coverage.py. No exception is left set. */
+struct seg_entry *rt_file_of(struct rt_state *state, PyCodeObject *code);
 
 /* Writes down that something of a file could not be recorded, which has been counted. */
 void rt_file_lossy(struct seg_entry *file);

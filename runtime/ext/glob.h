@@ -9,7 +9,7 @@
  *
  * A pattern without a slash matches a name anywhere in the tree; any other one has to match the
  * whole path. ***, x**, **x, a lone bracket and a class that `re` refuses are errors. coverage.py
- * ignores case on Windows alone, so case always counts here.
+ * ignores case only on Windows, so case always counts here.
  *
  * Matching simulates the pattern's automaton, in time (length of path × states alive), without
  * recursion or allocation: no pattern can make it slow.

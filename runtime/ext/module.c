@@ -84,7 +84,7 @@ static bool is_gateway(void)
     return found;
 }
 
-static PyObject *attach(PyObject *module, PyObject *noargs)
+static PyObject *module_attach(PyObject *module, PyObject *noargs)
 {
     struct rt_state *state = state_of(module);
     const char *why = "";
@@ -122,15 +122,6 @@ static PyObject *attached(PyObject *module, PyObject *noargs)
     return PyUnicode_DecodeFSDefault(seg_path(rt_process.seg));
 }
 
-int rt_switch(struct rt_state *state, const char *name, size_t len)
-{
-    struct rt_context *context = rt_context_get();
-    int status = context ? rt_context_switch(context, name, len) : SEG_ERR_NOMEM;
-
-    state->tracer->switched(state);
-    return status;
-}
-
 static PyObject *holds(PyObject *module, PyObject *none)
 {
     struct rt_state *state = state_of(module);
@@ -139,11 +130,11 @@ static PyObject *holds(PyObject *module, PyObject *none)
     (void)none;
     if (!state->tracer)
         Py_RETURN_NONE;
-    state->tracer->holds(state, &monitors, &sites);
+    state->tracer->usable(state, &monitors, &sites);
     return Py_BuildValue("(OO)", monitors ? Py_True : Py_False, sites ? Py_True : Py_False);
 }
 
-static PyObject *start(PyObject *module, PyObject *path)
+static PyObject *module_start(PyObject *module, PyObject *path)
 {
     struct rt_state *state = state_of(module);
     PyObject *bytes;
@@ -157,7 +148,7 @@ static PyObject *start(PyObject *module, PyObject *path)
     if (failed)
         return PyErr_Format(PyExc_OSError, "the segment %R cannot be used: %s", path, why);
     rt_process_pause(false);
-    rt_process.midway = true;
+    rt_process.late_start = true;
     if (state->tracer ? state->tracer->restart(state) : start_tracer(module, state))
         return NULL;
     Py_RETURN_NONE;
@@ -167,7 +158,7 @@ static PyObject *set_paused(PyObject *module, bool paused)
 {
     struct rt_state *state = state_of(module);
 
-    if (rt_process.paused == paused || !rt_process.seg)
+    if (rt_process_paused() == paused || !rt_process.seg)
         Py_RETURN_NONE;
     rt_process_pause(paused);
     if (state->tracer && state->tracer->pause(state))
@@ -190,10 +181,10 @@ static PyObject *resume_recording(PyObject *module, PyObject *noargs)
 static PyObject *recording(PyObject *module, PyObject *noargs)
 {
     (void)noargs;
-    return PyBool_FromLong(state_of(module)->tracer && !rt_process.paused);
+    return PyBool_FromLong(state_of(module)->tracer && !rt_process_paused());
 }
 
-static PyObject *leave(PyObject *module, PyObject *noargs)
+static PyObject *module_leave(PyObject *module, PyObject *noargs)
 {
     (void)noargs;
     if (!set_paused(module, true))
@@ -217,20 +208,6 @@ static PyObject *owner(PyObject *module, PyObject *noargs)
                          PyUnicode_DecodeFSDefault(text ? text : ""));
 }
 
-/* A context is switched in a run whose plan did not say that any would be: what is disabled has to
- * come again. This is the one place that touches other tools' events; --contexts avoids it. */
-static int start_contexts(void)
-{
-    PyObject *monitoring = PySys_GetObject("monitoring"), *result; /* borrowed */
-
-    rt_contexts = true;
-    if (!monitoring)
-        return 0; /* 3.11: nothing is ever disabled */
-    result = PyObject_CallMethod(monitoring, "restart_events", NULL);
-    Py_XDECREF(result);
-    return result ? 0 : -1;
-}
-
 static PyObject *switch_context(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"name", "everywhere", NULL};
@@ -244,14 +221,12 @@ static PyObject *switch_context(PyObject *module, PyObject *args, PyObject *kwar
         return NULL;
     if (!state->tracer || !rt_process.seg)
         Py_RETURN_FALSE;
-    if (!rt_contexts && start_contexts())
-        return NULL;
-    if (everywhere) {
-        rt_context_everywhere(len ? name : NULL, (size_t)len);
-        state->tracer->switched(state);
-    } else {
-        rt_switch(state, len ? name : NULL, (size_t)len);
+    if (!rt_context_enabled()) {
+        rt_context_enable();
+        if (state->tracer->contexts_begin(state))
+            return NULL;
     }
+    (everywhere ? rt_context_everywhere : rt_context_switch)(state, len ? name : NULL, (size_t)len);
     Py_RETURN_TRUE;
 }
 
@@ -318,7 +293,7 @@ done:
 }
 
 static PyMethodDef methods[] = {
-    {"attach", attach, METH_NOARGS,
+    {"attach", module_attach, METH_NOARGS,
      "attach() -> bool\n\n"
      "Measures this interpreter if it belongs to a run: the segment that SHMCOV_SEGMENT names, or\n"
      "the run of an ancestor. Calling it again does nothing. Never raises, never prints."},
@@ -329,7 +304,7 @@ static PyMethodDef methods[] = {
      "shmcov, and to restore single events at a switch of context. None: it is not measured."},
     {"attached", attached, METH_NOARGS,
      "attached() -> str | None\n\nThe path of the segment that this interpreter records into."},
-    {"start", start, METH_O,
+    {"start", module_start, METH_O,
      "start(name)\n\n"
      "Records into the segment of that name from now on, whatever was recorded into before. Raises "
      "OSError."},
@@ -338,7 +313,7 @@ static PyMethodDef methods[] = {
     {"resume", resume_recording, METH_NOARGS, "resume()\n\nRecords again."},
     {"recording", recording, METH_NOARGS,
      "recording() -> bool\n\nIs what this process runs recorded at the moment?"},
-    {"leave", leave, METH_NOARGS,
+    {"leave", module_leave, METH_NOARGS,
      "leave()\n\npause(), and lets go of the segment until start(). Without a GIL it stays "
      "mapped."},
     {"owner", owner, METH_NOARGS,
@@ -360,7 +335,7 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static int add_constants(PyObject *module, const char *prefix, const struct seg_name *names)
+static int module_add_constants(PyObject *module, const char *prefix, const struct seg_name *names)
 {
     char name[64];
     int status = 0;
@@ -372,10 +347,10 @@ static int add_constants(PyObject *module, const char *prefix, const struct seg_
     return status;
 }
 
-static int exec(PyObject *module)
+static int module_exec(PyObject *module)
 {
-    if (add_constants(module, "FLAG", seg_flag_names) ||
-        add_constants(module, "RULE", seg_rule_names) ||
+    if (module_add_constants(module, "FLAG", seg_flag_names) ||
+        module_add_constants(module, "RULE", seg_rule_names) ||
         PyModule_AddStringConstant(module, "TRACER", tracer->name) ||
         PyModule_AddFunctions(module, rt_claimed_methods) ||
         PyModule_AddFunctions(module, rt_ending_methods))
@@ -383,7 +358,7 @@ static int exec(PyObject *module)
     return 0;
 }
 
-static int traverse(PyObject *module, visitproc visit, void *arg)
+static int module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     struct rt_state *state = state_of(module);
 
@@ -396,7 +371,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
 }
 
 /* Callbacks hold the module, so this runs when the interpreter has dropped them. */
-static int clear(PyObject *module)
+static int module_clear(PyObject *module)
 {
     struct rt_state *state = state_of(module);
 
@@ -412,11 +387,11 @@ static int clear(PyObject *module)
 
 static void free_module(void *module)
 {
-    clear(module);
+    module_clear(module);
 }
 
 static PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, exec},
+    {Py_mod_exec, module_exec},
 #ifdef Py_mod_multiple_interpreters
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
@@ -433,8 +408,8 @@ static struct PyModuleDef definition = {
     .m_size = sizeof(struct rt_state),
     .m_methods = methods,
     .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
     .m_free = free_module,
 };
 

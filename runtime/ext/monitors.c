@@ -3,8 +3,8 @@
  * Sees to it that no other tool silences ours.
  *
  * With the arrays in place CPython only sets and takes single bits in them. Bits at units where
- * nothing is instrumented mean nothing, until another tool instruments them; then we are told as
- * well, which does no harm.
+ * nothing is instrumented mean nothing, until another tool instruments them; then our
+ * callbacks are called as well, which does no harm.
  *
  * On a free-threaded build others run the code meanwhile. They write to the arrays under the lock
  * of the code object, which is taken here too; whoever only reads finds an array whole, or none.
@@ -25,19 +25,19 @@ static uint8_t bit_of(long tool)
     return (uint8_t)(1u << tool);
 }
 
-static uint8_t active(const PyCodeObject *code, int event)
+static uint8_t monitors_active(const PyCodeObject *code, int event)
 {
     return code->_co_monitoring->active_monitors.tools[event];
 }
 
 /* Code that is compiled already may read the pointer without the lock. */
-static void publish(uint8_t **array, uint8_t *made)
+static void monitors_publish(uint8_t **array, uint8_t *made)
 {
     __atomic_store_n(array, made, __ATOMIC_RELEASE);
 }
 
 /* CPython frees the arrays with the code object. */
-static uint8_t *filled(const PyCodeObject *code, uint8_t tools)
+static uint8_t *monitors_filled(const PyCodeObject *code, uint8_t tools)
 {
     uint8_t *array = PyMem_Malloc((size_t)Py_SIZE(code));
 
@@ -53,9 +53,9 @@ static bool keep_instructions(PyCodeObject *code)
 
     if (monitoring->per_instruction_tools)
         return true; /* CPython has set our bits */
-    made = filled(code, active(code, PY_MONITORING_EVENT_INSTRUCTION));
+    made = monitors_filled(code, monitors_active(code, PY_MONITORING_EVENT_INSTRUCTION));
     if (made)
-        publish(&monitoring->per_instruction_tools, made);
+        monitors_publish(&monitoring->per_instruction_tools, made);
     return made;
 }
 
@@ -69,9 +69,9 @@ static bool keep_lines(PyCodeObject *code, uint8_t bit)
             monitoring->line_tools[unit] |= bit;
         return true;
     }
-    made = filled(code, active(code, PY_MONITORING_EVENT_LINE) | bit);
+    made = monitors_filled(code, monitors_active(code, PY_MONITORING_EVENT_LINE) | bit);
     if (made)
-        publish(&monitoring->line_tools, made);
+        monitors_publish(&monitoring->line_tools, made);
     return made;
 }
 
@@ -95,23 +95,23 @@ static bool has_instruction(PyCodeObject *code, uint32_t unit)
     return opcode == INSTRUMENTED_INSTRUCTION;
 }
 
-static void share(PyCodeObject *code)
+static void monitors_share(PyCodeObject *code)
 {
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
-    uint8_t tools = monitoring ? active(code, PY_MONITORING_EVENT_INSTRUCTION) : 0, *made;
+    uint8_t tools = monitoring ? monitors_active(code, PY_MONITORING_EVENT_INSTRUCTION) : 0, *made;
 
-    if (!tools || monitoring->per_instruction_tools || !(made = filled(code, 0)))
+    if (!tools || monitoring->per_instruction_tools || !(made = monitors_filled(code, 0)))
         return;
     for (uint32_t unit = 0; unit < (uint32_t)Py_SIZE(code); unit++)
         if (has_instruction(code, unit))
             made[unit] = tools;
-    publish(&monitoring->per_instruction_tools, made);
+    monitors_publish(&monitoring->per_instruction_tools, made);
 }
 
 void rt_monitors_share(PyCodeObject *code)
 {
     RT_LOCK_CODE(code);
-    share(code);
+    monitors_share(code);
     RT_UNLOCK_CODE();
 }
 
@@ -130,7 +130,7 @@ void rt_monitors_uncover(PyCodeObject *code, uint32_t unit, long tool)
         *hidden = monitoring->per_instruction_opcodes[unit];
 }
 
-static void told(PyCodeObject *code, long tool, uint32_t unit)
+static void monitors_recorded(PyCodeObject *code, long tool, uint32_t unit)
 {
     uint8_t *tools = code->_co_monitoring->line_tools;
 
@@ -140,10 +140,10 @@ static void told(PyCodeObject *code, long tool, uint32_t unit)
     rt_monitors_uncover(code, unit, tool);
 }
 
-void rt_monitors_told(PyCodeObject *code, long tool, uint32_t unit)
+void rt_monitors_recorded(PyCodeObject *code, long tool, uint32_t unit)
 {
     RT_LOCK_CODE(code);
-    told(code, tool, unit);
+    monitors_recorded(code, tool, unit);
     RT_UNLOCK_CODE();
 }
 
@@ -201,7 +201,7 @@ void rt_monitors_settle(PyCodeObject *code)
     }
 }
 
-/* -- does it hold? -- */
+/* -- is it usable? -- */
 
 /* Whether an INSTRUMENTED_LINE may hide this: another tool may listen to all instructions. */
 static bool hides(uint8_t opcode, uint8_t plain)
@@ -260,14 +260,14 @@ static bool try_arrays(PyCodeObject *probe, rt_arm *arm, void *arg, long tool)
     return !arm(arg, probe, 0) && !(line_tools[unit] & bit);
 }
 
-bool rt_monitors_hold(rt_arm *arm, void *arg, long tool)
+bool rt_monitors_usable(rt_arm *arm, void *arg, long tool)
 {
     PyCodeObject *probe = PyCode_NewEmpty("<shmcov>", "probe", 1);
-    bool holds = probe && try_arrays(probe, arm, arg, tool);
+    bool usable = probe && try_arrays(probe, arm, arg, tool);
 
     PyErr_Clear();
     Py_XDECREF(probe);
-    return holds;
+    return usable;
 }
 
 #endif

@@ -11,7 +11,7 @@
  * this to us. So rt_monitors_keep() makes the arrays before CPython does.
  *
  * The structures are those of CPython's headers. Whether this interpreter has them, which may be of
- * an earlier or later bug-fix release, rt_monitors_hold() tries.
+ * an earlier or later bug-fix release, rt_monitors_usable() tries.
  *
  * Everything here needs the GIL, or takes the lock of the code object, and raises nothing.
  */
@@ -28,19 +28,19 @@ typedef int rt_arm(void *arg, PyCodeObject *code, unsigned long events);
 
 #if RT_MONITORS
 
-/* Whether all this holds in this interpreter. Leaves no exception set. */
-bool rt_monitors_hold(rt_arm *arm, void *arg, long tool);
+/* Whether this interpreter has the structures. Leaves no exception set. */
+bool rt_monitors_usable(rt_arm *arm, void *arg, long tool);
 
 /* Before events are turned on for `code`: nobody who listens to INSTRUCTION is silenced by it. */
 void rt_monitors_share(PyCodeObject *code);
 
 /* INSTRUCTION is on for `tool`: whatever other tools do later takes none of its events away. Where
- * another tool listens to LINE as well, `tool` does so too until rt_monitors_told: when the last
- * tool leaves a LINE, CPython forgets the INSTRUCTION of that execution. False: no memory. */
+ * another tool listens to LINE as well, `tool` does so too until rt_monitors_recorded: when the
+ * last tool leaves a LINE, CPython forgets the INSTRUCTION of that execution. False: no memory. */
 bool rt_monitors_keep(PyCodeObject *code, long tool);
 
-/* INSTRUCTION at `unit` has been told. */
-void rt_monitors_told(PyCodeObject *code, long tool, uint32_t unit);
+/* The INSTRUCTION at `unit` is recorded. */
+void rt_monitors_recorded(PyCodeObject *code, long tool, uint32_t unit);
 
 /* Specialised instructions that do the work of the instruction behind them and skip it are made
  * plain where that one is instrumented. CPython does not see to it. */
@@ -48,7 +48,7 @@ void rt_monitors_settle(PyCodeObject *code);
 
 #else
 
-static inline bool rt_monitors_hold(rt_arm *arm, void *arg, long tool)
+static inline bool rt_monitors_usable(rt_arm *arm, void *arg, long tool)
 {
     (void)arm, (void)arg, (void)tool;
     return false;
@@ -65,7 +65,7 @@ static inline bool rt_monitors_keep(PyCodeObject *code, long tool)
     return false;
 }
 
-static inline void rt_monitors_told(PyCodeObject *code, long tool, uint32_t unit)
+static inline void rt_monitors_recorded(PyCodeObject *code, long tool, uint32_t unit)
 {
     (void)code, (void)tool, (void)unit;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading what monitors.h describes: for monitors.c and sites.c alone, which define Py_BUILD_CORE
+ * Reading what monitors.h describes: only for monitors.c and sites.c, which define Py_BUILD_CORE
  * before they include anything, for struct _PyCoMonitoringData of 3.14.
  */
 #ifndef RT_MONITORS_LAYOUT_H
@@ -13,9 +13,9 @@
 #include <internal/pycore_instruments.h>
 #include <opcode.h>
 
-/* How the opcodes that INSTRUMENTED_LINE hides are kept, found out by rt_monitors_hold(): with two
- * bytes for each unit, or packed, with a byte before them all that says how many for each. Later
- * bug-fix releases of 3.13 have taken the second from 3.14. */
+/* How the opcodes that INSTRUMENTED_LINE hides are kept, found out by rt_monitors_usable(): with
+ * two bytes for each unit, or packed, with a byte before them all that says how many for each.
+ * Later bug-fix releases of 3.13 have taken the second from 3.14. */
 extern bool rt_lines_packed;
 
 static inline _Py_CODEUNIT *rt_units_of(PyCodeObject *code)

@@ -13,7 +13,6 @@
 #include "compat.h"
 #include "context.h"
 #include "refused.h"
-#include "test_function.h"
 
 struct rt_process rt_process;
 
@@ -23,7 +22,7 @@ static struct seg_process *row;
 static uint32_t interpreter_version;
 
 /* The child of a fork is a process of its own: it has a row, and leaves the parent's extent. */
-static void in_child(void)
+static void process_in_child(void)
 {
     pthread_mutex_init(&attaching, NULL);
     rt_context_after_fork();
@@ -34,7 +33,7 @@ static void in_child(void)
         row = NULL;
 }
 
-static void at_exit(void)
+static void process_at_exit(void)
 {
     if (row)
         seg_process_leave(row, SEG_PROCESS_DONE);
@@ -51,14 +50,14 @@ static bool was_ours(const seg_t *seg)
 }
 
 /* A segment of another user's: without this, nobody would know that this process is not in it. */
-static void tell_if_refused(const char *name, int status)
+static void notify_if_refused(const char *name, int status)
 {
-    static bool told;
+    static bool notified;
     uint32_t owner;
 
-    if (!told && (status == SEG_ERR_ACCESS ||
-                  (status == SEG_ERR_SYSTEM && (errno == EACCES || errno == EPERM)))) {
-        told = true;
+    if (!notified && (status == SEG_ERR_ACCESS ||
+                      (status == SEG_ERR_SYSTEM && (errno == EACCES || errno == EPERM)))) {
+        notified = true;
         seg_refused_tell(seg_path_of(name, &owner));
     }
 }
@@ -75,7 +74,7 @@ static int find_segment(seg_t **seg)
 
     if (path && *path) {
         status = seg_attach(path, seg);
-        tell_if_refused(path, status);
+        notify_if_refused(path, status);
     } else {
         status = seg_adopt(seg, &adopted);
         free(adopted);
@@ -87,7 +86,7 @@ static int find_segment(seg_t **seg)
     return status;
 }
 
-static void drop(seg_t *seg, struct rt_rules *rules)
+static void process_drop(seg_t *seg, struct rt_rules *rules)
 {
     if (RT_FREE_THREADED || !seg)
         return;
@@ -95,8 +94,14 @@ static void drop(seg_t *seg, struct rt_rules *rules)
     rt_rules_free(rules);
 }
 
+/* Release: pairs with the acquire in rt_process_epoch(). */
+static void next_epoch(void)
+{
+    atomic_fetch_add_explicit(&rt_process.epoch, 1, memory_order_release);
+}
+
 /* Makes a segment, which is given away, the one of this process. */
-static int enter(seg_t *seg, uint32_t interpreter, const char **why)
+static int process_enter(seg_t *seg, uint32_t interpreter, const char **why)
 {
     seg_t *old = rt_process.seg;
     struct rt_rules *rules, *old_rules = rt_process.rules;
@@ -110,8 +115,8 @@ static int enter(seg_t *seg, uint32_t interpreter, const char **why)
     }
     if (!prepared) {
         prepared = true;
-        pthread_atfork(NULL, NULL, in_child);
-        atexit(at_exit);
+        pthread_atfork(NULL, NULL, process_in_child);
+        atexit(process_at_exit);
     }
     if (row)
         seg_process_leave(row, SEG_PROCESS_LEFT);
@@ -119,17 +124,16 @@ static int enter(seg_t *seg, uint32_t interpreter, const char **why)
     if (seg_process_enter(seg, interpreter, false, &row))
         row = NULL; /* counted; the hits matter more than the row */
     rt_process.branches = flags & SEG_FLAG_BRANCH;
-    rt_test_contexts = flags & SEG_FLAG_TEST_FUNCTION;
-    rt_contexts = flags & (SEG_FLAG_TEST_FUNCTION | SEG_FLAG_CONTEXTS);
+    rt_process.function_contexts = flags & SEG_FLAG_TEST_FUNCTION;
     rt_process.rules = rules;
     rt_process.seg = seg;
-    rt_process.epoch++;
-    rt_context_reset();
-    drop(old, old_rules);
+    next_epoch();
+    rt_context_reset(flags & (SEG_FLAG_TEST_FUNCTION | SEG_FLAG_CONTEXTS));
+    process_drop(old, old_rules);
     return 0;
 }
 
-static int attach(uint32_t interpreter, const char **why)
+static int process_attach(uint32_t interpreter, const char **why)
 {
     seg_t *seg;
     int status = find_segment(&seg);
@@ -138,7 +142,7 @@ static int attach(uint32_t interpreter, const char **why)
         *why = seg_strstatus(status);
         return status == SEG_ERR_FOREIGN ? 1 : -1;
     }
-    return enter(seg, interpreter, why);
+    return process_enter(seg, interpreter, why);
 }
 
 int rt_process_attach(uint32_t interpreter, const char **why)
@@ -147,7 +151,7 @@ int rt_process_attach(uint32_t interpreter, const char **why)
 
     pthread_mutex_lock(&attaching);
     if (!rt_process.seg)
-        status = attach(interpreter, why);
+        status = process_attach(interpreter, why);
     pthread_mutex_unlock(&attaching);
     return status;
 }
@@ -164,7 +168,7 @@ int rt_process_enter(uint32_t interpreter, const char *name, const char **why)
         if (status)
             *why = seg_strstatus(status);
         else
-            status = enter(seg, interpreter, why);
+            status = process_enter(seg, interpreter, why);
     }
     pthread_mutex_unlock(&attaching);
     return status ? -1 : 0;
@@ -172,7 +176,7 @@ int rt_process_enter(uint32_t interpreter, const char *name, const char **why)
 
 void rt_process_pause(bool paused)
 {
-    rt_process.paused = paused;
+    atomic_store_explicit(&rt_process.paused, paused, memory_order_relaxed);
     if (row)
         seg_process_leave(row, paused ? SEG_PROCESS_LEFT : SEG_PROCESS_ATTACHED);
 }
@@ -187,8 +191,8 @@ void rt_process_leave(void)
     pthread_mutex_lock(&attaching);
     row = NULL;
     rt_process.seg = NULL;
-    rt_process.epoch++;
-    drop(old, rt_process.rules);
+    next_epoch();
+    process_drop(old, rt_process.rules);
     rt_process.rules = NULL;
     pthread_mutex_unlock(&attaching);
 }

@@ -12,6 +12,7 @@
 #ifndef RT_PROCESS_H
 #define RT_PROCESS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "segment.h"
@@ -21,13 +22,26 @@ struct rt_process {
     seg_t *seg;
     struct rt_rules *rules;
     bool branches;
+    bool function_contexts; /* dynamic_context = test_function */
+    bool late_start;        /* it attached after its interpreter had started */
     _Atomic uint32_t epoch; /* rises with each change of segment */
     _Atomic bool paused;    /* nothing is recorded at the moment */
-    bool midway;            /* it did not attach while its interpreter started */
 };
 
 /* What this process attached to; seg is NULL before. */
 extern struct rt_process rt_process;
+
+/* Acquire: pairs with the release in process.c. Who sees a new epoch sees its segment. */
+static inline uint32_t rt_process_epoch(void)
+{
+    return atomic_load_explicit(&rt_process.epoch, memory_order_acquire);
+}
+
+/* Relaxed: nothing else hangs on it. An event that runs beside the change falls on either side. */
+static inline bool rt_process_paused(void)
+{
+    return atomic_load_explicit(&rt_process.paused, memory_order_relaxed);
+}
 
 /* Attaches to the segment that the environment names, or to the run of an ancestor. Idempotent,
  * any thread. 0: attached, 1: nothing to attach to, -1: failed (*why, static text). */

@@ -3,7 +3,7 @@
  * Which files are measured: coverage.py's should_trace (inorout.py), on the rules of a segment.
  *
  * This file and its two helpers (glob, canon) are plain C: they know neither Python nor segments,
- * only struct seg_rule. docs/selection.md tells the rules in words.
+ * only struct seg_rule. docs/selection.md describes the rules.
  *
  * Text goes in and comes out as Python's file system encoding gives it (PyUnicode_EncodeFSDefault).
  *
@@ -44,7 +44,7 @@ int rt_rules_match(const struct rt_rules *rules, const char *canonical, const ch
  * virtual environments. 1: measured, 0: not, or an enum rt_canon_status; `size` should be
  * RT_CANON_SIZE of the longer name. Where a canonical name was reached it is written in
  * either case, else canonical is "". The answer for a relative name depends on the current folder
- * and sys.path, so it holds for this process only. */
+ * and sys.path, so it is valid in this process only. */
 int rt_rules_decide(const struct rt_rules *rules, const char *co_filename, const char *dunder_file,
                     const char *module, rt_sys_path_fn *path, void *arg, char *canonical,
                     size_t size);

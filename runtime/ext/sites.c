@@ -41,7 +41,7 @@ struct site {
 struct rt_sites {
     uintptr_t version; /* of the code's instrumentation, when `hidden` was seen */
     uint32_t n, n_units, n_lines;
-    uint32_t next_line; /* behind the one told last: mostly the next to be told */
+    uint32_t next_line; /* behind the one recorded last: mostly the next */
     struct site site[]; /* n_units of INSTRUCTION, by unit; n_lines of LINE, by line; others */
 };
 
@@ -58,7 +58,7 @@ static uint8_t *event_opcode(PyCodeObject *code, uint32_t unit)
 }
 
 /* Takes a tool away from a unit of `tools` (which may be NULL). True: nobody is left. */
-static bool leave(PyCodeObject *code, int event, uint8_t *tools, uint32_t unit, long tool)
+static bool site_leave(PyCodeObject *code, int event, uint8_t *tools, uint32_t unit, long tool)
 {
     if (!tools)
         return code->_co_monitoring->active_monitors.tools[event] == 1u << tool;
@@ -103,21 +103,22 @@ static int event_of(uint8_t opcode, uint8_t arg)
     }
 }
 
-/* INSTRUCTION is on: takes it away where it proves nothing, and LINE where the unit's own event
- * tells the line as well, unless another tool listens to it. True: it proves something. */
-static bool prune(PyCodeObject *code, const struct rt_code *rc, uint32_t unit, long tool)
+/* INSTRUCTION is on: removes it where it implies no arc, and removes LINE where INSTRUCTION records
+ * the line as well, unless another tool listens to it. True: it implies an arc. */
+static bool site_prune(PyCodeObject *code, const struct rt_code *rc, uint32_t unit, long tool)
 {
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
     uint8_t *opcode = &rt_units_of(code)[unit].op.code;
 
-    if (rt_code_proofs(rc, unit)) {
+    if (rt_code_implied(rc, unit)) {
         rt_monitors_uncover(code, unit, tool);
         return true;
     }
     if (*opcode == INSTRUMENTED_LINE)
         opcode = rt_hidden_by_line(code, unit);
     if (*opcode == INSTRUMENTED_INSTRUCTION &&
-        leave(code, PY_MONITORING_EVENT_INSTRUCTION, monitoring->per_instruction_tools, unit, tool))
+        site_leave(code, PY_MONITORING_EVENT_INSTRUCTION, monitoring->per_instruction_tools, unit,
+                   tool))
         *opcode = monitoring->per_instruction_opcodes[unit];
     return false;
 }
@@ -141,19 +142,19 @@ static bool may_swallow(uint8_t first, uint8_t second)
 /* A site at `unit`, and what stands around it. */
 static struct site site_at(const struct plain *plain, uint32_t unit)
 {
-    uint32_t before = unit, behind = unit + 1;
+    uint32_t before = unit, site_behind = unit + 1;
 
     while (before-- && plain_at(plain, before) == CACHE)
         ;
-    while (behind < plain->n && plain_at(plain, behind) == CACHE)
-        behind++;
+    while (site_behind < plain->n && plain_at(plain, site_behind) == CACHE)
+        site_behind++;
     return (struct site){
         .unit = unit,
         .opcode = plain_at(plain, unit),
         .back = unit && may_swallow(plain_at(plain, before), plain_at(plain, unit))
                     ? (uint8_t)(unit - before)
                     : 0,
-        .ahead = (uint8_t)(behind - unit),
+        .ahead = (uint8_t)(site_behind - unit),
     };
 }
 
@@ -167,8 +168,8 @@ static bool line_site(PyCodeObject *code, const struct rt_code *rc, const struct
     return true;
 }
 
-/* Whether an event tells something in every context. */
-static bool tells(const struct rt_code *rc, uint32_t unit, int event)
+/* Whether an event has something to record in every context. */
+static bool site_records(const struct rt_code *rc, uint32_t unit, int event)
 {
     const struct rt_branch *branch;
 
@@ -187,8 +188,8 @@ static bool tells(const struct rt_code *rc, uint32_t unit, int event)
         return (event == PY_MONITORING_EVENT_BRANCH_LEFT ? branch->near_arc : branch->far_arc) !=
                RT_NO_ARC;
 #else
-        return (branch->near_arc != RT_NO_ARC && !(rc->proofs_hold && branch->near_proved)) ||
-               (branch->far_arc != RT_NO_ARC && !(rc->proofs_hold && branch->far_proved));
+        return (branch->near_arc != RT_NO_ARC && !(rc->instruction_kept && branch->near_implied)) ||
+               (branch->far_arc != RT_NO_ARC && !(rc->instruction_kept && branch->far_implied));
 #endif
     }
 }
@@ -199,7 +200,7 @@ static bool event_site(PyCodeObject *code, const struct rt_code *rc, const struc
     uint8_t opcode = *event_opcode(code, unit);
     int event = event_of(opcode, rt_units_of(code)[unit].op.arg);
 
-    if (event < 0 || !rt_listens(code, event, tool) || !tells(rc, unit, event))
+    if (event < 0 || !rt_listens(code, event, tool) || !site_records(rc, unit, event))
         return false;
     *site = site_at(plain, unit);
     site->event = (uint8_t)event;
@@ -243,7 +244,7 @@ struct rt_sites *rt_sites_find(PyCodeObject *code, const struct rt_code *rc, lon
         return NULL;
     }
     for (uint32_t unit = 0; unit < plain.n; unit++)
-        if (plain_at(&plain, unit) != CACHE && instructions && prune(code, rc, unit, tool))
+        if (plain_at(&plain, unit) != CACHE && instructions && site_prune(code, rc, unit, tool))
             sites->site[n++] = site_at(&plain, unit);
     sites->n_units = n;
     for (uint32_t unit = 0; unit < plain.n; unit++)
@@ -267,8 +268,8 @@ struct rt_sites *rt_sites_find(PyCodeObject *code, const struct rt_code *rc, lon
  * that restoring the site replaced. The caches of the instruction are as that one left them, for
  * the instrumented opcode has been there ever since: whatever instruments code changes its version.
  */
-static uint8_t behind(const struct rt_sites *sites, PyCodeObject *code, const struct site *site,
-                      uint8_t opcode)
+static uint8_t site_behind(const struct rt_sites *sites, PyCodeObject *code,
+                           const struct site *site, uint8_t opcode)
 {
     bool same = sites->version == code->_co_instrumentation_version && opcode == site->opcode;
 
@@ -279,8 +280,8 @@ static uint8_t behind(const struct rt_sites *sites, PyCodeObject *code, const st
     return site->hidden;
 }
 
-static void line_off(const struct rt_sites *sites, PyCodeObject *code, const struct site *site,
-                     long tool)
+static void site_line_off(const struct rt_sites *sites, PyCodeObject *code, const struct site *site,
+                          long tool)
 {
     uint8_t *opcode = &rt_units_of(code)[site->unit].op.code, hidden;
 
@@ -288,8 +289,9 @@ static void line_off(const struct rt_sites *sites, PyCodeObject *code, const str
         return;
     hidden = *rt_hidden_by_line(code, site->unit);
     if (hidden != INSTRUMENTED_INSTRUCTION && /* an event would be lost */
-        leave(code, PY_MONITORING_EVENT_LINE, code->_co_monitoring->line_tools, site->unit, tool))
-        *opcode = behind(sites, code, site, hidden);
+        site_leave(code, PY_MONITORING_EVENT_LINE, code->_co_monitoring->line_tools, site->unit,
+                   tool))
+        *opcode = site_behind(sites, code, site, hidden);
 }
 
 bool rt_sites_line_off(struct rt_sites *sites, PyCodeObject *code, long tool, int32_t line)
@@ -308,28 +310,28 @@ bool rt_sites_line_off(struct rt_sites *sites, PyCodeObject *code, long tool, in
             high = middle;
     }
     for (i = low; i < sites->n_lines && lines[i].line == line; i++)
-        line_off(sites, code, &lines[i], tool);
+        site_line_off(sites, code, &lines[i], tool);
     sites->next_line = i;
     return i > low || sites->n_units;
 }
 
-static void unit_off(const struct rt_sites *sites, PyCodeObject *code, const struct site *site,
-                     long tool)
+static void site_unit_off(const struct rt_sites *sites, PyCodeObject *code, const struct site *site,
+                          long tool)
 {
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
     uint8_t *opcode = &rt_units_of(code)[site->unit].op.code, hidden;
     bool covered;
 
-    rt_monitors_told(code, tool, site->unit);
+    rt_monitors_recorded(code, tool, site->unit);
     covered = *opcode == INSTRUMENTED_LINE;
     if (covered)
         opcode = rt_hidden_by_line(code, site->unit);
     if (*opcode != INSTRUMENTED_INSTRUCTION ||
-        !leave(code, PY_MONITORING_EVENT_INSTRUCTION, monitoring->per_instruction_tools, site->unit,
-               tool))
+        !site_leave(code, PY_MONITORING_EVENT_INSTRUCTION, monitoring->per_instruction_tools,
+                    site->unit, tool))
         return;
     hidden = monitoring->per_instruction_opcodes[site->unit];
-    *opcode = covered ? hidden : behind(sites, code, site, hidden);
+    *opcode = covered ? hidden : site_behind(sites, code, site, hidden);
 }
 
 bool rt_sites_unit_off(struct rt_sites *sites, PyCodeObject *code, long tool, uint32_t unit)
@@ -337,19 +339,19 @@ bool rt_sites_unit_off(struct rt_sites *sites, PyCodeObject *code, long tool, ui
     const struct site *site = rt_at_unit(sites->site, sites->n_units, sizeof *site, unit);
 
     if (site)
-        unit_off(sites, code, site, tool);
+        site_unit_off(sites, code, site, tool);
     return site;
 }
 
 /* What the instrumented opcode of a site hides when it replaces this one, which is kept. */
-static uint8_t hide(struct site *site, uint8_t opcode)
+static uint8_t site_hide(struct site *site, uint8_t opcode)
 {
     site->hidden = rt_is_instrumented(opcode) ? 0 : opcode;
     return rt_is_instrumented(opcode) ? opcode : site->opcode;
 }
 
 /* A site is coming back: nothing before it may swallow it. */
-static void spare(PyCodeObject *code, const struct site *site)
+static void site_spare(PyCodeObject *code, const struct site *site)
 {
     uint8_t *before = &rt_units_of(code)[site->unit - site->back].op.code;
     uint8_t plain = site->back ? rt_swallower(*before) : 0;
@@ -358,24 +360,24 @@ static void spare(PyCodeObject *code, const struct site *site)
         *before = plain;
 }
 
-static void line_on(struct rt_sites *sites, PyCodeObject *code, struct site *site, long tool)
+static void site_line_on(struct rt_sites *sites, PyCodeObject *code, struct site *site, long tool)
 {
     uint8_t *tools = code->_co_monitoring->line_tools,
             *opcode = &rt_units_of(code)[site->unit].op.code;
 
     if (tools)
         tools[site->unit] |= (uint8_t)(1u << tool);
-    spare(code, site);
+    site_spare(code, site);
     if (*opcode == INSTRUMENTED_LINE) {
         if (sites->version != code->_co_instrumentation_version)
             site->hidden = 0;
         return;
     }
-    *rt_hidden_by_line(code, site->unit) = hide(site, *opcode);
+    *rt_hidden_by_line(code, site->unit) = site_hide(site, *opcode);
     *opcode = INSTRUMENTED_LINE;
 }
 
-static void unit_on(struct rt_sites *sites, PyCodeObject *code, struct site *site, long tool)
+static void site_unit_on(struct rt_sites *sites, PyCodeObject *code, struct site *site, long tool)
 {
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
     uint8_t *tools = monitoring->per_instruction_tools;
@@ -385,7 +387,7 @@ static void unit_on(struct rt_sites *sites, PyCodeObject *code, struct site *sit
         tools[site->unit] |= (uint8_t)(1u << tool);
     if (monitoring->line_tools) /* as rt_monitors_keep() does */
         monitoring->line_tools[site->unit] |= (uint8_t)(1u << tool);
-    spare(code, site);
+    site_spare(code, site);
     rt_monitors_uncover(code, site->unit, tool); /* somebody has restarted all events */
     if (*opcode == INSTRUMENTED_LINE) { /* another tool's, so nothing behind it is specialised */
         site->hidden = 0;
@@ -397,17 +399,17 @@ static void unit_on(struct rt_sites *sites, PyCodeObject *code, struct site *sit
             site->hidden = 0;
         return;
     }
-    monitoring->per_instruction_opcodes[site->unit] = hide(site, *opcode);
+    monitoring->per_instruction_opcodes[site->unit] = site_hide(site, *opcode);
     *opcode = INSTRUMENTED_INSTRUCTION;
 }
 
-static void event_on(PyCodeObject *code, const struct site *site, long tool)
+static void site_event_on(PyCodeObject *code, const struct site *site, long tool)
 {
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
 
     if (!rt_listens(code, site->event, tool))
         return;
-    spare(code, site);
+    site_spare(code, site);
     if (monitoring->tools)
         monitoring->tools[site->unit] |= (uint8_t)(1u << tool);
     *event_opcode(code, site->unit) = site->opcode;
@@ -421,16 +423,16 @@ bool rt_sites_restore(struct rt_sites *sites, PyCodeObject *code, long tool)
         (sites->n_units && !rt_listens(code, PY_MONITORING_EVENT_INSTRUCTION, tool)))
         return false;
     for (; i < sites->n_units; i++)
-        unit_on(sites, code, &sites->site[i], tool);
+        site_unit_on(sites, code, &sites->site[i], tool);
     for (; i < sites->n_units + sites->n_lines; i++)
-        line_on(sites, code, &sites->site[i], tool);
+        site_line_on(sites, code, &sites->site[i], tool);
     for (; i < sites->n; i++)
-        event_on(code, &sites->site[i], tool);
+        site_event_on(code, &sites->site[i], tool);
     sites->version = code->_co_instrumentation_version;
     return true;
 }
 
-/* -- does it hold? -- */
+/* -- is it usable? -- */
 
 /* Whether the interpreter may turn bytecode into something that looks at it no more. */
 static bool has_jit(void)
@@ -439,7 +441,7 @@ static bool has_jit(void)
     PyObject *jit = PySys_GetObject("_jit"), *enabled; /* borrowed */
     bool result;
 
-    /* 3.13 does not tell; the function is in builds that have one. */
+    /* 3.13 has no attribute for it; the function is in builds that have a JIT. */
     if (!jit)
         return dlsym(RTLD_DEFAULT, "_PyOptimizer_NewUOpOptimizer");
     enabled = PyObject_CallMethod(jit, "is_enabled", NULL);
@@ -520,12 +522,12 @@ static void all_off(PyCodeObject *probe, struct rt_sites *sites, const uint8_t *
     for (; i < sites->n_units + sites->n_lines; i++)
         rt_sites_line_off(sites, probe, tool, sites->site[i].line);
     for (; i < sites->n; i++)
-        if (leave(probe, sites->site[i].event, probe->_co_monitoring->tools, sites->site[i].unit,
-                  tool))
+        if (site_leave(probe, sites->site[i].event, probe->_co_monitoring->tools,
+                       sites->site[i].unit, tool))
             *event_opcode(probe, sites->site[i].unit) = plain[2 * sites->site[i].unit];
 }
 
-/* Whether the code is as it was made, but for what tells its start. */
+/* Whether the code is as it was made, but for the instrumentation of its start. */
 static bool is_plain(PyCodeObject *code, const uint8_t *plain)
 {
     for (uint32_t unit = 0; unit < (uint32_t)Py_SIZE(code); unit++) {
@@ -562,38 +564,38 @@ static bool try_sites(PyCodeObject *probe, const struct rt_code *rc, const uint8
         1ul << PY_MONITORING_EVENT_BRANCH;
 #endif
     const unsigned long line = 1ul << PY_MONITORING_EVENT_LINE;
-    const unsigned long instruction = rc->n_proofs ? 1ul << PY_MONITORING_EVENT_INSTRUCTION : 0;
+    const unsigned long instruction = rc->n_implied ? 1ul << PY_MONITORING_EVENT_INSTRUCTION : 0;
     struct rt_sites *sites = NULL;
-    bool alone, holds = false;
+    bool sole_tool, usable = false;
 
     if (arm(arg, probe, local | line | instruction) ||
         (instruction && !rt_monitors_keep(probe, tool)) ||
         !(sites = rt_sites_find(probe, rc, tool)))
         return false;
-    alone = !crowded(probe, tool);
+    sole_tool = !crowded(probe, tool);
     if (has_all(sites, instruction, local) && all_are(probe, sites, true)) {
         all_off(probe, sites, plain, tool);
-        holds = (!alone || all_are(probe, sites, false)) && rt_sites_restore(sites, probe, tool) &&
-                all_are(probe, sites, true);
+        usable = (!sole_tool || all_are(probe, sites, false)) &&
+                 rt_sites_restore(sites, probe, tool) && all_are(probe, sites, true);
     }
     free(sites);
-    return !arm(arg, probe, 0) && holds &&
-           (!alone || crowded(probe, tool) || is_plain(probe, plain));
+    return !arm(arg, probe, 0) && usable &&
+           (!sole_tool || crowded(probe, tool) || is_plain(probe, plain));
 }
 
-bool rt_sites_hold(rt_arm *arm, void *arg, long tool)
+bool rt_sites_usable(rt_arm *arm, void *arg, long tool)
 {
     PyCodeObject *probe = has_jit() ? NULL : make_probe();
     struct rt_code *rc = probe ? rt_code_probe(probe) : NULL;
     PyObject *bytes = rc ? PyCode_GetCode(probe) : NULL;
-    bool holds =
+    bool usable =
         bytes && try_sites(probe, rc, (const uint8_t *)PyBytes_AS_STRING(bytes), arm, arg, tool);
 
     PyErr_Clear();
     rt_code_free(rc);
     Py_XDECREF(bytes);
     Py_XDECREF(probe);
-    return holds;
+    return usable;
 }
 
 #endif

@@ -11,7 +11,7 @@
 #include "compat.h"
 
 struct rt_state {
-    PyObject *decisions; /* dict: co_filename -> address of struct rt_file, or None */
+    PyObject *decisions; /* dict: co_filename -> address of the file's struct seg_entry, or None */
     uint32_t decisions_epoch;
     Py_ssize_t extra; /* the code map's own: index of co_extra, or id of a code watcher */
     const struct rt_tracer *tracer;
@@ -23,29 +23,29 @@ struct rt_state {
     bool claims_loaded;
 };
 
-/* A way to be told what runs. Chosen once, in module.c; nothing above asks which one it is. */
+/* What calls us when code runs. Chosen once, in module.c; nothing above asks which one it is. */
 struct rt_tracer {
     const char *name;
+    bool sees_all; /* events of code that is not measured go on coming */
     /* Starts in this interpreter: 0, or -1 with a Python exception. `module` owns `state`. Where
      * the process is paused it is ready, and no more. */
     int (*start)(PyObject *module, struct rt_state *state);
-    /* The process is in another segment now: everything is to be told again. 0, or -1 with an
+    /* The process is in another segment now: every event is to fire again. 0, or -1 with an
      * exception. */
     int (*restart)(struct rt_state *state);
-    /* rt_process.paused has changed. 0, or -1 with an exception. */
+    /* rt_process_paused() has changed. 0, or -1 with an exception. */
     int (*pause)(struct rt_state *state);
     void (*clear)(struct rt_state *state);
     int (*traverse)(struct rt_state *state, visitproc visit, void *arg);
+    /* The process records contexts from now on, though its plan did not say so: every event
+     * is to fire again in each. 0, or -1 with an exception. */
+    int (*contexts_begin)(struct rt_state *state);
     /* The calling thread is in another context now. */
     void (*switched)(struct rt_state *state);
     /* Whether it may write to CPython's own structures here, as it does for speed: to keep other
      * tools from silencing it, and to restore single events. */
-    void (*holds)(struct rt_state *state, bool *monitors, bool *sites);
+    void (*usable)(struct rt_state *state, bool *monitors, bool *sites);
 };
-
-/* Puts the calling thread into the dynamic context `name`, or into none (NULL), and tells the
- * tracer. 0 or a seg_status (counted). No exception is touched. In module.c. */
-int rt_switch(struct rt_state *state, const char *name, size_t len);
 
 extern const struct rt_tracer rt_tracer_monitoring; /* 3.12 and later */
 extern const struct rt_tracer rt_tracer_settrace;   /* 3.11 */

@@ -3,35 +3,33 @@
  * The tracer of 3.12 and later: sys.monitoring, with callbacks in C.
  *
  * PY_START is on for all code and disabled at the first hit. For code of a measured file it arms
- * the code object with local events, each disabled once it has told what it can tell; code of
- * which everything is set already, by whatever process, is never armed. After that the code runs
- * as if nobody watched.
+ * the code object with local events, each disabled once its hit cannot recur; code that is
+ * complete, by whatever process, is never armed. After that the code runs as if no tool listened.
  *
  * Armed with what (docs/tracers.md says why):
  *   LINE         short code
- *   INSTRUCTION  code in which a jump stays inside a line (LINE can never be disabled there), long
- *                code where LINE is quadratic, and code with branches on 3.12 and 3.13, whose
- *                instructions prove most of the arcs
- *   BRANCH_LEFT, BRANCH_RIGHT   code with branches, 3.14 and later
- *   BRANCH       3.12 and 3.13: code with an arc that no instruction proves
- *   PY_RETURN    a generator on one line, with branches
+ *   INSTRUCTION  code in which a jump leads back into its line (LINE can never be disabled there),
+ * long code where LINE is quadratic, and code with branches on 3.12 and 3.13, whose instructions
+ * imply most of the arcs BRANCH_LEFT, BRANCH_RIGHT   code with branches, 3.14 and later BRANCH 3.12
+ * and 3.13: code with an arc that no instruction implies PY_RETURN    a generator on one line, with
+ * branches
  *
  * With contexts an event has to come again in every context. It is disabled at its first hit in
  * one, and the next switch restores what was (sites.h): a switch costs what has run since the last
- * one. Where single sites cannot be restored, events stay on until a code object has fired so often
- * in one context that disabling pays (FIRES_PER_LINE); it goes quiet, and the next switch arms it
- * again (docs/contexts.md).
+ * one. Where single sites cannot be restored, events stay enabled until a code object has fired so
+ * often in one context that disabling pays (FIRES_PER_LINE); then the next switch re-arms it
+ * (docs/contexts.md).
  */
 #include "claimed.h"
 #include "code.h"
 #include "codemap.h"
 #include "context.h"
+#include "function_context.h"
 #include "monitors.h"
 #include "process.h"
-#include "quiet.h"
+#include "rearm.h"
 #include "sites.h"
 #include "state.h"
-#include "test_function.h"
 
 #if RT_MONITORING
 
@@ -55,13 +53,13 @@ struct monitoring {
     unsigned long start_only, always;    /* global events: without and with test functions */
     unsigned long claimed[2], thrown[2]; /* of plug-ins' code, and the global part of it, by whether
                                             arcs are recorded */
-    bool hears_thrown;                   /* the latter are on */
+    bool listens_to_exceptions;          /* the latter are on */
     /* Contexts only: */
-    struct rt_quiet quiet; /* the code objects that went quiet since the last switch */
-    uint32_t quiet_stay;   /* the generation of the stay in which they did; 0: none did */
-    bool mixed;            /* two threads are in two contexts: nothing goes quiet */
-    /* Whether CPython's structures are as they should be: */
-    enum holds { UNKNOWN, HOLD, DO_NOT_HOLD } monitors, sites;
+    struct rt_rearm rearm;     /* in which something was disabled since the last switch */
+    uint32_t rearm_generation; /* the generation in which it was; 0: there are none */
+    bool contexts_differ;      /* threads are in different contexts: nothing is disabled */
+    /* Whether CPython's structures are as expected: */
+    enum probed { UNPROBED, USABLE, UNUSABLE } monitors, sites;
 };
 
 /* A number that an event brings. */
@@ -79,25 +77,26 @@ static uint32_t unit_of(PyObject *offset)
     return (uint32_t)number_of(offset) / 2;
 }
 
-static struct rt_state *state_of(PyObject *module)
+static struct rt_state *mon_state(PyObject *module)
 {
     return PyModule_GetState(module);
 }
 
-static struct monitoring *own(const struct rt_state *state)
+static struct monitoring *mon_of(const struct rt_state *state)
 {
     return state->tracer_state;
 }
 
-static PyObject *disable(const struct rt_state *state)
+static PyObject *mon_disable(const struct rt_state *state)
 {
-    return Py_NewRef(own(state)->disable);
+    return Py_NewRef(mon_of(state)->disable);
 }
 
-/* What tells the lines and arcs of a code object when each event is disabled at its first hit.
- * `kept`: no other tool takes INSTRUCTION events away, now or later. Else they are for what nothing
- * else tells. */
-static unsigned long once_events(const struct monitoring *m, const struct rt_code *rc, bool kept)
+/* The events for the lines and arcs of a code object if each is disabled at its first hit. `kept`:
+ * no other tool takes INSTRUCTION events away, now or later. Otherwise they are for arcs that have
+ * no other event. */
+static unsigned long mon_once_events(const struct monitoring *m, const struct rt_code *rc,
+                                     bool kept)
 {
     unsigned long events = 0;
     bool instruction = rc->inner_target || rc->only_instruction ||
@@ -106,7 +105,7 @@ static unsigned long once_events(const struct monitoring *m, const struct rt_cod
 
     if (RT_BRANCH_SIDES && rc->n_branches)
         events = m->event[SIDES];
-    if (!RT_BRANCH_SIDES && (kept ? rc->unproved : rc->n_branches))
+    if (!RT_BRANCH_SIDES && (kept ? rc->critical : rc->n_branches))
         events = m->event[BRANCH];
     if (rc->return_arc != RT_NO_ARC)
         events |= m->event[RETURNED];
@@ -115,18 +114,18 @@ static unsigned long once_events(const struct monitoring *m, const struct rt_cod
     return events | m->event[kept && instruction ? INSTRUCTION : LINE];
 }
 
-/* The same with contexts. LINE, because fewer of them fire; then what begins contexts. `proofs`:
- * the instructions that prove arcs can be had alone (rt_sites_find). */
-static unsigned long lasting_events(const struct monitoring *m, const struct rt_code *rc,
-                                    bool proofs)
+/* The same with contexts. LINE, because fewer of them fire; then what begins contexts. `implied`:
+ * INSTRUCTION can be restricted to units that imply arcs (rt_sites_find). */
+static unsigned long mon_lasting_events(const struct monitoring *m, const struct rt_code *rc,
+                                        bool implied)
 {
     unsigned long events = m->event[LINE];
 
     if (rc->n_branches && RT_BRANCH_SIDES)
         events |= m->event[SIDES];
-    if (!RT_BRANCH_SIDES && (proofs ? rc->unproved : rc->n_branches))
+    if (!RT_BRANCH_SIDES && (implied ? rc->critical : rc->n_branches))
         events |= m->event[BRANCH];
-    if (proofs ? rc->n_proofs : rc->only_instruction)
+    if (implied ? rc->n_implied : rc->only_instruction)
         events |= m->event[INSTRUCTION];
     if (rc->generator && rt_process.branches)
         events |= m->event[RESUMED];
@@ -136,9 +135,9 @@ static unsigned long lasting_events(const struct monitoring *m, const struct rt_
 }
 
 /* Turns local events on for one code object. */
-static int arm(const struct rt_state *state, PyObject *code, unsigned long events)
+static int mon_arm(const struct rt_state *state, PyObject *code, unsigned long events)
 {
-    struct monitoring *m = own(state);
+    struct monitoring *m = mon_of(state);
     PyObject *number = PyLong_FromUnsignedLong(events), *args[3], *result;
 
     if (!number)
@@ -152,9 +151,9 @@ static int arm(const struct rt_state *state, PyObject *code, unsigned long event
     return result ? 0 : -1;
 }
 
-static int arm_probe(void *state, PyCodeObject *code, unsigned long events)
+static int mon_arm_probe(void *state, PyCodeObject *code, unsigned long events)
 {
-    return arm(state, (PyObject *)code, events);
+    return mon_arm(state, (PyObject *)code, events);
 }
 
 /* Writing to CPython's structures can be turned off, in case it goes wrong. */
@@ -166,206 +165,191 @@ static bool may_write(void)
 }
 
 /* Whether other tools can be kept from taking INSTRUCTION events away. */
-static bool monitors_hold(const struct rt_state *state)
+static bool mon_monitors_usable(const struct rt_state *state)
 {
-    struct monitoring *m = own(state);
+    struct monitoring *m = mon_of(state);
 
-    if (m->monitors == UNKNOWN)
-        m->monitors = may_write() && rt_monitors_hold(arm_probe, (void *)state, m->tool_number)
-                          ? HOLD
-                          : DO_NOT_HOLD;
-    return m->monitors == HOLD;
+    if (m->monitors == UNPROBED)
+        m->monitors =
+            may_write() && rt_monitors_usable(mon_arm_probe, (void *)state, m->tool_number)
+                ? USABLE
+                : UNUSABLE;
+    return m->monitors == USABLE;
 }
 
 /* Whether sites can be restored. */
-static bool sites_hold(const struct rt_state *state)
+static bool mon_sites_usable(const struct rt_state *state)
 {
-    struct monitoring *m = own(state);
+    struct monitoring *m = mon_of(state);
 
-    if (m->sites == UNKNOWN)
-        m->sites = monitors_hold(state) && rt_sites_hold(arm_probe, (void *)state, m->tool_number)
-                       ? HOLD
-                       : DO_NOT_HOLD;
-    return m->sites == HOLD;
+    if (m->sites == UNPROBED)
+        m->sites = mon_monitors_usable(state) &&
+                           rt_sites_usable(mon_arm_probe, (void *)state, m->tool_number)
+                       ? USABLE
+                       : UNUSABLE;
+    return m->sites == USABLE;
 }
 
 /* Arms a code object with events of its file, those of contexts and of plug-ins. */
-static int arm_with(const struct rt_state *state, PyObject *code, struct rt_code *rc,
-                    unsigned long events)
+static int mon_arm_with(const struct rt_state *state, PyObject *code, struct rt_code *rc,
+                        unsigned long events)
 {
-    const struct monitoring *m = own(state);
+    const struct monitoring *m = mon_of(state);
     PyCodeObject *object = (PyCodeObject *)code;
 
     if (rc->test)
         events |= m->event[TEST];
     if (rc->claim)
         events |= m->claimed[rt_process.branches];
-    if (m->monitors == HOLD)
+    if (m->monitors == USABLE)
         rt_monitors_share(object);
-    if (arm(state, code, events))
+    if (mon_arm(state, code, events))
         return -1;
-    if (m->monitors == HOLD)
+    if (m->monitors == USABLE)
         rt_monitors_settle(object);
-    rc->proofs_hold = events & m->event[INSTRUCTION] && m->monitors == HOLD &&
-                      rt_monitors_keep(object, m->tool_number);
-    rc->unit_wise = rc->proofs_hold && !(events & m->event[LINE]);
+    rc->instruction_kept = events & m->event[INSTRUCTION] && m->monitors == USABLE &&
+                           rt_monitors_keep(object, m->tool_number);
+    rc->unit_wise = rc->instruction_kept && !(events & m->event[LINE]);
     return 0;
 }
 
 /* For events that are each disabled at their first hit, for good. */
-static int arm_once(const struct rt_state *state, PyObject *code, struct rt_code *rc)
+static int mon_arm_once(const struct rt_state *state, PyObject *code, struct rt_code *rc)
 {
-    bool kept = monitors_hold(state);
+    bool kept = mon_monitors_usable(state);
 
-    if (arm_with(state, code, rc, rc->file ? once_events(own(state), rc, kept) : 0))
+    if (mon_arm_with(state, code, rc, rc->file ? mon_once_events(mon_of(state), rc, kept) : 0))
         return -1;
-    if (!kept || !rc->file || rc->proofs_hold ||
-        !(once_events(own(state), rc, true) & own(state)->event[INSTRUCTION]))
+    if (!kept || !rc->file || rc->instruction_kept ||
+        !(mon_once_events(mon_of(state), rc, true) & mon_of(state)->event[INSTRUCTION]))
         return 0;
-    return arm_with(state, code, rc, once_events(own(state), rc, false)); /* no memory */
+    return mon_arm_with(state, code, rc, mon_once_events(mon_of(state), rc, false)); /* no memory */
 }
 
 /* For events that come again in every context. */
-static int arm_lasting(const struct rt_state *state, PyObject *code, struct rt_code *rc)
+static int mon_arm_lasting(const struct rt_state *state, PyObject *code, struct rt_code *rc)
 {
-    struct monitoring *m = own(state);
-    bool hold = rc->file && sites_hold(state), proofs = hold && rc->n_proofs;
+    struct monitoring *m = mon_of(state);
+    bool usable = rc->file && mon_sites_usable(state), implied = usable && rc->n_implied;
 
     free(rc->sites);
     rc->sites = NULL;
-    if (arm_with(state, code, rc, rc->file ? lasting_events(m, rc, proofs) : 0))
+    if (mon_arm_with(state, code, rc, rc->file ? mon_lasting_events(m, rc, implied) : 0))
         return -1;
-    if (proofs && !rc->proofs_hold) { /* no memory */
-        proofs = false;
-        if (arm_with(state, code, rc, lasting_events(m, rc, proofs)))
+    if (implied && !rc->instruction_kept) { /* no memory */
+        implied = false;
+        if (mon_arm_with(state, code, rc, mon_lasting_events(m, rc, implied)))
             return -1;
     }
-    rc->proofs_hold = proofs;
-    if (hold && (proofs || !rc->only_instruction))
+    rc->instruction_kept = implied;
+    if (usable && (implied || !rc->only_instruction))
         rc->sites = rt_sites_find((PyCodeObject *)code, rc, m->tool_number);
     return 0;
 }
 
-static void first_arm(struct rt_state *state, PyCodeObject *code, struct rt_code *rc)
+/* The global events, as the process needs them now. What a plug-in's code needs besides its local
+ * events is global before 3.15. */
+static int mon_listen(struct rt_state *state)
+{
+    struct monitoring *m = mon_of(state);
+    unsigned long events = rt_process.function_contexts ? m->always : m->start_only;
+    PyObject *result;
+
+    if (m->listens_to_exceptions)
+        events |= m->thrown[rt_process.branches];
+    result =
+        PyObject_CallFunction(m->set_events, "Ok", m->tool, rt_process_paused() ? 0ul : events);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+static void mon_listen_to_exceptions(struct rt_state *state)
+{
+    if (mon_of(state)->listens_to_exceptions)
+        return;
+    mon_of(state)->listens_to_exceptions = true;
+    if (mon_listen(state))
+        PyErr_Clear();
+}
+
+static void mon_arm_first(struct rt_state *state, PyCodeObject *code, struct rt_code *rc)
 {
     rc->armed = true;
-    if (!(rt_contexts ? arm_lasting : arm_once)(state, (PyObject *)code, rc))
+    if (rc->claim)
+        mon_listen_to_exceptions(state);
+    if (!(rt_context_enabled() ? mon_arm_lasting : mon_arm_once)(state, (PyObject *)code, rc))
         return;
     /* e.g. "cannot instrument shim code object" of some Cython modules */
     PyErr_Clear();
     seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
 }
 
-/* The global events, as the process needs them now. What is told of a plug-in's code beside its
- * local events can before 3.15 only be told of all code. */
-static int listen(struct rt_state *state)
-{
-    struct monitoring *m = own(state);
-    unsigned long events = rt_test_contexts ? m->always : m->start_only;
-    PyObject *result;
-
-    if (m->hears_thrown)
-        events |= m->thrown[rt_process.branches];
-    result = PyObject_CallFunction(m->set_events, "Ok", m->tool, rt_process.paused ? 0ul : events);
-    Py_XDECREF(result);
-    return result ? 0 : -1;
-}
-
-static void hear_of_exceptions(struct rt_state *state)
-{
-    if (own(state)->hears_thrown)
-        return;
-    own(state)->hears_thrown = true;
-    if (listen(state))
-        PyErr_Clear();
-}
-
 /* Code is entered for the first time in this interpreter: what it sets, or NULL if it matters to
- * nobody. Arms it, unless there is nothing left to set. */
-static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
+ * nobody. */
+static struct rt_code *mon_first_sight(struct rt_state *state, PyCodeObject *code)
 {
-    uint32_t epoch = rt_process.epoch;
-    struct rt_code *claimed = NULL;
-    bool plugin = state->claim && rt_claimed(state, code, &claimed);
-    struct rt_file *file = plugin ? NULL : rt_file_of(state, code);
-    bool test = rt_test_contexts && rt_test_named(code), complete = false;
-    struct rt_code *rc = test ? rt_code_unmeasured(true) : NULL;
+    bool wanted;
+    struct rt_code *rc = rt_codemap_add(state, code, &wanted);
 
-    if (epoch != rt_process.epoch) {
-        rt_code_free(claimed);
-        return NULL; /* what the look-up ran in Python changed the segment */
-    }
-    if (file)
-        rc = rt_code_make(file, code, &complete);
-    if (claimed) {
-        rc = claimed;
-        hear_of_exceptions(state);
-    }
-    if (!rc)
-        return NULL;
-    rc->test = test;
-    if (rt_codemap_put(state, code, rc)) {
-        rt_code_free(rc);
-        return rt_codemap_get(state, code);
-    }
-    if (!complete || rt_contexts)
-        first_arm(state, code, rc);
+    if (wanted)
+        mon_arm_first(state, code, rc);
     return rc;
 }
 
 /* What a callback returns for code of a plug-in, whose events are never disabled. */
-static PyObject *went_on(int status)
+static PyObject *mon_after_call(int status)
 {
     return status ? NULL : Py_NewRef(Py_None);
 }
 
 /* -- contexts -- */
 
-static void rearm_one(void *arg, PyCodeObject *code)
+static void mon_rearm_one(void *arg, PyCodeObject *code)
 {
     struct rt_state *state = arg;
     struct rt_code *rc = rt_codemap_get(state, code);
 
     if (!rc)
         return;
-    rc->quiet = false;
-    if (rc->sites && rt_sites_restore(rc->sites, code, own(state)->tool_number))
+    rc->rearm = false;
+    if (rc->sites && rt_sites_restore(rc->sites, code, mon_of(state)->tool_number))
         return;
-    if (arm(state, (PyObject *)code, 0) || arm_lasting(state, (PyObject *)code, rc))
+    if (mon_arm(state, (PyObject *)code, 0) || mon_arm_lasting(state, (PyObject *)code, rc))
         PyErr_Clear();
 }
 
-/* Everything tells again that has been disabled since the last switch. */
-static void rearm(struct rt_state *state)
+/* Enables again all that was disabled since the last switch. */
+static void mon_rearm(struct rt_state *state)
 {
-    own(state)->quiet_stay = 0;
-    rt_quiet_empty(&own(state)->quiet, rearm_one, state);
+    mon_of(state)->rearm_generation = 0;
+    rt_rearm_drain(&mon_of(state)->rearm, mon_rearm_one, state);
 }
 
-/* Something of this code is about to be disabled for the rest of this stay; where that is not
- * undone site by site, the events become those that can all be disabled. */
-static bool go_quiet(struct rt_state *state, PyObject *code, struct rt_code *rc,
-                     const struct rt_context *context)
+/* Something of this code is about to be disabled for the rest of this generation; where that is not
+ * undone site by site, the code is armed with events that can all be disabled. */
+static bool mon_list_for_rearm(struct rt_state *state, PyObject *code, struct rt_code *rc,
+                               const struct rt_context *context)
 {
-    struct monitoring *m = own(state);
+    struct monitoring *m = mon_of(state);
 
-    if (rc->quiet)
+    if (rc->rearm)
         return true;
-    if (rc->shared || !rt_quiet_add(&m->quiet, (PyCodeObject *)code, rc))
+    if (rc->shared || !rt_rearm_add(&m->rearm, (PyCodeObject *)code, rc))
         return false;
-    rc->quiet = true;
-    m->quiet_stay = context->generation;
-    if (!rc->sites && once_events(m, rc, monitors_hold(state)) != lasting_events(m, rc, false) &&
-        arm_once(state, code, rc))
+    rc->rearm = true;
+    m->rearm_generation = context->generation;
+    if (!rc->sites &&
+        mon_once_events(m, rc, mon_monitors_usable(state)) != mon_lasting_events(m, rc, false) &&
+        mon_arm_once(state, code, rc))
         PyErr_Clear();
     return true;
 }
 
-/* Counts an event that stays on. True: it has come so often that this does not pay. */
-static bool fires_too_often(struct rt_code *rc, const struct rt_context *context)
+/* Counts an event that is not disabled. True: so many have fired that this does not pay. */
+static bool mon_fires_too_often(struct rt_code *rc, const struct rt_context *context)
 {
-    if (rc->stay != context->generation) {
-        rc->stay = context->generation;
+    if (rc->generation != context->generation) {
+        rc->generation = context->generation;
         rc->left = FIRES_PER_LINE * (rc->n_runs + 1);
     }
     if (!rc->left)
@@ -374,97 +358,99 @@ static bool fires_too_often(struct rt_code *rc, const struct rt_context *context
     return false;
 }
 
-/* The rest of told(). */
-RT_SELDOM static PyObject *told_seldom(struct rt_state *state, PyObject *code, struct rt_code *rc,
-                                       const struct rt_context *context)
+/* Slow path: decides whether this event may be disabled until the next switch. */
+RT_SELDOM static PyObject *mon_after_hit_slow(struct rt_state *state, PyObject *code,
+                                              struct rt_code *rc, const struct rt_context *context)
 {
-    struct monitoring *m = own(state);
+    struct monitoring *m = mon_of(state);
 
-    if (m->mixed)
+    if (m->contexts_differ)
         Py_RETURN_NONE;
-    if (m->quiet_stay && m->quiet_stay != context->generation) {
+    if (m->rearm_generation && m->rearm_generation != context->generation) {
         /* another interpreter has switched, and this one misses what is disabled */
-        m->mixed = true;
-        rearm(state);
+        m->contexts_differ = true;
+        mon_rearm(state);
         Py_RETURN_NONE;
     }
-    if ((!rc->sites && !fires_too_often(rc, context)) || !go_quiet(state, code, rc, context))
+    if ((!rc->sites && !mon_fires_too_often(rc, context)) ||
+        !mon_list_for_rearm(state, code, rc, context))
         Py_RETURN_NONE;
-    return disable(state);
+    return mon_disable(state);
 }
 
-/* What a callback returns for an event that has told what it can tell in this context. */
-static PyObject *told(struct rt_state *state, PyObject *code, struct rt_code *rc,
-                      const struct rt_context *context)
+/* What a callback returns for an event whose hit cannot recur in this context. */
+static PyObject *mon_after_hit(struct rt_state *state, PyObject *code, struct rt_code *rc,
+                               const struct rt_context *context)
 {
-    if (!context || (rc->quiet && rc->sites && own(state)->quiet_stay == context->generation))
-        return disable(state);
-    return told_seldom(state, code, rc, context);
+    if (!context ||
+        (rc->rearm && rc->sites && mon_of(state)->rearm_generation == context->generation))
+        return mon_disable(state);
+    return mon_after_hit_slow(state, code, rc, context);
 }
 
-static void switched(struct rt_state *state)
+static void mon_switched(struct rt_state *state)
 {
-    struct monitoring *m = own(state);
+    struct monitoring *m = mon_of(state);
 
-    m->mixed = !rt_context_shared();
-    rearm(state);
+    m->contexts_differ = !rt_context_shared();
+    mon_rearm(state);
 }
 
 /* -- frames -- */
 
-static PyObject *on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    struct rt_state *state = state_of(module);
+    struct rt_state *state = mon_state(module);
     PyCodeObject *code = (PyCodeObject *)args[0];
     struct rt_code *rc;
     uint32_t epoch;
 
     (void)n;
-    if (rt_process.paused)
+    if (rt_process_paused())
         Py_RETURN_NONE;
-    epoch = rt_process.epoch;
+    epoch = rt_process_epoch();
     rc = rt_codemap_get(state, code);
     if (!rc)
-        rc = meet(state, code);
-    if (epoch != rt_process.epoch)
+        rc = mon_first_sight(state, code);
+    if (epoch != rt_process_epoch())
         Py_RETURN_NONE;
     if (!rc)
-        return disable(state);
-    if (rt_contexts && !rc->armed) /* it was complete before contexts began */
-        first_arm(state, code, rc);
+        return mon_disable(state);
+    if (rt_context_enabled() && !rc->armed) /* it was complete before contexts began */
+        mon_arm_first(state, code, rc);
     if (rc->test)
-        rt_test_begin(state);
-    if (epoch != rt_process.epoch)
+        rt_function_begin(state);
+    if (epoch != rt_process_epoch())
         Py_RETURN_NONE;
     if (rc->claim)
-        return went_on(rt_claimed_start(state, rc, PyEval_GetFrame(), true));
+        return mon_after_call(rt_claimed_start(state, rc, PyEval_GetFrame(), true));
     if (rc->file && rt_code_enters(rc)) {
         struct rt_context *context = rt_context_get();
 
         rt_code_enter(rc, context);
-        /* With contexts, it must be told in each of them. */
-        if (rt_contexts && !rc->sites)
+        /* With contexts, it must fire in each of them. */
+        if (rt_context_enabled() && !rc->sites)
             Py_RETURN_NONE;
         if (!rc->test)
-            return told(state, args[0], rc, context);
+            return mon_after_hit(state, args[0], rc, context);
     }
-    if (rt_contexts && rc->test)
+    if (rt_context_enabled() && rc->test)
         Py_RETURN_NONE;
-    return disable(state);
+    return mon_disable(state);
 }
 
 /* What code sets whose local events come, or NULL: nothing now. Then the event must come again: the
  * process is paused, or the frame began in another epoch and the code is looked up at its next
  * start. */
-static struct rt_code *told_by(const struct rt_state *state, PyObject *code)
+static struct rt_code *mon_code_of_event(const struct rt_state *state, PyObject *code)
 {
-    return rt_process.paused ? NULL : rt_codemap_get(state, (PyCodeObject *)code);
+    return rt_process_paused() ? NULL : rt_codemap_get(state, (PyCodeObject *)code);
 }
 
-static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    struct rt_state *state = state_of(module);
-    struct rt_code *rc = told_by(state, args[0]);
+    struct rt_state *state = mon_state(module);
+    struct rt_code *rc = mon_code_of_event(state, args[0]);
     struct rt_context *context;
     uint32_t epoch;
 
@@ -472,13 +458,13 @@ static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n
     if (!rc)
         Py_RETURN_NONE;
     if (rc->test) {
-        epoch = rt_process.epoch;
-        rt_test_begin(state);
-        if (epoch != rt_process.epoch)
+        epoch = rt_process_epoch();
+        rt_function_begin(state);
+        if (epoch != rt_process_epoch())
             Py_RETURN_NONE;
     }
     if (rc->claim)
-        return went_on(rt_claimed_start(state, rc, PyEval_GetFrame(), false));
+        return mon_after_call(rt_claimed_start(state, rc, PyEval_GetFrame(), false));
     if (!rc->file || !rt_process.branches)
         Py_RETURN_NONE;
     /* The arc that leaves the line of the yield belongs to the context of who resumes. */
@@ -486,57 +472,57 @@ static PyObject *on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n
     rt_code_line(rc, context, rt_shape_line(rc->runs, rc->n_runs, unit_of(args[1])));
     if (rc->test)
         Py_RETURN_NONE;
-    return told(state, args[0], rc, context);
+    return mon_after_hit(state, args[0], rc, context);
 }
 
-static PyObject *on_throw(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_throw(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    PyObject *result = on_resume(module, args, n);
+    PyObject *result = mon_on_resume(module, args, n);
 
     Py_XDECREF(result);
-    return went_on(result ? 0 : -1); /* cannot be disabled before 3.15 */
+    return mon_after_call(result ? 0 : -1); /* cannot be disabled before 3.15 */
 }
 
-static PyObject *on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    struct rt_state *state = state_of(module);
-    struct rt_code *rc = told_by(state, args[0]);
+    struct rt_state *state = mon_state(module);
+    struct rt_code *rc = mon_code_of_event(state, args[0]);
 
     (void)n;
     if (rc && rc->test)
-        rt_test_end(state);
+        rt_function_end(state);
     Py_RETURN_NONE;
 }
 
-static PyObject *on_end(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_end(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    struct rt_state *state = state_of(module);
+    struct rt_state *state = mon_state(module);
     struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
 
     if (rc && rc->claim && rt_claimed_end(state, rc, PyEval_GetFrame()))
         return NULL;
-    return on_leave(module, args, n);
+    return mon_on_leave(module, args, n);
 }
 
-static PyObject *on_return(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_return(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    struct rt_state *state = state_of(module);
-    struct rt_code *rc = told_by(state, args[0]);
+    struct rt_state *state = mon_state(module);
+    struct rt_code *rc = mon_code_of_event(state, args[0]);
     struct rt_context *context;
 
     if (!rc || !rc->file || rc->return_arc == RT_NO_ARC)
-        return on_end(module, args, n);
+        return mon_on_end(module, args, n);
     context = rt_context_get();
     rt_code_arc(rc, context, rc->return_arc);
-    return rc->test ? on_end(module, args, n) : told(state, args[0], rc, context);
+    return rc->test ? mon_on_end(module, args, n) : mon_after_hit(state, args[0], rc, context);
 }
 
 /* -- lines and branches -- */
 
-static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    struct rt_state *state = state_of(module);
-    struct rt_code *rc = told_by(state, args[0]);
+    struct rt_state *state = mon_state(module);
+    struct rt_code *rc = mon_code_of_event(state, args[0]);
     struct rt_context *context = rt_context_get();
     int32_t line = number_of(args[1]);
     PyObject *result;
@@ -545,22 +531,22 @@ static PyObject *on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
     if (!rc)
         Py_RETURN_NONE;
     if (rc->claim)
-        return went_on(rt_claimed_line(state, rc, PyEval_GetFrame()));
+        return mon_after_call(rt_claimed_line(state, rc, PyEval_GetFrame()));
     if (rc->file)
         rt_code_line(rc, context, line);
     if (rc->unit_wise)
         Py_RETURN_NONE; /* it comes before INSTRUCTION, which would be lost if it were the last */
-    result = told(state, args[0], rc, context);
-    if (rc->sites && result == own(state)->disable &&
-        rt_sites_line_off(rc->sites, (PyCodeObject *)args[0], own(state)->tool_number, line))
+    result = mon_after_hit(state, args[0], rc, context);
+    if (rc->sites && result == mon_of(state)->disable &&
+        rt_sites_line_off(rc->sites, (PyCodeObject *)args[0], mon_of(state)->tool_number, line))
         Py_SETREF(result, Py_NewRef(Py_None)); /* it is off already */
     return result;
 }
 
-static PyObject *on_instruction(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_instruction(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    struct rt_state *state = state_of(module);
-    struct rt_code *rc = told_by(state, args[0]);
+    struct rt_state *state = mon_state(module);
+    struct rt_code *rc = mon_code_of_event(state, args[0]);
     struct rt_context *context = rt_context_get();
     uint32_t unit = unit_of(args[1]);
     PyObject *result;
@@ -570,21 +556,21 @@ static PyObject *on_instruction(PyObject *module, PyObject *const *args, Py_ssiz
         Py_RETURN_NONE;
     if (rc->file)
         rt_code_unit(rc, context, unit);
-    result = told(state, args[0], rc, context);
-    if (rc->unit_wise && result == own(state)->disable)
-        rt_monitors_told((PyCodeObject *)args[0], own(state)->tool_number, unit);
-    if (rc->sites && result == own(state)->disable &&
-        rt_sites_unit_off(rc->sites, (PyCodeObject *)args[0], own(state)->tool_number, unit))
+    result = mon_after_hit(state, args[0], rc, context);
+    if (rc->unit_wise && result == mon_of(state)->disable)
+        rt_monitors_recorded((PyCodeObject *)args[0], mon_of(state)->tool_number, unit);
+    if (rc->sites && result == mon_of(state)->disable &&
+        rt_sites_unit_off(rc->sites, (PyCodeObject *)args[0], mon_of(state)->tool_number, unit))
         Py_SETREF(result, Py_NewRef(Py_None)); /* it is off already */
     return result;
 }
 
 #if RT_BRANCH_SIDES
 
-static PyObject *on_side(PyObject *module, PyObject *const *args, bool right)
+static PyObject *mon_on_side(PyObject *module, PyObject *const *args, bool right)
 {
-    struct rt_state *state = state_of(module);
-    struct rt_code *rc = told_by(state, args[0]);
+    struct rt_state *state = mon_state(module);
+    struct rt_code *rc = mon_code_of_event(state, args[0]);
     struct rt_context *context = rt_context_get();
     const struct rt_branch *branch;
     uint32_t arc;
@@ -594,30 +580,30 @@ static PyObject *on_side(PyObject *module, PyObject *const *args, bool right)
     branch = rt_code_branch(rc, unit_of(args[1]));
     arc = !branch ? RT_NO_ARC : right ? branch->far_arc : branch->near_arc;
     if (arc == RT_NO_ARC)
-        return disable(state); /* nothing to tell in any context */
+        return mon_disable(state); /* nothing to record in any context */
     rt_code_arc(rc, context, arc);
-    return told(state, args[0], rc, context);
+    return mon_after_hit(state, args[0], rc, context);
 }
 
-static PyObject *on_left(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_left(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     (void)n;
-    return on_side(module, args, false);
+    return mon_on_side(module, args, false);
 }
 
-static PyObject *on_right(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_right(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     (void)n;
-    return on_side(module, args, true);
+    return mon_on_side(module, args, true);
 }
 
 #else
 
-/* One event for both ways: kept until each way is known, or is told by an instruction. */
-static PyObject *on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n)
+/* One event for both edges: enabled until each arc is recorded, or is implied by an instruction. */
+static PyObject *mon_on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-    struct rt_state *state = state_of(module);
-    struct rt_code *rc = told_by(state, args[0]);
+    struct rt_state *state = mon_state(module);
+    struct rt_code *rc = mon_code_of_event(state, args[0]);
     struct rt_context *context;
     const struct rt_branch *branch;
 
@@ -626,13 +612,14 @@ static PyObject *on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n
         Py_RETURN_NONE;
     branch = rt_code_branch(rc, unit_of(args[1]));
     if (!branch)
-        return disable(state);
+        return mon_disable(state);
     context = rt_context_get();
     rt_code_arc(rc, context, unit_of(args[2]) == branch->next ? branch->near_arc : branch->far_arc);
-    if (((rc->proofs_hold && branch->near_proved) ||
+    if (((rc->instruction_kept && branch->near_implied) ||
          rt_code_has_arc(rc, context, branch->near_arc)) &&
-        ((rc->proofs_hold && branch->far_proved) || rt_code_has_arc(rc, context, branch->far_arc)))
-        return told(state, args[0], rc, context);
+        ((rc->instruction_kept && branch->far_implied) ||
+         rt_code_has_arc(rc, context, branch->far_arc)))
+        return mon_after_hit(state, args[0], rc, context);
     Py_RETURN_NONE;
 }
 
@@ -647,19 +634,19 @@ static struct callback {
     const char *event;
     PyMethodDef method;
 } callbacks[] = {
-    {"PY_START", CALLBACK("shmcov_start", on_start)},
-    {"LINE", CALLBACK("shmcov_line", on_line)},
-    {"INSTRUCTION", CALLBACK("shmcov_instruction", on_instruction)},
-    {"PY_RESUME", CALLBACK("shmcov_resume", on_resume)},
-    {"PY_THROW", CALLBACK("shmcov_throw", on_throw)},
-    {"PY_RETURN", CALLBACK("shmcov_return", on_return)},
-    {"PY_YIELD", CALLBACK("shmcov_yield", on_leave)},
-    {"PY_UNWIND", CALLBACK("shmcov_unwind", on_end)},
+    {"PY_START", CALLBACK("shmcov_start", mon_on_start)},
+    {"LINE", CALLBACK("shmcov_line", mon_on_line)},
+    {"INSTRUCTION", CALLBACK("shmcov_instruction", mon_on_instruction)},
+    {"PY_RESUME", CALLBACK("shmcov_resume", mon_on_resume)},
+    {"PY_THROW", CALLBACK("shmcov_throw", mon_on_throw)},
+    {"PY_RETURN", CALLBACK("shmcov_return", mon_on_return)},
+    {"PY_YIELD", CALLBACK("shmcov_yield", mon_on_leave)},
+    {"PY_UNWIND", CALLBACK("shmcov_unwind", mon_on_end)},
 #if RT_BRANCH_SIDES
-    {"BRANCH_LEFT", CALLBACK("shmcov_left", on_left)},
-    {"BRANCH_RIGHT", CALLBACK("shmcov_right", on_right)},
+    {"BRANCH_LEFT", CALLBACK("shmcov_left", mon_on_left)},
+    {"BRANCH_RIGHT", CALLBACK("shmcov_right", mon_on_right)},
 #else
-    {"BRANCH", CALLBACK("shmcov_branch", on_branch)},
+    {"BRANCH", CALLBACK("shmcov_branch", mon_on_branch)},
 #endif
 };
 
@@ -793,29 +780,32 @@ static int read_functions(PyObject *monitoring, struct monitoring *m)
     return 0;
 }
 
-static void forget(void *arg, PyCodeObject *code)
+static void mon_forget(void *arg, PyCodeObject *code)
 {
     (void)arg, (void)code;
 }
 
 /* Everything that was disabled, by whatever tool, comes again: there is no other way to have the
  * starts back of code that was not measured before. */
-static int restart(struct rt_state *state)
+static int mon_restart_events(struct rt_state *state)
 {
-    struct monitoring *m = own(state);
-    PyObject *result;
+    PyObject *result = PyObject_CallNoArgs(mon_of(state)->restart_events);
 
-    rt_quiet_empty(&m->quiet, forget, NULL);
-    m->quiet_stay = 0;
-    m->mixed = false;
-    if (listen(state))
-        return -1;
-    result = PyObject_CallNoArgs(m->restart_events);
     Py_XDECREF(result);
     return result ? 0 : -1;
 }
 
-static int start(PyObject *module, struct rt_state *state)
+static int mon_restart(struct rt_state *state)
+{
+    struct monitoring *m = mon_of(state);
+
+    rt_rearm_drain(&m->rearm, mon_forget, NULL);
+    m->rearm_generation = 0;
+    m->contexts_differ = false;
+    return mon_listen(state) ? -1 : mon_restart_events(state);
+}
+
+static int mon_start(PyObject *module, struct rt_state *state)
 {
     PyObject *monitoring = PySys_GetObject("monitoring"); /* borrowed */
     struct monitoring *m = PyMem_Calloc(1, sizeof *m);
@@ -829,15 +819,15 @@ static int start(PyObject *module, struct rt_state *state)
         PyErr_SetString(PyExc_RuntimeError, "sys.monitoring is missing");
         return -1;
     }
-    if (rt_quiet_start(&m->quiet) || read_functions(monitoring, m) || read_events(monitoring, m) ||
+    if (rt_rearm_start(&m->rearm) || read_functions(monitoring, m) || read_events(monitoring, m) ||
         take_tool(monitoring, m) || register_callbacks(monitoring, module, m))
         return -1;
-    return listen(state);
+    return mon_listen(state);
 }
 
-static void clear(struct rt_state *state)
+static void mon_clear(struct rt_state *state)
 {
-    struct monitoring *m = own(state);
+    struct monitoring *m = mon_of(state);
 
     if (!m)
         return;
@@ -846,14 +836,14 @@ static void clear(struct rt_state *state)
     Py_CLEAR(m->set_events);
     Py_CLEAR(m->restart_events);
     Py_CLEAR(m->tool);
-    rt_quiet_end(&m->quiet);
+    rt_rearm_end(&m->rearm);
     PyMem_Free(m);
     state->tracer_state = NULL;
 }
 
-static int traverse(struct rt_state *state, visitproc visit, void *arg)
+static int mon_traverse(struct rt_state *state, visitproc visit, void *arg)
 {
-    struct monitoring *m = own(state);
+    struct monitoring *m = mon_of(state);
 
     if (m) {
         Py_VISIT(m->disable);
@@ -861,18 +851,27 @@ static int traverse(struct rt_state *state, visitproc visit, void *arg)
         Py_VISIT(m->set_events);
         Py_VISIT(m->restart_events);
         Py_VISIT(m->tool);
-        return rt_quiet_traverse(&m->quiet, visit, arg);
+        return rt_rearm_traverse(&m->rearm, visit, arg);
     }
     return 0;
 }
 
-static void holds(struct rt_state *state, bool *monitors, bool *sites)
+static void mon_usable(struct rt_state *state, bool *monitors, bool *sites)
 {
-    *monitors = monitors_hold(state);
-    *sites = sites_hold(state);
+    *monitors = mon_monitors_usable(state);
+    *sites = mon_sites_usable(state);
 }
 
-const struct rt_tracer rt_tracer_monitoring = {"sys.monitoring", start,    restart, listen, clear,
-                                               traverse,         switched, holds};
+const struct rt_tracer rt_tracer_monitoring = {
+    .name = "sys.monitoring",
+    .start = mon_start,
+    .restart = mon_restart,
+    .pause = mon_listen,
+    .clear = mon_clear,
+    .traverse = mon_traverse,
+    .contexts_begin = mon_restart_events,
+    .switched = mon_switched,
+    .usable = mon_usable,
+};
 
 #endif

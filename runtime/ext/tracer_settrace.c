@@ -12,9 +12,9 @@
 #include "claimed.h"
 #include "code.h"
 #include "codemap.h"
+#include "function_context.h"
 #include "process.h"
 #include "state.h"
-#include "test_function.h"
 
 #if !RT_MONITORING
 
@@ -33,12 +33,12 @@ struct settrace {
     PyObject *f_trace;          /* the attribute's name */
     PyObject *sys;              /* the module */
     struct rt_state *state;
-    /* Running frames of measured code, where arcs are recorded or `midway`. Open addressing, a
+    /* Running frames of measured code, where arcs are recorded or `late_start`. Open addressing, a
      * power of two. */
     struct frame *frames;
     size_t cap, used;
-    /* Recording began in the middle of the program: frames that ran by then are not told. */
-    bool midway;
+    /* Recording began in the middle of the program: frames that ran by then are not recorded. */
+    bool late_start;
 };
 
 struct tracer {
@@ -108,31 +108,6 @@ static void leave_frame(struct settrace *s, size_t i)
 
 /* -- events -- */
 
-static struct rt_code *meet(struct rt_state *state, PyCodeObject *code)
-{
-    uint32_t epoch = rt_process.epoch;
-    struct rt_code *claimed = NULL;
-    bool plugin = state->claim && rt_claimed(state, code, &claimed);
-    struct rt_file *file = plugin ? NULL : rt_file_of(state, code);
-    bool test = rt_test_contexts && rt_test_named(code), complete;
-    struct rt_code *rc;
-
-    if (epoch != rt_process.epoch) {
-        rt_code_free(claimed);
-        return NULL; /* what the look-up ran in Python changed the segment */
-    }
-    rc = claimed ? claimed : file ? rt_code_make(file, code, &complete) : rt_code_unmeasured(test);
-    if (rc && rt_codemap_put(state, code, rc)) {
-        rt_code_free(rc);
-        return NULL;
-    }
-    if (rc && !rc->shared) {
-        rc->test = test;
-        rc->aside = test || claimed;
-    }
-    return rc;
-}
-
 static const uint8_t *instruction(PyFrameObject *frame, PyCodeObject *code, Py_ssize_t *left)
 {
     PyObject *bytes = PyCode_GetCode(code); /* cached by the code object */
@@ -172,7 +147,7 @@ static bool ends(PyFrameObject *frame, PyCodeObject *code)
     return !at || left < 4 || at[2] != RESUME;
 }
 
-static void on_arc(struct rt_code *rc, int from, int to)
+static void settrace_on_arc(struct rt_code *rc, int from, int to)
 {
     if (from > 0)
         rt_code_pair(rc, rt_context_get(), from, to);
@@ -181,10 +156,10 @@ static void on_arc(struct rt_code *rc, int from, int to)
 /* Is it known which frames run? */
 static bool follows_frames(const struct settrace *s)
 {
-    return rt_process.branches || s->midway;
+    return rt_process.branches || s->late_start;
 }
 
-static void on_line(struct settrace *s, struct rt_code *rc, PyFrameObject *frame)
+static void settrace_on_line(struct settrace *s, struct rt_code *rc, PyFrameObject *frame)
 {
     int line = PyFrame_GetLineNumber(frame);
     size_t i;
@@ -194,30 +169,30 @@ static void on_line(struct settrace *s, struct rt_code *rc, PyFrameObject *frame
         return;
     }
     if (!s->cap || !s->frames[i = slot_of(s, frame)].frame) {
-        if (s->midway)
+        if (s->late_start)
             return;
         enter_frame(s, frame, line);
     } else if (rt_process.branches) {
-        on_arc(rc, s->frames[i].last_line, line);
+        settrace_on_arc(rc, s->frames[i].last_line, line);
         s->frames[i].last_line = line;
     }
     rt_code_line(rc, rt_context_get(), line);
 }
 
-static void on_return(struct settrace *s, struct rt_code *rc, PyFrameObject *frame,
-                      PyCodeObject *code)
+static void settrace_on_return(struct settrace *s, struct rt_code *rc, PyFrameObject *frame,
+                               PyCodeObject *code)
 {
     size_t i;
 
     if (!s->cap || !s->frames[i = slot_of(s, frame)].frame)
         return;
     if (rt_process.branches && ends(frame, code))
-        on_arc(rc, s->frames[i].last_line, -code->co_firstlineno);
+        settrace_on_arc(rc, s->frames[i].last_line, -code->co_firstlineno);
     leave_frame(s, i);
 }
 
 /* If the program gives us back to sys.settrace(), Python asks the frame whom to call. */
-static void mark(const struct settrace *s, PyFrameObject *frame, PyObject *self)
+static void mark_frame(const struct settrace *s, PyFrameObject *frame, PyObject *self)
 {
     if (PyObject_SetAttr((PyObject *)frame, s->f_trace, self))
         PyErr_Clear();
@@ -230,20 +205,20 @@ static int claimed_event(struct settrace *s, const struct rt_code *rc, PyFrameOb
     if (what == PyTrace_LINE)
         return rt_claimed_line(s->state, rc, frame);
     if (what == PyTrace_CALL) {
-        mark(s, frame, s->tracer);
+        mark_frame(s, frame, s->tracer);
         return rt_claimed_start(s->state, rc, frame, begins(frame, code));
     }
     return rt_process.branches && ends(frame, code) ? rt_claimed_end(s->state, rc, frame) : 0;
 }
 
 /* What an event is besides a line or an arc of a measured file. */
-static int aside(struct settrace *s, const struct rt_code *rc, PyFrameObject *frame,
-                 PyCodeObject *code, int what)
+static int slow_path(struct settrace *s, const struct rt_code *rc, PyFrameObject *frame,
+                     PyCodeObject *code, int what)
 {
     int status = 0;
 
     if (rc->test && what == PyTrace_CALL)
-        rt_test_begin(s->state);
+        rt_function_begin(s->state);
     if (rc->claim)
         status = claimed_event(s, rc, frame, code, what);
     return status;
@@ -256,34 +231,35 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
     struct rt_code *rc;
     uint32_t epoch;
     int status = 0;
+    bool wanted;
 
     (void)arg;
-    if (rt_process.paused)
+    if (rt_process_paused())
         return 0;
-    epoch = rt_process.epoch;
+    epoch = rt_process_epoch();
     if (what != PyTrace_LINE && what != PyTrace_CALL && what != PyTrace_RETURN)
         return 0;
     code = PyFrame_GetCode(frame);
     rc = rt_codemap_get(s->state, code);
     if (!rc)
-        rc = meet(s->state, code);
-    if (rc && rc->aside)
-        status = aside(s, rc, frame, code, what);
-    if (epoch != rt_process.epoch)
+        rc = rt_codemap_add(s->state, code, &wanted);
+    if (rc && rc->slow)
+        status = slow_path(s, rc, frame, code, what);
+    if (epoch != rt_process_epoch())
         rc = NULL; /* another thread, or a plug-in, changed the segment meanwhile */
     if (rc && rc->file) {
         if (what == PyTrace_CALL)
-            mark(s, frame, self);
+            mark_frame(s, frame, self);
         if (what == PyTrace_LINE)
-            on_line(s, rc, frame);
+            settrace_on_line(s, rc, frame);
         else if (follows_frames(s) && what == PyTrace_CALL)
             enter_frame(s, frame,
                         begins(frame, code) ? -code->co_firstlineno : PyFrame_GetLineNumber(frame));
         else if (follows_frames(s))
-            on_return(s, rc, frame, code);
+            settrace_on_return(s, rc, frame, code);
     }
     if (rc && rc->test && what == PyTrace_RETURN)
-        rt_test_end(s->state);
+        rt_function_end(s->state);
     Py_DECREF(code);
     return status;
 }
@@ -291,7 +267,7 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
 /* -- the object behind sys.gettrace() -- */
 
 /* Called when a program gave us back to sys.settrace: goes on in C from here. */
-static PyObject *call(PyObject *self, PyObject *args, PyObject *kwargs)
+static PyObject *tracer_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static const char *const names[] = {"call", "exception", "line", "return", NULL};
     static char *keywords[] = {"frame", "event", "arg", NULL};
@@ -309,7 +285,7 @@ static PyObject *call(PyObject *self, PyObject *args, PyObject *kwargs)
     return Py_NewRef(self);
 }
 
-static void dealloc(PyObject *self)
+static void tracer_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
 
@@ -318,8 +294,8 @@ static void dealloc(PyObject *self)
 }
 
 static PyType_Slot tracer_slots[] = {
-    {Py_tp_call, call},
-    {Py_tp_dealloc, dealloc},
+    {Py_tp_call, tracer_call},
+    {Py_tp_dealloc, tracer_dealloc},
     {Py_tp_doc, "The trace function of shmcov. Give it back to sys.settrace() to go on."},
     {0, NULL},
 };
@@ -418,15 +394,15 @@ static int wrap_threads(struct settrace *s)
 
 /* -- start -- */
 
-/* On the calling thread; the others look at rt_process.paused. A trace function that is not ours is
- * left where it is by a pause, and replaced when recording goes on. */
-static int listen(struct rt_state *state)
+/* On the calling thread; the others look at rt_process_paused(). A trace function that is not ours
+ * is left where it is by a pause, and replaced when recording goes on. */
+static int settrace_listen(struct rt_state *state)
 {
     struct settrace *s = own(state);
     PyObject *now;
     bool ours;
 
-    if (!rt_process.paused) {
+    if (!rt_process_paused()) {
         PyEval_SetTrace(trace, s->tracer);
         return 0;
     }
@@ -441,18 +417,18 @@ static int listen(struct rt_state *state)
 }
 
 /* Recording goes on, in whatever is called from now on. */
-static int go_on(struct rt_state *state)
+static int settrace_go_on(struct rt_state *state)
 {
     struct settrace *s = own(state);
 
-    s->midway = true;
+    s->late_start = true;
     if (s->cap)
         memset(s->frames, 0, s->cap * sizeof *s->frames);
     s->used = 0;
-    return listen(state);
+    return settrace_listen(state);
 }
 
-static int start(PyObject *module, struct rt_state *state)
+static int settrace_start(PyObject *module, struct rt_state *state)
 {
     struct settrace *s = PyMem_RawCalloc(1, sizeof *s);
     PyObject *type;
@@ -475,12 +451,12 @@ static int start(PyObject *module, struct rt_state *state)
     ((struct tracer *)s->tracer)->own = s;
     if (wrap_threads(s))
         return -1;
-    s->midway = rt_process.midway;
-    return listen(state);
+    s->late_start = rt_process.late_start;
+    return settrace_listen(state);
 }
 
 /* The struct itself is never freed: a thread may be inside trace() when the module goes. */
-static void clear(struct rt_state *state)
+static void settrace_clear(struct rt_state *state)
 {
     struct settrace *s = own(state);
 
@@ -492,7 +468,7 @@ static void clear(struct rt_state *state)
     Py_CLEAR(s->sys);
 }
 
-static int traverse(struct rt_state *state, visitproc visit, void *arg)
+static int settrace_traverse(struct rt_state *state, visitproc visit, void *arg)
 {
     struct settrace *s = own(state);
 
@@ -506,18 +482,34 @@ static int traverse(struct rt_state *state, visitproc visit, void *arg)
 }
 
 /* Nothing is ever disabled. */
-static void switched(struct rt_state *state)
+static int settrace_contexts_begin(struct rt_state *state)
+{
+    (void)state;
+    return 0;
+}
+
+static void settrace_switched(struct rt_state *state)
 {
     (void)state;
 }
 
-static void holds(struct rt_state *state, bool *monitors, bool *sites)
+static void settrace_usable(struct rt_state *state, bool *monitors, bool *sites)
 {
     (void)state;
     *monitors = *sites = false;
 }
 
-const struct rt_tracer rt_tracer_settrace = {"PyEval_SetTrace", start,    go_on, go_on, clear,
-                                             traverse,          switched, holds};
+const struct rt_tracer rt_tracer_settrace = {
+    .name = "PyEval_SetTrace",
+    .sees_all = true,
+    .start = settrace_start,
+    .restart = settrace_go_on,
+    .pause = settrace_go_on,
+    .clear = settrace_clear,
+    .traverse = settrace_traverse,
+    .contexts_begin = settrace_contexts_begin,
+    .switched = settrace_switched,
+    .usable = settrace_usable,
+};
 
 #endif

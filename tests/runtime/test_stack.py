@@ -28,14 +28,15 @@ RETURN_ADDRESS = 8
 NOT_IN_CALLBACKS = {
     *["create", "create_in", "try_folder", "given_folder", "choose_folder", "probe"],
     *["seg_headroom", "read_field"],
-    *["exec", "start", "attach", "enter", "rt_process_attach", "rt_process_enter"],
+    *["module_exec", "module_start", "module_attach", "mon_start", "settrace_start"],
+    *["process_attach", "process_enter", "rt_process_attach", "rt_process_enter"],
     *["find_segment", "seg_adopt", "seg_attach"],
     # What Python calls at the end of a run: ending.c.
     *["settle", "sweep", "delivered", "seg_sweep", "seg_users_settle", "seg_delivery_read"],
     *["look_at_rows", "seg_users_look", "sweep_one", "seg_owner_life", "is_old_and_foreign"],
 }
 # What the pointers lead to that the extension calls in a callback; the deepest stands for all.
-BEHIND_POINTERS = {"rt_sys_path_entry", "switched"}
+BEHIND_POINTERS = {"rt_sys_path_entry", "mon_switched", "settrace_switched"}
 
 INDIRECT = "__indirect_call"  # GCC's name
 

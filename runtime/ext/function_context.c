@@ -2,16 +2,14 @@
 /*
  * Contexts named after the test function that runs.
  */
-#include "test_function.h"
+#include "function_context.h"
 
 #include <string.h>
 
 #include "context.h"
 #include "process.h"
 
-bool rt_test_contexts;
-
-bool rt_test_named(PyCodeObject *code)
+bool rt_function_may_begin(PyCodeObject *code)
 {
     const char *name = PyUnicode_AsUTF8(code->co_name);
 
@@ -110,7 +108,7 @@ static PyObject *context_name(PyFrameObject *frame, PyCodeObject *code)
     return result;
 }
 
-void rt_test_begin(struct rt_state *state)
+void rt_function_begin(struct rt_state *state)
 {
     struct rt_context *context = rt_context_get();
     PyFrameObject *frame = PyEval_GetFrame(); /* borrowed */
@@ -128,7 +126,7 @@ void rt_test_begin(struct rt_state *state)
     text = name ? PyUnicode_AsUTF8AndSize(name, &len) : NULL;
     context->owner = NULL;
     if (text) {
-        rt_switch(state, text, (size_t)len);
+        rt_context_switch(state, text, (size_t)len);
         context->owner = frame;
     }
     Py_XDECREF(name);
@@ -136,10 +134,10 @@ void rt_test_begin(struct rt_state *state)
     PyErr_Restore(type, value, trace);
 }
 
-void rt_test_end(struct rt_state *state)
+void rt_function_end(struct rt_state *state)
 {
     struct rt_context *context = rt_context_get();
 
     if (context && context->owner && context->owner == PyEval_GetFrame())
-        rt_switch(state, NULL, 0);
+        rt_context_switch(state, NULL, 0);
 }

@@ -5,13 +5,13 @@
  * which leaves the list when it is freed; without it there are weak references, and those of dead
  * code go when they have become as many as the others.
  */
-#ifndef RT_QUIET_H
-#define RT_QUIET_H
+#ifndef RT_REARM_H
+#define RT_REARM_H
 
 #include "code.h"
 #include "compat.h"
 
-struct rt_quiet {
+struct rt_rearm {
 #if RT_FREE_THREADED
     PyMutex mutex;
     PyObject *weak; /* owned: list of weak references */
@@ -22,16 +22,16 @@ struct rt_quiet {
 };
 
 /* 0, or -1 with an exception. */
-int rt_quiet_start(struct rt_quiet *quiet);
-void rt_quiet_end(struct rt_quiet *quiet);
-int rt_quiet_traverse(struct rt_quiet *quiet, visitproc visit, void *arg);
+int rt_rearm_start(struct rt_rearm *rearm);
+void rt_rearm_end(struct rt_rearm *rearm);
+int rt_rearm_traverse(struct rt_rearm *rearm, visitproc visit, void *arg);
 
 /* Adds a code object that is not there, `rc` being what it sets. False: no memory. No exception is
  * left set. */
-bool rt_quiet_add(struct rt_quiet *quiet, PyCodeObject *code, struct rt_code *rc);
+bool rt_rearm_add(struct rt_rearm *rearm, PyCodeObject *code, struct rt_code *rc);
 
 /* Calls `each` for every one that is there, and takes it out before; those that are added
  * meanwhile stay. No exception is left set. */
-void rt_quiet_empty(struct rt_quiet *quiet, void (*each)(void *arg, PyCodeObject *code), void *arg);
+void rt_rearm_drain(struct rt_rearm *rearm, void (*each)(void *arg, PyCodeObject *code), void *arg);
 
 #endif
