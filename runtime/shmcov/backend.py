@@ -451,12 +451,9 @@ def _create(cov: coverage.Coverage, own: settings.Settings, wanted: Wanted, *, k
     # With `patch = execv` coverage.py saves before an exec, and starts again after it.
     if kept and _saves(cov) and "execv" not in wanted.patch:
         flags |= _shmcov.FLAG_KEPT
-    flags |= 0 if own.adopt else _shmcov.FLAG_NO_ADOPT
-    flags |= _shmcov.FLAG_CONTEXTS if own.contexts else 0
-    flags |= _shmcov.FLAG_OTHERS if own.other_users else 0
     rules = the_plan.rules + plan.identity(" ".join(_arguments()), config.data_file)
     _end_idle()
-    path, fd = segments.create(flags, rules, own.folder, own.size)
+    path, fd = segments.create(flags, rules, own)
     os.close(fd)  # programs close what they did not open
     return path
 

@@ -26,7 +26,7 @@ from shmcov import __version__, _merge, backend, plan, segments, settings, start
 WIDTH = 16
 
 
-def doctor(argv: list[str]) -> int:
+def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="shmcov doctor",
         description="Show what shmcov does here: interpreter, tracer, segment, configuration, "
@@ -124,7 +124,8 @@ def _segment(show: _Sheet, own: settings.Settings | None) -> None:
     if own is None:
         return
     try:
-        path, fd = segments.create(0, [], own.folder, own.size)
+        plain = settings.Settings(folder=own.folder, size=own.size)
+        path, fd = segments.create(0, [], plain)
     except OSError as error:
         show.bad("segments", f"cannot be made: {error}")
         return
