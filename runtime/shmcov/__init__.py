@@ -22,7 +22,7 @@ def coverage_init(reg: Any, options: dict[str, str] | None = None) -> None:
     settings.py lists.
     """
     try:
-        from shmcov.backend import Plugin
+        from shmcov.backend.hooks import Plugin
     except ImportError as error:
         import os
         import warnings

@@ -2,16 +2,18 @@
 """The command line: coverage.py's, with another `run` and three commands of our own.
 
 coverage.py parses the options and reads the configuration, so both mean here what they mean there,
-whatever its version. All commands but `run`, `status`, `salvage` and `doctor` are coverage.py's
-own.
+whatever its version. What is not in COMMANDS is coverage.py's own.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Callable
 
 from shmcov import __version__
+
+COMMANDS = ("doctor", "salvage", "status")
+"""Each is a module of shmcov.commands, and has a line in HELP."""
 
 OK, ERROR = 0, 1
 
@@ -44,35 +46,13 @@ HELP = """\
 def main(argv: list[str] | None = None) -> int:
     """The program `shmcov`. Returns the exit status, or dies of the measured program's signal."""
     argv = sys.argv[1:] if argv is None else argv
-    own: dict[str, Callable[[list[str]], int]] = {
-        "status": _status,
-        "salvage": _salvage,
-        "doctor": _doctor,
-    }
-    name = argv[0] if argv else ""
-    if name == "help" and argv[1:2] and argv[1] in own:
-        return own[argv[1]](["--help"])
-    if name in own:
-        return own[name](argv[1:])
+    name, *rest = argv or [""]
+    if name == "help" and rest and rest[0] in COMMANDS:
+        name, rest = rest[0], ["--help"]
+    if name in COMMANDS:
+        status: int = importlib.import_module(f"shmcov.commands.{name}").main(rest)
+        return status
     return _coverage(argv)
-
-
-def _status(argv: list[str]) -> int:
-    from shmcov.status import status
-
-    return status(argv)
-
-
-def _salvage(argv: list[str]) -> int:
-    from shmcov.salvage import salvage
-
-    return salvage(argv)
-
-
-def _doctor(argv: list[str]) -> int:
-    from shmcov.doctor import doctor
-
-    return doctor(argv)
 
 
 def _coverage(argv: list[str]) -> int:
@@ -85,14 +65,11 @@ def _coverage(argv: list[str]) -> int:
         version=f"shmcov, version {__version__}\n" + cmdline.HELP_TOPICS["version"],
     )
     if argv[:1] == ["run"] or argv[:2] == ["help", "run"]:
-        from shmcov.run import main_with_run
+        from shmcov.commands import run
 
-        return main_with_run(argv)
-    return exit_status(cmdline.main(argv))
-
-
-def exit_status(status: object) -> int:
-    """What sys.exit() makes of a status."""
+        run.install()
+    status: object = cmdline.main(argv)
+    # What sys.exit() makes of it.
     if status is None:
         return OK
     if isinstance(status, int):

@@ -33,16 +33,20 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """`strict`, under pytest-cov: its data is saved by now."""
-    backend = sys.modules.get("shmcov.backend")
-    if backend is not None and backend.not_all and session.exitstatus == pytest.ExitCode.OK:
+    if _not_all() and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    backend = sys.modules.get("shmcov.backend")
-    for text in backend.not_all if backend is not None else ():
+    for text in _not_all():
         terminalreporter.write_line(f"ERROR: {text} (strict is set)", red=True, bold=True)
+
+
+def _not_all() -> list[str]:
+    """What `strict` complains of. The module is there if the plug-in of coverage.py is in use."""
+    strict = sys.modules.get("shmcov.backend.strict")
+    return [] if strict is None else strict.not_all
 
 
 class Contexts:

@@ -19,6 +19,7 @@ import _shmcov
 from coverage.misc import isolate_module
 
 from shmcov import _merge
+from shmcov.settings import Settings
 
 os = isolate_module(os)
 _open = open
@@ -30,17 +31,18 @@ class SegmentNotUsable(Exception):
     """A file that is no segment of this user, in words."""
 
 
-def create(
-    flags: int, rules: list[tuple[int, str]], folder: str | None, size: int
-) -> tuple[str, int]:
+def create(flags: int, rules: list[tuple[int, str]], own: Settings) -> tuple[str, int]:
     """A new segment: its path, and a descriptor to read and write it with. OSError."""
-    if flags & _shmcov.FLAG_OTHERS and any(kind == _shmcov.RULE_FILE_TRACERS for kind, _ in rules):
+    flags |= 0 if own.adopt else _shmcov.FLAG_NO_ADOPT
+    flags |= _shmcov.FLAG_CONTEXTS if own.contexts else 0
+    flags |= _shmcov.FLAG_OTHERS if own.other_users else 0
+    if own.other_users and any(kind == _shmcov.RULE_FILE_TRACERS for kind, _ in rules):
         raise OSError(
             "other users can't be admitted to a run with file tracer plug-ins: whoever may write "
             "into the segment would choose what code they load"
         )
     _shmcov.sweep()
-    return _shmcov.create(flags, rules, folder, size)
+    return _shmcov.create(flags, rules, own.folder, own.size)
 
 
 def found() -> list[Path]:

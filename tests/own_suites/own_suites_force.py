@@ -28,7 +28,7 @@ class Registry:
 def force(coverage: ModuleType) -> None:
     # Here, as coverage.py's tests forget what modules were first imported during a test, and a
     # plug-in that is imported a second time is not what users have.
-    import shmcov.backend
+    import shmcov.backend.hooks
 
     original = coverage.Coverage._init
 

@@ -38,7 +38,7 @@ print(type(cov._core).__module__)
 def test_the_core_is_forced_whatever_plugins_are_named(project: Project, arguments: str) -> None:
     path = {"PYTHONPATH": str(HERE)}
     done = project.python("-c", CORE_OF.format(arguments=arguments), env=path)
-    assert done.stdout == "shmcov.backend\n", done.stderr
+    assert done.stdout == "shmcov.backend.collector\n", done.stderr
 
 
 def test_nothing_is_imported_where_coverage_is_not() -> None:

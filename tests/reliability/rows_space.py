@@ -331,7 +331,7 @@ def core_dump(site: Site, times: int) -> Result:
     site.write("p_before.py", BEFORE)
     site.write("p_main.py", CORE)
     # coverage.py, which the plug-in lives in, is no part of the segment.
-    load = "import shmcov.backend, " if site.tool == PLUGIN else "import "
+    load = "import shmcov.backend.hooks, " if site.tool == PLUGIN else "import "
     run = "runpy; runpy.run_path('p_main.py', run_name='__main__')"
     site.execute([sys.executable, "-c", load + run])
     bare = _core(site)

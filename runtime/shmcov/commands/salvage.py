@@ -27,7 +27,7 @@ REPLACED = 3
 """Status for the keeper: somebody else has written the data file since the first delivery."""
 
 
-def salvage(argv: list[str]) -> int:
+def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     sys.path += [place for place in options.sys_path.split(os.pathsep) if place not in sys.path]
     if options.all:

@@ -13,7 +13,7 @@ from shmcov.result import complain, losses
 STATES = {"attached": "running", "done": "ended", "left": "paused"}
 
 
-def status(argv: list[str]) -> int:
+def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="shmcov status",
         description="Show who is measured, and what is covered so far. Without a segment: of all "

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import _shmcov
 import coverage
 
-from shmcov import _merge, plan, result, segments, signals, startup
+from shmcov import _merge, plan, result, segments, startup
 from shmcov.delivery import (
     NAME_GONE,
     NO_PROC,
@@ -29,26 +29,13 @@ from shmcov.delivery import (
     no_proc,
     still_running,
 )
-from shmcov.program import Program
 from shmcov.result import Target, complain
+from shmcov.settings import Settings
+from shmcov.supervisor import signals
+from shmcov.supervisor.program import Program
 
 CannotStart = _merge.DataError
 """Raised by run() before the program starts: there is no place for the data."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is shmcov's own about a run."""
-
-    wait: float = 2.0
-    adopt: bool = True
-    contexts: bool = False
-    folder: str | None = None
-    size: int = 0
-    keeper: bool = True
-    other_users: bool = False
-    strict: bool = False
-    save_signal: int | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +58,13 @@ class Outcome:
         return 128 - code
 
 
-def run(cov: coverage.Coverage, program: Program, target: Target, options: Options) -> Outcome:
+def run(
+    cov: coverage.Coverage,
+    program: Program,
+    target: Target,
+    own: Settings,
+    save_signal: int | None,
+) -> Outcome:
     """A whole run. Raises coverage.py's errors, OSError and CannotStart before it begins."""
     config = cov.config
     the_plan = plan.build(
@@ -87,17 +80,14 @@ def run(cov: coverage.Coverage, program: Program, target: Target, options: Optio
     # From here on whatever is to end us waits until the data is safe.
     mask = signals.block(ours | {signal.SIGCHLD})
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    flags = the_plan.flags | (0 if options.adopt else _shmcov.FLAG_NO_ADOPT)
-    flags |= _shmcov.FLAG_CONTEXTS if options.contexts else 0
-    flags |= _shmcov.FLAG_OTHERS if options.other_users else 0
     rules = the_plan.rules + plan.identity(f"shmcov run {shlex.join(program.args)}", target.path)
-    path, fd = segments.create(flags, rules, options.folder, options.size)
-    supervisor = Supervisor(cov, target, options, Delivery(path, fd), ours)
+    path, fd = segments.create(the_plan.flags, rules, own)
+    supervisor = Supervisor(cov, target, own, save_signal, Delivery(path, fd), ours)
     if notice := segments.leftover_notice():
         result.tell(cov, [(notice, segments.LEFT)])
-    if options.save_signal is not None:
+    if save_signal is not None:
         # It is for us: without a handler of coverage.py's it would kill the program.
-        signal.signal(options.save_signal, signal.SIG_IGN)
+        signal.signal(save_signal, signal.SIG_IGN)
     try:
         supervisor.start(program, mask)
     except BaseException:
@@ -105,7 +95,7 @@ def run(cov: coverage.Coverage, program: Program, target: Target, options: Optio
         raise
     status = supervisor.wait()
     well = supervisor.end()
-    if options.strict and not supervisor.complete:
+    if own.strict and not supervisor.complete:
         well = False
         if status == 0:
             complain("Strict is set: the exit status is 1 because not all was recorded.")
@@ -130,15 +120,17 @@ class Supervisor:
         self,
         cov: coverage.Coverage,
         target: Target,
-        options: Options,
+        own: Settings,
+        save_signal: int | None,
         delivery: Delivery,
         ours: set[int],
     ) -> None:
         self.cov = cov
         self.target = target
-        self.options = options
+        self.own = own
+        self.save_signal = save_signal
         self.delivery = delivery
-        self.signals = ours if options.save_signal is None else ours | {options.save_signal}
+        self.signals = ours if save_signal is None else ours | {save_signal}
         self.program = 0
         self.argv: list[str] = []
         self.status: int | None = None
@@ -146,9 +138,9 @@ class Supervisor:
 
     def start(self, program: Program, mask: signals.Mask) -> None:
         self.argv = list(program.args)
-        if self.options.keeper:
+        if self.own.keeper:
             self.delivery.keeper = Keeper.of(
-                self.delivery.path, self.options.wait, self.target.salvage_options(self.cov)
+                self.delivery.path, self.own.wait, self.target.salvage_options(self.cov)
             )
         self.had_no_code = program.had_no_code
         self.witness = signals.Witness()
@@ -173,7 +165,7 @@ class Supervisor:
             info = signal.sigwaitinfo(self.signals | {signal.SIGCHLD})
             if info.si_signo == signal.SIGCHLD:
                 self._reap()
-            elif info.si_signo == self.options.save_signal:
+            elif info.si_signo == self.save_signal:
                 self._save()
             elif not self._reached_program(info):
                 with contextlib.suppress(ProcessLookupError):
@@ -206,7 +198,7 @@ class Supervisor:
     def end(self) -> bool:
         """Writes the data file. False, with a message, if that failed: then the segment stays."""
         try:
-            running = self.delivery.settle(self.options.wait, pause=self._interrupted)
+            running = self.delivery.settle(self.own.wait, pause=self._interrupted)
             self.witness.end()
             self.delivery.deliver(self._write_and_tell)
             self._name(running)
@@ -248,7 +240,7 @@ class Supervisor:
         if not running:
             return
         kept = self.delivery.keeper is not None
-        text = still_running(running, self.options.wait, "--shm-wait", kept=kept)
+        text = still_running(running, self.own.wait, "--shm-wait", kept=kept)
         result.tell(self.cov, [(text, STILL_RUNNING)])
 
     def _tell(self, copy: _merge.Copy) -> None:

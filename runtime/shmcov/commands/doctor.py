@@ -21,12 +21,13 @@ import _shmcov
 import coverage
 from coverage.exceptions import ConfigError, CoverageException
 
-from shmcov import __version__, _merge, backend, plan, segments, settings, startup
+from shmcov import __version__, _merge, plan, segments, settings, startup
+from shmcov.backend import hooks
 
 WIDTH = 16
 
 
-def doctor(argv: list[str]) -> int:
+def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="shmcov doctor",
         description="Show what shmcov does here: interpreter, tracer, segment, configuration, "
@@ -67,7 +68,7 @@ def _interpreter(show: _Sheet) -> None:
     show.line("interpreter", f"{sys.executable}\nCPython {platform.python_version()}{threads}")
     show.line("shmcov", f"{__version__}, tracer {_shmcov.TRACER}")
     show.line("coverage.py", coverage.__version__)
-    lacks = backend.missing()
+    lacks = hooks.missing()
     if lacks:
         show.bad(
             "",
@@ -124,7 +125,8 @@ def _segment(show: _Sheet, own: settings.Settings | None) -> None:
     if own is None:
         return
     try:
-        path, fd = segments.create(0, [], own.folder, own.size)
+        plain = settings.Settings(folder=own.folder, size=own.size)
+        path, fd = segments.create(0, [], plain)
     except OSError as error:
         show.bad("segments", f"cannot be made: {error}")
         return
@@ -196,7 +198,7 @@ def _configuration(show: _Sheet, cov: coverage.Coverage) -> None:
 def _not_needed(cov: coverage.Coverage) -> Iterator[str]:
     """What is there to help coverage.py's own core, and may be taken out."""
     config = cov.config
-    wanted = backend.wanted(config)
+    wanted = hooks.wanted(config)
     patch = wanted.patch if wanted else config.patch
     concurrency = wanted.concurrency if wanted else config.concurrency
     helped = [name for name in concurrency if name != "thread"]

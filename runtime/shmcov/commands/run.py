@@ -8,7 +8,6 @@ it is where the configuration is. Options that help coverage.py to measure in a 
 
 from __future__ import annotations
 
-import dataclasses
 import optparse
 import shlex
 import signal
@@ -18,15 +17,14 @@ import coverage
 from coverage import cmdline
 from coverage.exceptions import CoverageException
 
-from shmcov import settings
-from shmcov.program import Program
+from shmcov import plan, settings
 from shmcov.result import Target
+from shmcov.supervisor import supervisor
+from shmcov.supervisor.program import Program
 
 
-def main_with_run(argv: list[str]) -> int:
-    """coverage.py's main() with this `run` in the place of its own."""
-    from shmcov.cli import exit_status
-
+def install() -> None:
+    """Puts this `run` in the place of coverage.py's own."""
     parser = cmdline.COMMANDS["run"]
     parser.description = (
         "Run a Python program, and measure the code that it executes in all of its processes."
@@ -40,7 +38,6 @@ def main_with_run(argv: list[str]) -> int:
             group.add_option(option.flag, action="store_const", const="true", help=help_text)
     parser.add_option_group(group)
     setattr(cmdline, "CoverageScript", Script)  # noqa: B010
-    return exit_status(cmdline.main(argv))
 
 
 class Script(cmdline.CoverageScript):
@@ -48,7 +45,7 @@ class Script(cmdline.CoverageScript):
 
     def do_run(self, options: optparse.Values, args: list[str]) -> int:
         try:
-            own = _own_options(options, self.coverage.config)
+            own = _settings(options, self.coverage.config)
         except ValueError as error:
             cmdline.show_help(str(error))
             return cmdline.ERR
@@ -68,13 +65,15 @@ class Script(cmdline.CoverageScript):
         if options.append and self.coverage.config.parallel:
             cmdline.show_help("Can't append to data files in parallel mode.")
             return cmdline.ERR
-        return self._supervise(Program(args, bool(options.module)), bool(options.append), own)
+        name = options.save_signal
+        save_signal = getattr(signal, f"SIG{name}") if name else None
+        return self._supervise(
+            Program(args, bool(options.module)), bool(options.append), own, save_signal
+        )
 
-    def _supervise(self, program: Program, append: bool, own: dict[str, object]) -> int:
-        try:
-            from shmcov import plan, supervisor
-        except ImportError as error:
-            raise CoverageException(f"shmcov is not fully installed: {error}") from error
+    def _supervise(
+        self, program: Program, append: bool, own: settings.Settings, save_signal: int | None
+    ) -> int:
         _end_own_measurement()
         with plan.sys_path_of(program.args, program.as_module):
             self.coverage._init()  # plug-ins may lie beside the program
@@ -82,27 +81,19 @@ class Script(cmdline.CoverageScript):
         program.check()
         target = Target.of(self.coverage, append=append)
         try:
-            outcome = supervisor.run(
-                self.coverage,
-                program,
-                target,
-                supervisor.Options(**own),  # type: ignore[arg-type]
-            )
+            outcome = supervisor.run(self.coverage, program, target, own, save_signal)
         except (OSError, supervisor.CannotStart) as error:
             raise CoverageException(f"Couldn't start to measure: {error}") from error
         return outcome.finish()
 
 
-def _own_options(options: optparse.Values, config: Any) -> dict[str, object]:
-    """shmcov's options, from wherever they are set, as supervisor.Options."""
+def _settings(options: optparse.Values, config: Any) -> settings.Settings:
+    """shmcov's own settings, from wherever they are set."""
     given = {
         option.flag: getattr(options, option.flag.removeprefix("--").replace("-", "_"))
         for option in settings.OPTIONS
     }
-    own = dataclasses.asdict(settings.of(settings.section_of(config), given))
-    if options.save_signal:
-        own["save_signal"] = getattr(signal, f"SIG{options.save_signal}")
-    return own
+    return settings.of(settings.section_of(config), given)
 
 
 def _end_own_measurement() -> None:

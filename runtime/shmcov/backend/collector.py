@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The core and the collector that coverage.py has in the place of its own."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import datetime
+import functools
+import os
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import _shmcov
+import coverage
+import coverage.collector
+import coverage.disposition
+import coverage.files
+from coverage.exceptions import DataError
+from coverage.misc import isolate_module
+
+from shmcov import _merge, file_tracers, plan, result, segments
+from shmcov.backend import data, strict
+from shmcov.backend.callers import in_exit_patch
+from shmcov.backend.session import Role, Session, Wanted, exists, here, owned
+from shmcov.delivery import NAME_GONE, STILL_RUNNING, name_gone, still_running
+
+os = isolate_module(os)
+
+
+class ShmTracer:
+    """What coverage.py shows as the name of the tracer. `concur_id_func`: all of them work."""
+
+    concur_id_func = None
+
+
+class Core:
+    """What coverage.py asks of its core, for a Coverage object that records in a segment."""
+
+    tracer_class = ShmTracer
+    tracer_kwargs: dict[str, Any] = {}  # noqa: RUF012
+    file_disposition_class = coverage.disposition.FileDisposition
+    supports_plugins = True
+    supports_dynamic_contexts = True
+    packed_arcs = False
+    systrace = False
+
+    def __init__(self, cov: coverage.Coverage, wanted: Wanted) -> None:
+        """OSError or ValueError, if there can be no session."""
+        self.cov = cov
+        self._wanted = wanted
+        self.first = self.new_session()
+
+    def new_session(self) -> Session:
+        return Session(self.cov, self._wanted, _end_idle)
+
+    def __repr__(self) -> str:
+        return f"<Core tracer_class={self.tracer_class.__name__}>"
+
+
+class Collector(coverage.collector.Collector):
+    """Keeps coverage.py's stack of collectors; everything else happens in the segment."""
+
+    _session: Session | None = None
+    _activity_since = False
+    _recording = False
+    _context: str | None = None
+    _lost = ""
+    _file_tracers: file_tracers.FileTracers | None = None
+    _written = False
+    _failed = False
+    _finished = False
+    _name_told = False
+
+    def __init__(self, core: Core, **kwargs: Any) -> None:
+        super().__init__(core=core, **kwargs)  # type: ignore[arg-type]
+        self._core = core
+        self._cov = core.cov
+        self._session = core.first
+        self._strict = core.first.settings.strict
+        if not _live:
+            # Before coverage.py registers its own: what is registered first runs last.
+            atexit.register(_at_exit)
+        _live.add(self)
+
+    # -- recording --
+
+    def _start_tracer(self) -> None:
+        self._record()
+
+    def _record(self) -> None:
+        if self._finished:
+            return
+        if self._session is None:
+            self._session = self._core.new_session()
+        session = self._session
+        if session.role is Role.ATTACHED:
+            here().newest = self
+        elif session.role is Role.OWNS:
+            self._claim_files()
+        session.record()
+        self._recording = self._activity_since = True
+        if self._context:
+            _shmcov.switch_context(self._context, everywhere=True)
+
+    def _claim_files(self) -> None:
+        """Lets the file tracer plug-ins of this Coverage object trace. In other processes of a run
+        they are loaded before anything runs."""
+        tracers = self._file_tracers
+        if self._cov._plugins.file_tracers and tracers is None:
+            tracers = self._file_tracers = file_tracers.FileTracers(
+                self.should_trace, self.check_include, self.warn
+            )
+        file_tracers.switch(tracers)
+
+    def pause(self) -> None:
+        self._activity_since |= self._recording
+        self._recording = False
+        if self._session:
+            self._session.pause()
+
+    def resume(self) -> None:
+        if self._session and self._session.role is Role.ATTACHED and here().newest is not self:
+            return  # pytest-cov forgets this one: docs/backend.md, "Children"
+        self._record()
+
+    def stop(self) -> None:
+        super().stop()
+        process = here()
+        owns = self._session and self._session.role is Role.OWNS
+        if owns and process.run and process.recorded and not self._collectors:
+            # What this process took part in before goes on.
+            name = _shmcov.name_for(process.run)
+            _shmcov.start(name)
+            os.environ[segments.VARIABLE] = name
+
+    def idle(self) -> bool:
+        """Has a segment of which everything was delivered."""
+        owns = self._session is not None and self._session.role is Role.OWNS
+        return owns and self._delivers and not self._activity()
+
+    def post_fork(self) -> None:
+        self._recording = False
+
+    def reset(self) -> None:
+        super().reset()
+        session, self._session = self._session, None
+        if session:
+            session.end()
+            if self._recording:
+                self._start_tracer()
+
+    def switch_context(self, new_context: str | None) -> str | None:
+        self._context = new_context
+        if self._recording:
+            _shmcov.switch_context(new_context or "", everywhere=True)
+        parts = [part for part in (self.static_context, new_context) if part]
+        return self.covdata.set_context("|".join(parts) or None)
+
+    # -- delivering --
+
+    def use_data(self, covdata: coverage.CoverageData, context: str | None) -> None:
+        super().use_data(covdata, context)
+
+        def write() -> None:
+            # What does not deliver has no file, and a fork's would be its parent's.
+            if self._asked_for_a_file():
+                self._written = True
+                (covdata.add_arcs if self.branch else covdata.add_lines)({})
+                type(covdata).write(covdata)
+            elif self._delivers:
+                type(covdata).write(covdata)
+                self._was_written(covdata)
+                if self._lost and self._strict and not self._finished:
+                    strict.fail(self._lost)
+
+        covdata.write = write  # type: ignore[method-assign]
+
+    def _was_written(self, covdata: coverage.CoverageData) -> None:
+        self._written = True
+        session = self._session
+        if session is None or session.role is not Role.OWNS or covdata._no_disk:
+            return
+        session.delivery.moved_to(covdata.data_filename())
+        if not self._finished and (self not in self._collectors or in_exit_patch()):
+            with contextlib.suppress(segments.SegmentNotUsable, OSError):
+                self.end_if_alone()
+
+    def end_if_alone(self) -> None:
+        """Everything was saved: the segment goes, unless others still write into it."""
+        session = self._session
+        if session is None or session.role is not Role.OWNS or session.settle(helpers=True):
+            return
+        if not session.delivery.due():
+            session.end()
+            self._session = None
+
+    def _asked_for_a_file(self) -> bool:
+        """Attached, but made with a data_suffix by a program that combines such files itself and
+        may insist on finding one (`combine(strict=True)`). It gets one, in which nothing is."""
+        session = self._session
+        return (
+            session is not None
+            and session.role is Role.ATTACHED
+            and session.pid == os.getpid()
+            and not session.pytest_cov
+            and not self._written
+            and bool(self._cov._data_suffix_specified)
+        )
+
+    @property
+    def _delivers(self) -> bool:
+        return self._session is not None and self._session.delivers
+
+    def _activity(self) -> bool:
+        return self._recording or self._activity_since
+
+    def flush_data(self) -> bool:
+        session = self._session
+        if session is None or not self._delivers or not self._activity():
+            return False
+        self._activity_since = False
+        self._deliver(session)
+        return True
+
+    def _deliver(self, session: Session) -> None:
+        self._failed = True
+        try:
+            session.delivery.deliver(self._write_to_data)
+        except segments.SegmentNotUsable as error:
+            raise DataError(f"The data of this run is lost: {error}") from error
+        self._failed = False
+
+    def _write_to_data(self, copy: _merge.Copy) -> str | None:
+        for text in result.losses(copy.info()):
+            self._lost = f"Not all of this run was recorded: {text}"
+            result.tell(self._cov, [(self._lost, None)])
+        self._tell_name()
+        self._tell_packages(copy)
+        return data.take(self.covdata, self.branch, functools.partial(self._write, copy))
+
+    def _write(self, copy: _merge.Copy, path: str, append: bool) -> None:
+        result.join_lines(copy)
+        # Names in a segment are what the mapper makes of them, but for relative_files.
+        mapper: Callable[[str], str | None] | None = None
+        if self._cov.config.relative_files:
+            mapper = self.file_mapper
+        if self._session and not self._session.everything:
+            mapper = self._mapped_if_wanted
+        files = copy.files()
+        # As its own core does for a file that runs: to look again needs functions of `os`.
+        getattr(coverage.files, "CANONICAL_FILENAME_CACHE", {}).update(
+            zip(files, files, strict=True)
+        )
+        touch = plan.never_ran(self._cov, files, copy.packages()) if files else []
+        own_name = self.covdata._suffix is True
+        now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+        copy.write(
+            path,
+            append=append,
+            touch=touch,
+            coverage_version=coverage.__version__,
+            argv=str(getattr(sys, "argv", None)) if own_name else None,
+            when=now if own_name else None,
+            relative=mapper,
+        )
+
+    def _mapped_if_wanted(self, path: str) -> str | None:
+        inorout = self._cov._inorout
+        unwanted = inorout is not None and inorout.check_include_omit_etc(path, None)
+        return None if unwanted else self.file_mapper(path)
+
+    def _tell_name(self) -> None:
+        session = self._session
+        if self._name_told or session is None or session.role is not Role.OWNS:
+            return
+        if session.delivery.name_is_gone():
+            self._name_told = True
+            self._lost = name_gone(session.path)
+            result.tell(self._cov, [(self._lost, NAME_GONE)])
+
+    def _tell_packages(self, copy: _merge.Copy) -> None:
+        """Which source packages were imported: coverage.py warns of the others."""
+        inorout = self._cov._inorout
+        if inorout is not None:
+            seen = plan.imported(copy.files(), copy.packages())
+            inorout.source_pkgs_unmatched = [
+                name for name in inorout.source_pkgs_unmatched if name not in seen
+            ]
+
+    def finish(self) -> None:
+        """The process ends. Coverage has saved what it wants to save."""
+        session, self._finished = self._session, True
+        if session is None or session.role is not Role.OWNS or not self._delivers:
+            return
+        if not self._written and not self._failed:
+            session.end()  # nobody wants it
+            return
+        try:
+            running = self._deliver_late(session)
+        except Exception as error:
+            session.disown()
+            kept = session.delivery.set_aside()
+            result.complain(f"The data of this run could not be saved: {error}\n{kept}")
+            return
+        if running and session.delivery.keeper:
+            session.disown()
+        else:
+            session.end()
+
+    def _deliver_late(self, session: Session) -> list[segments.Process]:
+        """Processes that went on after the data was saved have their time to come to an end. Who is
+        left, helpers of this process included."""
+        covdata = self.covdata
+        running = session.settle(session.wait)
+        if self._failed or session.delivery.due():
+            if covdata._no_disk or (self._written and not exists(covdata.data_filename())):
+                return []  # whoever took the data file away has what was in it then
+            self._deliver(session)
+            covdata.write()
+        if running:
+            kept = session.delivery.keeper is not None
+            text = still_running(running, session.wait, "[shmcov] wait", kept=kept)
+            result.tell(self._cov, [(text, STILL_RUNNING)])
+        return session.settle(helpers=True)
+
+
+_live: weakref.WeakSet[Collector] = weakref.WeakSet()
+
+
+def _at_exit() -> None:
+    for collector in list(_live):
+        collector.finish()
+    for session in list(owned):
+        session.end()
+
+
+def _end_idle() -> None:
+    """Programs that make many Coverage objects must not fill the memory."""
+    for collector in list(_live):
+        if collector.idle():
+            with contextlib.suppress(segments.SegmentNotUsable, OSError):
+                collector.end_if_alone()

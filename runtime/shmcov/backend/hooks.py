@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is put into coverage.py, where its configuration names the plug-in.
+
+Importing this module changes nothing; `coverage_init` of the package does.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import _shmcov
+import coverage
+import coverage.collector
+import coverage.control
+import coverage.core
+import coverage.disposition
+import coverage.inorout
+import coverage.sqldata
+from coverage.exceptions import CoverageException, CoverageWarning
+from coverage.multiproc import patch_multiprocessing
+from coverage.plugin import CoveragePlugin
+
+from shmcov import settings
+from shmcov.backend import strict
+from shmcov.backend.callers import starting
+from shmcov.backend.collector import Collector, Core
+from shmcov.backend.session import Wanted
+
+RELIES_ON: tuple[tuple[Any, str, str], ...] = (
+    # Where our core and collector come in, and what is asked of them.
+    (
+        coverage.control.Coverage._init_for_start,
+        "uses",
+        "Core Collector _core _collector use_data supports_plugins file_disposition_class "
+        "disp_class _init_data _should_trace _check_include_omit_etc",
+    ),
+    (coverage.control.Coverage, "has", "_init _init_for_start _should_trace"),
+    (
+        coverage.control.Coverage.__init__,
+        "uses",
+        "_auto_load _auto_save _data _data_suffix_specified _no_disk",
+    ),
+    (coverage.control.Coverage.get_data, "uses", "_collector flush_data _post_save_work"),
+    (coverage.control.Coverage.switch_context, "uses", "_collector switch_context"),
+    # What our collector inherits, and what it has in the place of coverage.py's.
+    (
+        coverage.collector.Collector,
+        "has",
+        "_collectors _start_tracer start stop pause resume post_fork reset flush_data "
+        "switch_context use_data tracer_name",
+    ),
+    (coverage.collector.Collector.start, "uses", "_collectors pid pause _start_tracer resume"),
+    (coverage.collector.Collector.stop, "uses", "_collectors pause resume"),
+    # How data is delivered.
+    (
+        coverage.sqldata.CoverageData,
+        "has",
+        "_connect _reset add_arcs add_file_tracers add_lines arcs data_filename file_tracer lines "
+        "measured_contexts measured_files read set_context set_query_context touch_files write",
+    ),
+    (
+        coverage.sqldata.CoverageData.__init__,
+        "uses",
+        "_current_context _have_used _lock _no_disk _suffix",
+    ),
+    (coverage.inorout.InOrOut, "has", "check_include_omit_etc"),
+    (coverage.inorout.InOrOut.__init__, "uses", "source_pkgs_unmatched"),
+)
+
+
+def missing() -> list[str]:
+    """What the installed coverage.py has not that RELIES_ON names."""
+    lacks = []
+    for owner, how, names in RELIES_ON:
+        for name in names.split():
+            if name not in owner.__code__.co_names if how == "uses" else not hasattr(owner, name):
+                lacks.append(f"{owner.__qualname__} {how} no {name}")
+    return lacks
+
+
+_marked: weakref.WeakKeyDictionary[Any, Wanted] = weakref.WeakKeyDictionary()
+"""The configurations that name the plug-in."""
+
+
+def wanted(config: Any) -> Wanted | None:
+    """What a configuration said before `configure` changed it, if it names the plug-in."""
+    return _marked.get(config)
+
+
+class Plugin(CoveragePlugin):
+    """Marks each configuration that it is asked to configure."""
+
+    def __init__(self, options: dict[str, str]) -> None:
+        self.options = options
+
+    def configure(self, config: Any) -> None:
+        config = getattr(config, "config", config)  # a Coverage or its CoverageConfig
+        if config in _marked:
+            return
+        lacks = missing()
+        if lacks:
+            text = (
+                f"shmcov doesn't know coverage.py {coverage.__version__} ({lacks[0]}): "
+                "coverage.py measures with its own core"
+            )
+            if settings.strict(self.options):
+                raise CoverageException(f"{text} (strict is set)")
+            warnings.warn(text, CoverageWarning, stacklevel=2)
+            return
+        wanted = Wanted(self.options, list(config.patch), list(config.concurrency))
+        # These start coverage.py in children, which are measured without it. But what becomes of
+        # this process by exec needs to be told.
+        dropped = {"fork"} if "execv" in wanted.patch else {"fork", "subprocess"}
+        config.patch = [name for name in wanted.patch if name not in dropped]
+        config.concurrency = [name for name in wanted.concurrency if name != "multiprocessing"]
+        _marked[config] = wanted
+        _install()
+
+    def sys_info(self) -> list[tuple[str, Any]]:
+        return [("tracer", _shmcov.TRACER), ("segment", _shmcov.attached() or "none")]
+
+
+def _install() -> None:
+    """Puts the factories into coverage.control, once."""
+    control: Any = coverage.control
+    if isinstance(control.Core, _Factory):
+        return
+    control.Core = _Factory(control.Core, _make_core)
+    control.Collector = _Factory(control.Collector, _make_collector)
+
+
+class _Factory:
+    """Stands in for a class of coverage.py: makes ours where `make` does, else the original."""
+
+    def __init__(self, original: Any, make: Callable[[dict[str, Any]], Any]) -> None:
+        self.original = original
+        self.make = make
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        made = self.make(kwargs)
+        return self.original(*args, **kwargs) if made is None else made
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
+
+
+def _make_core(kwargs: dict[str, Any]) -> Core | None:
+    config = kwargs.get("config")
+    wanted = _marked.get(config)
+    cov = starting()
+    if wanted is None or cov is None:
+        return None
+    if cov._plugins.context_switchers:
+        names = ", ".join(one._coverage_plugin_name for one in cov._plugins.context_switchers)
+        why = f"plug-ins for dynamic contexts ({names}) are not supported"
+    else:
+        try:
+            return Core(cov, wanted)
+        except (OSError, ValueError) as error:
+            why = str(error)
+    # As if the plug-in were not there.
+    cov.config.patch = wanted.patch
+    cov.config.concurrency = wanted.concurrency
+    if "multiprocessing" in wanted.concurrency and cov.config.config_file:
+        patch_multiprocessing(rcfile=cov.config.config_file)
+    text = f"shmcov doesn't measure: {why}. coverage.py measures with its own core"
+    cov._warn(text)
+    if settings.strict(wanted.options):
+        save = cov.save
+
+        def save_and_tell() -> None:
+            save()
+            strict.fail(text)
+
+        cov.save = save_and_tell  # type: ignore[method-assign]
+    return None
+
+
+def _make_collector(kwargs: dict[str, Any]) -> Collector | None:
+    core = kwargs.get("core")
+    return Collector(**kwargs) if isinstance(core, Core) else None

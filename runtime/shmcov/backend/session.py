@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A segment, and what this process does with it.
+
+docs/backend.md, "What a collector is", says which process has which role.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import _shmcov
+import coverage
+from coverage.exceptions import CoverageException
+from coverage.misc import isolate_module
+
+from shmcov import plan, result, segments, settings
+from shmcov.backend.callers import pytest_cov, saves
+from shmcov.delivery import Delivery, Keeper
+
+os = isolate_module(os)
+
+READER = "SHMCOV_READER"
+"""The environment variable that names the process which delivers in a run of `shmcov run`."""
+
+
+@dataclass
+class Wanted:
+    """What a configuration that names the plug-in says."""
+
+    options: dict[str, str]
+    patch: list[str]
+    concurrency: list[str]
+
+
+class Role(Enum):
+    """What a collector does with its segment."""
+
+    OWNS = "owns"  # makes it and delivers what is in it
+    READS = "reads"  # delivers what is in that of `shmcov run`
+    ATTACHED = "attached"  # records into that of another process, which delivers
+
+
+class _Process:
+    """This process: the run that it takes part in by itself, and who records at the moment."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        _shmcov.attach()
+        self.run = _shmcov.attached()
+        if self.run is not None and not exists(self.run):
+            self.run = None
+        self.owner = _shmcov.owner() if self.run else None
+        self.recorded = _shmcov.recording()
+        self.newest: object = None
+        """The attached collector that started last: the only one that records."""
+
+
+_process: _Process | None = None
+
+
+def here() -> _Process:
+    global _process
+    if _process is None or _process.pid != os.getpid():
+        _process = _Process()
+    return _process
+
+
+class Session:
+    """A segment, and what the process does with it that made this object."""
+
+    def __init__(
+        self, cov: coverage.Coverage, wanted: Wanted, make_room: Callable[[], None]
+    ) -> None:
+        """`make_room` is called before a new segment is made."""
+        self.pid = os.getpid()
+        self.settings = settings.of(wanted.options)
+        self.wait = self.settings.wait
+        self.pytest_cov = bool(pytest_cov())
+        self.everything = True
+        """False: only files that this Coverage object would measure are delivered."""
+        process = here()
+        where, what = plan.digest(cov.config).split()
+        theirs = process.owner[2] if process.owner else ""
+        their_where, _, their_what = theirs.partition(" ")
+        self.role, again = Role.OWNS, False
+        if process.run and process.owner and where == their_where:
+            reader = os.environ.get(READER, "")
+            if process.owner[1]:
+                # "Central": pytest-cov in a process that reports for itself, as looponfail's.
+                if what == their_what and pytest_cov() != "Central":
+                    again = process.owner[0] == self.pid  # by exec: what it was before made it
+                    self.role = Role.OWNS if again else Role.ATTACHED
+            elif reader and reader != str(self.pid):
+                self.role = Role.ATTACHED
+            else:
+                self.role = Role.READS
+                self.everything = what == their_what
+        kept = self.settings.keeper and not cov._no_disk
+        if self.role is Role.OWNS and not again:
+            if "execv" in wanted.patch:
+                _remove_former()
+            make_room()
+            self.path = _create(cov, self.settings, wanted, kept=kept)
+            if notice := segments.leftover_notice():
+                result.tell(cov, [(notice, segments.LEFT)])
+        else:
+            assert process.run is not None
+            self.path = process.run
+        self.delivery = Delivery(self.path)
+        if self.role is Role.OWNS:
+            owned.append(self)
+            if again:
+                self.delivery.keeper = Keeper(0, 0)  # it stays, whoever it is
+            elif kept:
+                self.delivery.keeper = self._keeper(cov)
+
+    def _keeper(self, cov: coverage.Coverage) -> Keeper | None:
+        data = cov._data
+        append = cov._auto_load or (data is not None and data._have_used)
+        suffixed = cov.config.parallel and not append
+        target = result.Target(cov.config.data_file, append, suffixed)
+        return Keeper.of(
+            self.path, self.wait, target.salvage_options(cov), only_again=not saves(cov)
+        )
+
+    @property
+    def delivers(self) -> bool:
+        return self.role is not Role.ATTACHED and self.pid == os.getpid()
+
+    @property
+    def steers(self) -> bool:
+        """Do collectors say when this process records? Not in a run of `shmcov run`."""
+        owner = here().owner
+        return self.role is Role.OWNS or (owner is not None and owner[1])
+
+    def record(self) -> None:
+        """This process records into the segment from now on, and so do its new children."""
+        if self.role is Role.READS:
+            os.environ[READER] = str(self.pid)
+        if not self.steers:
+            return
+        if _shmcov.attached() == self.path:
+            _shmcov.resume()
+        else:
+            try:
+                _shmcov.start(_shmcov.name_for(self.path))
+            except OSError as error:
+                raise CoverageException(f"Couldn't start to measure: {error}") from error
+        os.environ[segments.VARIABLE] = _shmcov.name_for(self.path)
+
+    def pause(self) -> None:
+        """Nothing of this process is recorded, and new children are not measured for it."""
+        if self.steers:
+            _shmcov.pause()
+            os.environ.pop(segments.VARIABLE, None)
+
+    def settle(self, seconds: float = 0.0, *, helpers: bool = False) -> list[segments.Process]:
+        """Waits until nobody else records; who still does."""
+        return self.delivery.settle(seconds, helpers=helpers)
+
+    def disown(self) -> None:
+        """The segment goes, or is another's business."""
+        if self in owned:
+            owned.remove(self)
+
+    def end(self) -> None:
+        """The segment is of no use to anybody any more."""
+        if self.role is Role.OWNS and self.pid == os.getpid() and self in owned:
+            self.disown()
+            if _shmcov.attached() == self.path:
+                _shmcov.leave()
+            self.delivery.remove()
+
+
+owned: list[Session] = []
+"""Those whose segments this process has made and not removed."""
+
+
+def _create(cov: coverage.Coverage, own: settings.Settings, wanted: Wanted, *, kept: bool) -> str:
+    config = cov.config
+    inorout = cov._inorout
+    the_plan = plan.build(cov, branch=config.branch, context=config.context)
+    cov._inorout = inorout
+    flags = the_plan.flags | _shmcov.FLAG_OWNED
+    if pytest_cov():
+        flags |= _shmcov.FLAG_HOLD
+    # With `patch = execv` coverage.py saves before an exec, and starts again after it.
+    if kept and saves(cov) and "execv" not in wanted.patch:
+        flags |= _shmcov.FLAG_KEPT
+    rules = the_plan.rules + plan.identity(" ".join(_arguments()), config.data_file)
+    path, fd = segments.create(flags, rules, own)
+    os.close(fd)  # programs close what they did not open
+    return path
+
+
+def _arguments() -> list[str]:
+    """The command line, as a person would type it."""
+    arguments = sys.orig_argv or ["python"]
+    return [os.path.basename(arguments[0]), *arguments[1:]]
+
+
+def _remove_former() -> None:
+    """The segments that this process owned before it became another program, and saved."""
+    now = {session.path for session in owned}
+    for path in segments.found():
+        if str(path) in now:
+            continue
+        with contextlib.suppress(OSError, segments.SegmentNotUsable), segments.opened(path) as fd:
+            copy = segments.read(path, fd)
+            info = copy.info()
+            ours = info["flags"] & _shmcov.FLAG_OWNED and info["supervisor"][0] == os.getpid()
+            delivered = _shmcov.delivered(fd)
+            if ours and delivered is not None and delivered[0] == copy.hits():
+                Delivery(str(path)).remove()
+
+
+def exists(path: str) -> bool:
+    """os.path.exists(), which asks whatever os.stat is by now."""
+    try:
+        os.stat(path)  # this module's own: isolate_module
+    except OSError:
+        return False
+    return True
