@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Segments that nobody delivers: whose owner and users have ended, and whose data is in no file
- * (docs/ending.md, "Left-over segments"). They lie in a folder beside the live ones, where no process that
- * starts looks for its run. Nothing here removes a segment.
+ * (docs/ending.md, "Left-over segments"). They lie in a folder beside the live ones, where no
+ * process that starts looks for its run. Nothing here removes a segment.
  */
 #ifndef SEG_LEFTOVER_H
 #define SEG_LEFTOVER_H
