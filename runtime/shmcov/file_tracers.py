@@ -3,7 +3,7 @@
 
 What coverage.py's tracer does in C is done here in Python, at the events of code that a plug-in
 takes. `_shmcov` imports this module in processes of a run that has such plug-ins, before it starts
-to measure, and in no others. It is the only part of the package that runs in measured processes.
+to measure; the backend imports it in a process that makes a Coverage object with our plug-in.
 """
 
 from __future__ import annotations
@@ -114,8 +114,8 @@ _installed: FileTracers | None = None
 
 
 def switch(tracers: FileTracers | None) -> None:
-    """Who traces files in this process, for code that is met from now on: after a change of segment
-    that is all code. What others claimed before is not measured any more."""
+    """Who traces files in this process, for code that is first seen from now on: after a change of
+    segment that is all code. What others claimed before is not measured any more."""
     global _installed
     if tracers is not _installed:
         _shmcov.set_file_tracers(None if tracers is None else tracers.claim)

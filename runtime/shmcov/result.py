@@ -25,8 +25,8 @@ from shmcov import _merge, logical_lines, plan
 os = isolate_module(os)
 
 LOST = {
-    "space": "{n} pieces found no room in the segment: give it more with --shm-size, or another "
-    "folder with --shm-dir",
+    "space": "{n} pieces of data found no room in the segment: allow more with --shm-size, or "
+    "choose another folder with --shm-dir",
     "map": "{n} times a part of the segment could not be mapped: memory, or a limit on it "
     "(RLIMIT_AS), was too small",
     "limit": "{n} lines, files or contexts have numbers or names that are too large to be recorded",
@@ -103,7 +103,7 @@ def write(
 
 
 def join_lines(copy: _merge.Copy) -> None:
-    """Tells which lines make one statement, where it matters to the arcs."""
+    """Gives the copy the multi-line maps of the files where they matter to the arcs."""
     for path in copy.multiline_wanted():
         copy.set_multiline(path, logical_lines.of_file(path))
 

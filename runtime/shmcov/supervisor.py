@@ -108,7 +108,7 @@ def run(cov: coverage.Coverage, program: Program, target: Target, options: Optio
     if options.strict and not supervisor.complete:
         well = False
         if status == 0:
-            complain("Strict is set: the exit status is 1 because not all was recorded.")
+            complain("Strict is set: the exit status is 1 because something was not recorded.")
     return Outcome(status, well)
 
 
