@@ -39,10 +39,10 @@ Warn = Callable[[str], None]
 # -- a run's plug-ins --
 
 
-def told(cov: coverage.Coverage) -> str | None:
+def rule_of(cov: coverage.Coverage) -> str | None:
     """What start() needs in another process: the text of the rule FILE_TRACERS.
 
-    `cov` has been through `_init()` with the sys.path of now. None: it has no file tracers.
+    `cov` has been through `_init()` with the current sys.path. None: it has no file tracers.
     """
     if not cov._plugins.file_tracers:
         return None
@@ -197,7 +197,7 @@ class _File:
             self._disable()
 
     def ended(self, frame: FrameType) -> None:
-        """A frame is over; only told where branches are recorded."""
+        """A frame is over; only called where branches are recorded."""
         known = self._frames.pop(id(frame), None)
         if known is not None:
             _shmcov.record_arc(*known, -frame.f_code.co_firstlineno)
@@ -227,7 +227,7 @@ class _File:
         name = self._plugin._coverage_plugin_name
         try:
             self._tracers.warn(f"Disabling plug-in {name!r} due to previous exception")
-        except Exception:  # -W error: told all the same
+        except Exception:  # -W error: printed all the same
             _print_exception()
 
 

@@ -62,7 +62,7 @@ class Target:
         return cls(path, append, suffixed)
 
     def salvage_options(self, cov: coverage.Coverage) -> list[str]:
-        """What `shmcov salvage` is to be told, to write a data file like this one."""
+        """The options with which `shmcov salvage` writes a data file like this one."""
         options = ["-o", os.path.abspath(cov.config.data_file)]
         if self.append:
             options.append("--append")
@@ -122,7 +122,7 @@ def tell(cov: coverage.Coverage, texts: plan.Warnings) -> None:
             try:
                 plan.tell(cov, [one])
             except CoverageWarning as warning:
-                # -W error: told all the same, for it is no reason to stop here.
+                # -W error: printed all the same, because it is no reason to stop here.
                 print(f"CoverageWarning: {warning}", file=sys.stderr)
 
 

@@ -53,8 +53,8 @@ class Options:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the program's status as waitpid() tells it, and whether all is well with
-    the data."""
+    """How a run ended: the program's status as waitpid() returns it, and whether all is well
+    with the data."""
 
     status: int
     well: bool
