@@ -91,7 +91,8 @@ def build(
 
     `program` is what is to run, without the interpreter: the script or module and its arguments;
     `as_module` says that it is a module (-m). They determine where the program's imports are
-    looked for. `cov` keeps what never_ran() and last_warnings() need. Give `plan.warnings` to tell().
+    looked for. `cov` keeps what never_ran() and last_warnings() need. Give `plan.warnings` to
+    tell().
 
     Raises coverage.py's ConfigError for settings that coverage.py would refuse.
     """
