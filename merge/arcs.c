@@ -3,9 +3,9 @@
  * From a trail to an arc.
  *
  * A measured process knows which physical lines a branch leads to, one after the other, but not
- * which of them form one statement. That is coverage.py's multi-line map, which the supervisor
- * makes from the source of the few files where it can matter. With it the destination of a branch
- * is the first line of its trail that belongs to another statement than the branch itself.
+ * which of them form one statement. That is coverage.py's multi-line map, which whoever
+ * delivers makes from the source of the few files where it can matter. With it the destination of a
+ * branch is the first line of its trail that belongs to another statement than the branch itself.
  *
  * A destination counts only if it ran: with arcs, coverage.py takes every positive end of an arc
  * for an executed line.

@@ -4,7 +4,7 @@
  * one array of all hits, sorted by file, context, space and number. The hits of the static context
  * become records like those of the dynamic ones, so that there is one kind of hit from here on.
  *
- * Ids come from the segment and may be anything; what names no file or context is damaged.
+ * Ids come from the segment and may be anything; one that names no file or context is damage.
  */
 #include "internal.h"
 #include "name_ids.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A scanner for the only thing that the merge wants to know of a source: where its logical lines
- * begin and end. A tokenizer tells it too, and takes a hundred times as long.
+ * A scanner for the only thing that the merge needs to know about a source: where its logical lines
+ * begin and end. A tokenizer finds them too, and takes a hundred times as long.
  *
- * What can keep a logical line going is an open bracket, a string over several lines, or a
- * backslash at a line's end; so brackets, strings and comments are all it has to recognise. Fields
+ * A logical line goes on over an open bracket, a string of several lines, or a backslash at a
+ * line's end; so brackets, strings and comments are all that the scanner has to recognise. Fields
  * of f-strings and t-strings hold expressions, which since 3.12 may hold any string again.
  */
 #include "logical.h"

@@ -3,8 +3,8 @@
  * From a segment to one SQLite file in coverage.py's schema.
  *
  * merge_open makes a private copy of a segment and sorts what is in it; merge_write turns it into
- * a data file, as often as one likes. The segment itself is never written, mapped or removed here.
- * What a copy holds is not trusted: what does not validate is skipped and counted as damaged.
+ * a data file, and may be called again. The segment itself is never written, mapped or removed
+ * here. A copy's content is not trusted: what does not validate is skipped and counted as damaged.
  *
  * Functions return 0 or a negative code. Where they take a struct merge_error, it then says what
  * happened, to which file, and what to do about it. A handle belongs to one thread at a time.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The extension module shmcov._merge: what Python sees of merge/. The supervisor imports it, never
- * a measured process. runtime/shmcov/_merge.pyi says what everything means.
+ * The extension module shmcov._merge: what Python sees of merge/. The supervisor and the other
+ * commands import it, and a measured process only if it makes a Coverage object with our plug-in.
+ * runtime/shmcov/_merge.pyi says what everything means.
  */
 #include "module.h"
 

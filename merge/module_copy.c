@@ -3,7 +3,7 @@
  * The class shmcov._merge.Copy.
  *
  * A Copy may be used from several threads: its lock is held around everything that changes it or
- * takes long, and the interpreter is let go meanwhile. No Python code runs under the lock.
+ * takes long, with the GIL released. No Python code runs under the lock.
  */
 #include "module.h"
 

@@ -7,8 +7,8 @@
  * The one exception is a target that is a mount point, which cannot be renamed over and is written
  * in place.
  *
- * A temporary file is locked (flock) from when it is made until it is closed. The kernel gives the
- * lock back when its holder dies, so whoever gets it knows that nobody writes the file any more.
+ * A temporary file is locked (flock) from its creation until it is closed. The kernel releases the
+ * lock when its holder dies, so whoever gets it knows that nobody writes the file any more.
  */
 #include "internal.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a process finds its run without being told: an ancestor of it takes part in one. Programs
- * start children with an environment of their own making, and a tool that knows only its variable
- * loses them in silence.
+ * How a process finds its run without the environment variable: through an ancestor that takes
+ * part in one. Programs start children with environments of their own making, and a tool that
+ * relies on its variable loses those silently.
  *
- * Where this user has no run, all that happens is a stat of each folder, and they fail.
+ * Where this user has no live run, this costs one failed stat for each folder.
  */
 #include "adopt.h"
 

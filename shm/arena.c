@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Room in a segment: one word that only ever rises, and the pages behind it.
+ * Allocation in a segment: one word that only ever rises, and the pages below it.
  *
  * Guarantees
- *   - A piece belongs to the one who moved `bump` past it by CAS. The order is relaxed: nobody
- *     else reaches the piece but through a word that is published after it is filled.
+ *   - A piece belongs to whoever moved `bump` past it by CAS. The order is relaxed: nobody else
+ *     reaches the piece except through a word that is published after it is filled.
  *   - `backed` says that all bytes below it have pages. It is raised after the pages are there
  *     (release) and read (acquire) before a piece below it is given out. So the pages come first, a
  *     store into a piece cannot fault for want of room, and whoever is killed in between has backed

@@ -7,7 +7,7 @@
  * which is what makes them work between processes that map the same page.
  *
  * Orders in use:
- *   _relaxed  bits and counters: each stands for itself, nobody follows it to other memory
+ *   _relaxed  bits and counters: each stands alone, and nobody follows it to other memory
  *   _acquire  reading an offset that leads to an entry; pairs with the _release that published it
  *   _release  publishing an entry after all of its bytes are written
  */

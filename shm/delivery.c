@@ -3,9 +3,9 @@
  * How much was delivered, read and written in the header of a segment.
  *
  * Guarantees
- *   - The two words are written by pwrite, by whoever holds the flock of the file, the number last:
- *     a deliverer that is killed before it leaves one that is too low, which only has somebody
- *     deliver again.
+ *   - Whoever holds the flock of the file writes the two words, with pwrite and the number last. A
+ *     deliverer that is killed before that leaves a number that is too low, and somebody delivers
+ *     once more than necessary.
  */
 #include "delivery.h"
 

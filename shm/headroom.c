@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How much memory may be used before somebody is killed for it. A file in tmpfs counts against the
- * container's limit, and running into that limit is no error that a program could handle.
+ * How much memory can be used before the kernel kills somebody. A file in tmpfs counts against the
+ * container's limit, and reaching that limit is not an error that a program could handle.
  */
 #include "headroom.h"
 

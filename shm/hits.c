@@ -9,8 +9,8 @@
  *     the piece. Slots never change again. The loser of the race leaks its piece.
  *   - An extent is complete, and on the list of all extents (release), before a record in it is
  *     used: a kill after that loses nothing.
- *   - A record belongs to the one whose CAS took its key from 0. So threads, and a child whose fork
- *     went unnoticed, may fill one extent. The CAS is relaxed: key and bits lead nowhere.
+ *   - A record belongs to whoever's CAS took its key from 0. So threads, and a child whose fork
+ * went unnoticed, may fill one extent. The CAS is relaxed: nothing is reached through key or bits.
  */
 #include "hits.h"
 

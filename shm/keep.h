@@ -10,7 +10,7 @@
 /* The descriptor on which the keeper waits for its owner. */
 #define SEG_KEEPER_FD 3
 
-/* The one on which it hears of processes that were refused (refused.h); closed: there is none. */
+/* The one on which refused processes report (refused.h); closed: there is none. */
 #define SEG_KEEPER_SOCKET 4
 
 struct seg_keeper {
@@ -19,14 +19,14 @@ struct seg_keeper {
 };
 
 /* Starts `program` as the keeper of the calling process, for the segment at `path`: nobody's
- * child, in a session of its own, with the root as its folder, /dev/null for its streams, and
- * nothing else that was open here. No signal is sent and no memory copied; the calling thread waits
- * until the program has begun. ENOTSUP: this system or this process (PID 1, a subreaper, one whose
- * children go to another pid namespace) cannot have one. 0 or an errno. */
+ * child, in a session of its own, with the root as its folder, /dev/null for its streams, and no
+ * other descriptor of this process. No signal is sent and no memory copied; the calling thread
+ * waits until the program has begun. ENOTSUP: this system or this process (PID 1, a subreaper, one
+ * whose children go to another pid namespace) cannot have one. 0 or an errno. */
 int seg_keeper_start(const char *program, const char *path, char *const argv[], char *const envp[],
                      struct seg_keeper *out);
 
-/* The segment is gone: so does its keeper. Does nothing if that has ended already. */
+/* Ends the keeper of a segment that is gone. Does nothing if it has ended already. */
 void seg_keeper_end(const struct seg_keeper *keeper);
 
 #endif

@@ -5,12 +5,11 @@
  *
  *   shmcov-keeper SEGMENT MILLISECONDS FOLDER always|again COMMAND... SEGMENT
  *
- * SEGMENT may be -: then it is in the variable SHMCOV_KEPT. All users see the arguments of a
- * process, and the name of a segment that admits other users has to be kept from them.
- * Descriptor 3 is a pidfd of the owner, 4 a socket on which processes tell that the segment was
- * refused to them. COMMAND, run in FOLDER, delivers what is in SEGMENT and
- * ends with 0 when it has. `again`: only where the owner has delivered before. It prints nothing:
- * there is nobody to read it.
+ * SEGMENT may be -: then it is in the variable SHMCOV_KEPT, because all users see the arguments of
+ * a process, and must not see the name of a segment that admits other users. Descriptor 3 is a
+ * pidfd of the owner, 4 a socket on which processes report that the segment was refused to them.
+ * COMMAND, run in FOLDER, delivers what is in SEGMENT and exits with 0 when it has. `again`: only
+ * if the owner has delivered before. The keeper prints nothing, because nobody would read it.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * Every byte of a segment.
  *
  * This is the only file that knows where something lies in a segment. It holds types and
- * constants, no code. docs/segment.md tells the same story in words.
+ * constants, no code. docs/segment.md says the same in words.
  *
  *   offset
  *   0        +------------------------------+
@@ -75,7 +75,7 @@ enum seg_lost {
 #define SEG_FLAG_QUALNAME UINT32_C(64)     /* test functions without self are named too */
 #define SEG_FLAG_KEPT UINT32_C(128)        /* a keeper delivers, whatever the creator becomes */
 #define SEG_FLAG_OTHERS UINT32_C(256)      /* other users that know its name take part */
-#define SEG_FLAG_HOLD UINT32_C(32)         /* gateways of execnet record nothing until told to */
+#define SEG_FLAG_HOLD UINT32_C(32)         /* gateways of execnet attach paused */
 
 struct seg_header {
     /* -- identity: offsets of these never change, whatever the version -- */

@@ -3,9 +3,9 @@
  * Moving dead segments out of the way.
  *
  * Guarantees
- *   - Whoever delivers a segment, or keeps it, holds a lock of its file, which goes with the
- *     process: an flock while delivering, an open file description lock as its keeper. A segment
- *     with either is not touched.
+ *   - Whoever delivers a segment, or is its keeper, holds a lock of its file that ends with the
+ *     process: an flock to deliver, an open file description lock as the keeper. A segment with
+ *     either lock is not touched.
  *   - A segment is renamed within its file system, in one step.
  */
 #include "leftover.h"

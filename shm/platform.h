@@ -41,7 +41,7 @@ void seg_platform_in_place(int fd);
 
 /* A process, as the system describes it. */
 struct seg_platform_process {
-    uint64_t start; /* clock ticks since boot, or what else tells two users of a pid apart */
+    uint64_t start; /* clock ticks since boot, or whatever distinguishes two users of a pid */
     uint32_t parent;
     bool ended; /* a zombie */
 };

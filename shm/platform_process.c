@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What operating systems tell of processes; platform.h says what each function promises.
+ * What operating systems say about processes; platform.h says what each function promises.
  */
 #include <dirent.h>
 #include <errno.h>

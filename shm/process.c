@@ -5,8 +5,8 @@
  * Guarantees
  *   - A row is filled before the CAS that puts it on the list (release); seg_adopt reads the list's
  *     head with acquire. Rows are never removed and never used again.
- *   - The state is a word of its own (relaxed): a process that was killed leaves it at "attached",
- *     and whether it lives is asked of the system.
+ *   - The state is a word of its own (relaxed). A process that was killed leaves it at "attached";
+ *     whether the process is alive is asked of the system.
  */
 #include "process.h"
 

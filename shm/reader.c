@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reader's side: a private copy of a segment, and walks over it that believe nothing.
+ * The reader's side: a private copy of a segment, and walks over it that trust nothing in it.
  *
  * Guarantees
  *   - The copy is made in three steps: header and buckets; then `bump`; then the arena below it.
  *     What a bucket or a list in the header leads to was allocated before the first step, so it
  *     lies below `bump`; and it was complete (the release of whoever published it), so the third
  *     step reads all of its bytes. This is why a chain that leaves the copy is damaged.
- *   - A slot of a directory lies in the arena and may lead beyond the copy: a chunk that came
- *     later, and counts as not there yet.
- *   - A word of eight aligned bytes is copied in one piece by the kernels that we know. Where it is
- *     not, an offset is wrong and does not validate.
- *   - Every walk ends: chains and lists are watched for loops, and all else has a bound.
+ *   - A slot of a directory lies in the arena and may lead beyond the copy, to a chunk that came
+ *     later and counts as not there yet.
+ *   - The kernels that we know copy an aligned word of eight bytes in one piece. Should one not,
+ * the offset is wrong and does not validate.
+ *   - Every walk ends: loops in chains and lists are detected, and everything else has a bound.
  *   - The copy takes as much memory as the file has content, whatever `bump` says: pages of zeros,
  *     which are all that a hole has, are never written. The time is bounded by the blocks that the
  *     file system holds (read_limit).

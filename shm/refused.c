@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Telling and counting processes that may not open a segment.
+ * Reporting and counting processes that may not open a segment.
  *
  * Guarantees
- *   - Datagrams come out in the order in which they went in, so who has an answer knows that all
- *     before its question is in the segment.
+ *   - Datagrams arrive in the order in which they were sent, so whoever has an answer knows that
+ *     everything before its question is in the segment.
  *   - The counter has one writer, the keeper, and is written by pwrite.
- *   - A queue that is full loses what is sent to it: under a flood the count is too low.
+ *   - A full queue drops what is sent to it: under a flood the count is too low.
  */
 #define _GNU_SOURCE
 #include "refused.h"

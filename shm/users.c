@@ -6,10 +6,10 @@
  *   - The process table is read with pread, row by row; a walk ends, whatever is in it.
  *   - A process that has the segment mapped is found: it has a row, or it is a fork that has none
  *     yet, and younger than the owner. As long as somebody is found anyway, forks without a row are
- *     looked for only among the young. One that cannot be looked into, and has a row, counts as
+ *     looked for only among the young. One that cannot be inspected, and has a row, counts as
  *     having it mapped.
- *   - Looks are not atomic. Two in a row that find nobody, and no process that came in between, say
- *     that nobody is there.
+ *   - Looks are not atomic. Nobody is there when two in a row find nobody, and no new process in
+ *     between.
  */
 #include "users.h"
 

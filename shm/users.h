@@ -2,7 +2,7 @@
 /*
  * Who may still write into a segment: docs/ending.md, "Three questions".
  *
- * Asked by the processes that deliver, from outside of the segment's mapping: by descriptor.
+ * The processes that deliver ask this, by descriptor: they need no mapping of the segment.
  */
 #ifndef SEG_USERS_H
 #define SEG_USERS_H
@@ -19,7 +19,8 @@ struct seg_user {
     uint64_t start; /* as in struct seg_process */
 };
 
-/* A look at the users of one segment. Zeroed before the first look but for what is asked. */
+/* A look at the users of one segment. Before the first look, everything but the question is zero.
+ */
 struct seg_users {
     int fd;             /* of the segment, or of what seg_spill() made of it */
     const void *mapped; /* where this process has the segment mapped; NULL: find out by fd */

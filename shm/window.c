@@ -7,8 +7,8 @@
  *   - A window is published by one CAS from 0 to its address (release), after it is mapped; seg_ptr
  *     reads it with acquire. Threads that map the same window at once keep the first one's; the
  *     others unmap what nobody saw.
- *   - What is published is never moved and never unmapped, so an address that was handed out stays
- *     good for the life of the process, and in the children that it forks.
+ *   - What is published is never moved, and unmapped only with the whole handle (seg_discard), so
+ * an address that was handed out stays good until then, also in the children that it forks.
  *   - No lock is taken and no descriptor stays open.
  */
 #include "window.h"

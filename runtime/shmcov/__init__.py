@@ -3,9 +3,10 @@
 
 This package is what stands on top: the command line, the supervisor of a run, and what turns a
 segment into a data file. Importing it costs nothing; coverage.py is imported by what needs it.
-Measured processes import only the extension module `_shmcov`, and `file_tracers` where plug-ins of
-coverage.py have to run in them. There it comes before pytest, which would warn that it is too late
-to rewrite assertions; there are none: PYTEST_DONT_REWRITE.
+A measured process imports only the extension module `_shmcov`, with two exceptions: `file_tracers`
+where file tracer plug-ins of coverage.py have to run in it, and `backend` with what that imports
+where a Coverage object with our plug-in is made in it. The former comes before pytest, which would
+warn that it is too late to rewrite assertions; there are none: PYTEST_DONT_REWRITE.
 """
 
 from __future__ import annotations

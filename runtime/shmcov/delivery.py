@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The end of a run: who may still write, what was delivered, who delivers. docs/ending.md.
 
-One object of `Delivery` stands for one segment, for whoever brings its data into a data file: the
-supervisor, the coverage.py plug-in, `shmcov salvage`. In the plug-in this runs inside the measured
-program, at its end. So nothing is imported late, functions of `os` are those from before anybody
-could replace them, and what waits is C.
+A `Delivery` object stands for one segment, on behalf of whoever delivers it: the supervisor, the
+coverage.py plug-in, `shmcov salvage`. In the plug-in this runs inside the measured program, at its
+end. So nothing is imported late, functions of `os` are those from before anybody could replace
+them, and the waiting is done in C.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _flock = fcntl.flock
 
 LOCK_TRIES = 100
 LOCK_PAUSE = 0.1
-"""Another deliverer has so many times so many seconds to come to an end; two are no harm."""
+"""How often, and for how many seconds each, another deliverer is waited for; two do no harm."""
 
 
 class Delivery:
@@ -75,7 +75,7 @@ class Delivery:
         pause: Callable[[float], bool] | None = None,
         helpers: bool = True,
     ) -> list[Process]:
-        """Waits until nobody else may write; who still may when the time is over.
+        """Waits until nobody else may write; returns who still may when the time is over.
 
         `helpers`: count processes that only end when this one does.
         """
@@ -95,12 +95,12 @@ class Delivery:
         return self.copy().hits() != (self._hits or 0)
 
     def before(self) -> tuple[int, int] | None:
-        """What was delivered last, by whomever: the number of hits, and the data file."""
+        """The last delivery, whoever made it: the number of hits, and the data file."""
         with self._opened() as (fd, _):
             return _shmcov.delivered(fd)
 
     def deliver(self, write: Callable[[_merge.Copy], str | None]) -> None:
-        """Has a copy written by `write`, which returns the data file, and puts that down."""
+        """Has `write` write a copy and return the data file, and records both in the segment."""
         with self._opened() as (fd, own):
             if own:
                 _lock(fd)
@@ -142,7 +142,7 @@ class Delivery:
         return False
 
     def remove(self) -> None:
-        """Everything was delivered, or nobody wants it."""
+        """Removes the segment: everything was delivered, or nobody wants it."""
         with contextlib.suppress(OSError):  # another user's by now: the keeper's business
             _shmcov.remove(self.path)
             self._end_keeper()
@@ -240,7 +240,7 @@ def name_gone(path: str) -> str:
 
 
 NO_PROC = "no-proc"
-"""The slug of the warning that nobody can be looked for."""
+"""The slug of the warning that processes cannot be looked for."""
 
 
 def no_proc() -> str | None:

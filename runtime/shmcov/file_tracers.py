@@ -3,7 +3,7 @@
 
 What coverage.py's tracer does in C is done here in Python, at the events of code that a plug-in
 takes. `_shmcov` imports this module in processes of a run that has such plug-ins, before it starts
-to measure, and in no others. It is the only part of the package that runs in measured processes.
+to measure; the backend imports it in a process that makes a Coverage object with our plug-in.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ Warn = Callable[[str], None]
 # -- a run's plug-ins --
 
 
-def told(cov: coverage.Coverage) -> str | None:
+def rule_of(cov: coverage.Coverage) -> str | None:
     """What start() needs in another process: the text of the rule FILE_TRACERS.
 
-    `cov` has been through `_init()` with the sys.path of now. None: it has no file tracers.
+    `cov` has been through `_init()` with the current sys.path. None: it has no file tracers.
     """
     if not cov._plugins.file_tracers:
         return None
@@ -114,8 +114,8 @@ _installed: FileTracers | None = None
 
 
 def switch(tracers: FileTracers | None) -> None:
-    """Who traces files in this process, for code that is met from now on: after a change of segment
-    that is all code. What others claimed before is not measured any more."""
+    """Who traces files in this process, for code that is first seen from now on: after a change of
+    segment that is all code. What others claimed before is not measured any more."""
     global _installed
     if tracers is not _installed:
         _shmcov.set_file_tracers(None if tracers is None else tracers.claim)
@@ -197,7 +197,7 @@ class _File:
             self._disable()
 
     def ended(self, frame: FrameType) -> None:
-        """A frame is over; only told where branches are recorded."""
+        """A frame is over; only called where branches are recorded."""
         known = self._frames.pop(id(frame), None)
         if known is not None:
             _shmcov.record_arc(*known, -frame.f_code.co_firstlineno)
@@ -227,7 +227,7 @@ class _File:
         name = self._plugin._coverage_plugin_name
         try:
             self._tracers.warn(f"Disabling plug-in {name!r} due to previous exception")
-        except Exception:  # -W error: told all the same
+        except Exception:  # -W error: printed all the same
             _print_exception()
 
 

@@ -4,7 +4,7 @@
 coverage.py itself decides what its settings mean: build() makes its `InOrOut`, as `Coverage.start`
 does, and reads the answer from it, without starting to measure. The measured processes apply the
 rules in C (runtime/ext/select.c). At the end never_ran() and last_warnings() do what coverage.py
-does after a run, with what all processes together have seen. docs/selection.md tells it in words.
+does after a run, with what all processes together have seen. docs/selection.md describes it.
 
 Only this file knows the insides of coverage.py that selection needs. They are the same from 7.10
 to 7.17; one that is missing is an error with a name.
@@ -45,7 +45,7 @@ Warnings = list[tuple[str, str | None]]
 
 @dataclass
 class Plan:
-    """What the supervisor writes into a new segment, and what it has to tell the user."""
+    """What the supervisor writes into a new segment, and the warnings for the user."""
 
     flags: int = 0
     rules: list[tuple[int, str]] = field(default_factory=list)
@@ -63,14 +63,15 @@ def build(
     """The plan for a run under the configuration of `cov`, which is not started and must not be.
 
     `program` is what is to run, without the interpreter: the script or module and its arguments;
-    `as_module` says that it is a module (-m). They tell where the program's imports are looked
-    for. `cov` keeps what never_ran() and last_warnings() need. Give `plan.warnings` to tell().
+    `as_module` says that it is a module (-m). They determine where the program's imports are
+    looked for. `cov` keeps what never_ran() and last_warnings() need. Give `plan.warnings` to
+    tell().
 
     Raises coverage.py's ConfigError for settings that coverage.py would refuse.
     """
     with sys_path_of(program, as_module):
         cov._init()
-        plugins = file_tracers.told(cov)
+        plugins = file_tracers.rule_of(cov)
     plan = Plan()
     config = cov.config
     if branch:
@@ -168,7 +169,7 @@ def files_of_plugins(
 ) -> dict[str, str]:
     """What file tracer plug-ins could run, whether it ran or not: path to name of the plug-in.
 
-    The arguments are never_ran()'s. A plug-in that fails is told in `warnings`.
+    The arguments are never_ran()'s. A plug-in that fails is reported in `warnings`.
     """
     inorout = _built(cov)
     omit = inorout.omit_match

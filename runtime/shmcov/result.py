@@ -25,8 +25,8 @@ from shmcov import _merge, logical_lines, plan
 os = isolate_module(os)
 
 LOST = {
-    "space": "{n} pieces found no room in the segment: give it more with --shm-size, or another "
-    "folder with --shm-dir",
+    "space": "{n} pieces of data found no room in the segment: allow more with --shm-size, or "
+    "choose another folder with --shm-dir",
     "map": "{n} times a part of the segment could not be mapped: memory, or a limit on it "
     "(RLIMIT_AS), was too small",
     "limit": "{n} lines, files or contexts have numbers or names that are too large to be recorded",
@@ -62,7 +62,7 @@ class Target:
         return cls(path, append, suffixed)
 
     def salvage_options(self, cov: coverage.Coverage) -> list[str]:
-        """What `shmcov salvage` is to be told, to write a data file like this one."""
+        """The options with which `shmcov salvage` writes a data file like this one."""
         options = ["-o", os.path.abspath(cov.config.data_file)]
         if self.append:
             options.append("--append")
@@ -103,7 +103,7 @@ def write(
 
 
 def join_lines(copy: _merge.Copy) -> None:
-    """Tells which lines make one statement, where it matters to the arcs."""
+    """Gives the copy the multi-line maps of the files where they matter to the arcs."""
     for path in copy.multiline_wanted():
         copy.set_multiline(path, logical_lines.of_file(path))
 
@@ -122,7 +122,7 @@ def tell(cov: coverage.Coverage, texts: plan.Warnings) -> None:
             try:
                 plan.tell(cov, [one])
             except CoverageWarning as warning:
-                # -W error: told all the same, for it is no reason to stop here.
+                # -W error: printed all the same, because it is no reason to stop here.
                 print(f"CoverageWarning: {warning}", file=sys.stderr)
 
 

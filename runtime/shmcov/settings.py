@@ -110,7 +110,7 @@ OPTIONS = (
         "folder",
         folder,
         "Folder for the segment. By default in shared memory if it has room, else on disk. "
-        "Children with a replaced environment are only measured if it is not given.",
+        "With it, children with a replaced environment are not measured.",
         "DIR",
     ),
     Option(
@@ -125,17 +125,17 @@ OPTIONS = (
         "adopt",
         "adopt",
         yes,
-        "Leave out processes that have lost the environment variable SHMCOV_SEGMENT, and are "
-        "otherwise found by their parent.",
+        "Do not measure processes that lost the environment variable SHMCOV_SEGMENT. By default "
+        "they find the run through their ancestors.",
         off=True,
     ),
     Option(
         "contexts",
         "contexts",
         yes,
-        "Something in the program switches contexts: shmcov.switch_context, or pytest with "
-        "--shmcov-context. Works without, but then the first switch of a process makes all tools "
-        "of sys.monitoring hear of everything again.",
+        "Announce that something in the program switches contexts: shmcov.switch_context, or "
+        "pytest with --shmcov-context. They work without it, but then the first switch in a "
+        "process enables events that other tools of sys.monitoring have disabled.",
     ),
     Option(
         "other_users",
@@ -148,14 +148,14 @@ OPTIONS = (
         "strict",
         "strict",
         yes,
-        "End with a status other than 0 if not all could be recorded, even if the program "
-        "succeeded.",
+        "Exit with a status other than 0 if something could not be recorded, even if the "
+        "program succeeded.",
     ),
     Option(
         "keeper",
         "keeper",
         yes,
-        "Start no process that saves the data if this one is killed.",
+        "Do not start the process that saves the data if this one is killed.",
         off=True,
     ),
 )
@@ -173,7 +173,7 @@ def of(section: Mapping[str, Any], given: Mapping[str, str] | None = None) -> Se
 
 
 def strict(section: Mapping[str, Any]) -> bool:
-    """Whether a plug-in that steps aside is an error, whatever else is wrong with the settings."""
+    """Whether a plug-in that falls back is an error, whatever else is wrong with the settings."""
     option = next(option for option in OPTIONS if option.name == "strict")
     try:
         return bool(_value(option, section, {}))
@@ -197,8 +197,8 @@ def unknown(section: Mapping[str, Any]) -> Iterator[str]:
     for name in section:
         if name not in names:
             near = difflib.get_close_matches(name, names, 1)
-            hint = f": do you mean {near[0]}?" if near else f"; there are {', '.join(names)}"
-            yield f"[{SECTION}] {name} is no option of shmcov{hint}"
+            hint = f": did you mean {near[0]}?" if near else f"; there are {', '.join(names)}"
+            yield f"[{SECTION}] {name} is not an option of shmcov{hint}"
 
 
 def _values(section: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[tuple[Option, Any]]:

@@ -62,8 +62,8 @@ WRONG = {
     "size = much": "[shmcov] size takes a number of bytes such as 64M, not 'much'",
     "adopt = perhaps": "[shmcov] adopt takes true or false, not 'perhaps'",
     "strict = 2": "[shmcov] strict takes true or false, not '2'",
-    "sizee = 1": "[shmcov] sizee is no option of shmcov: do you mean size?",
-    "colour = red": "[shmcov] colour is no option of shmcov; there are wait, dir, size",
+    "sizee = 1": "[shmcov] sizee is not an option of shmcov: did you mean size?",
+    "colour = red": "[shmcov] colour is not an option of shmcov; there are wait, dir, size",
 }
 
 

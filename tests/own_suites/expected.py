@@ -51,7 +51,7 @@ EXPECTED: dict[str, tuple[Expected, ...]] = {
             ),
         ),
         Expected(
-            "looks at coverage.py's cache of decisions, which ours are not in",
+            "looks at coverage.py's cache of decisions, which does not contain ours",
             ("tests/test_collector.py::CollectorTest::test_should_trace_cache",),
         ),
         Expected(
@@ -64,8 +64,8 @@ EXPECTED: dict[str, tuple[Expected, ...]] = {
             ),
         ),
         Expected(
-            "has two configurations, and wants the child's data where only the one of the two puts "
-            "it that does not measure; it is in the file of the other, and nothing is to combine",
+            "uses two configurations and expects the child's data in the file of the one that does "
+            "not measure; it is in the file of the other, and there is nothing to combine",
             (
                 "tests/test_process.py::ProcessStartupTest"
                 "::test_subprocess_with_pth_files_and_parallel",
@@ -87,7 +87,7 @@ EXPECTED: dict[str, tuple[Expected, ...]] = {
             ),
         ),
         Expected(
-            "wants the data of a process lost that is killed or ends by os._exit",
+            "expects to lose the data of a process that is killed or ends by os._exit",
             (
                 "tests/test_concurrency.py::SigtermTest"
                 "::test_sigterm_multiprocessing_saves_data[False]",

@@ -33,11 +33,11 @@ STATUSES = ("passed", "failed", "skipped")
 HEADER = """\
 # The tests of coverage.py and pytest-cov
 
-Written by `python tests/own_suites/run.py SUITE --write`. It runs the suites that coverage.py and
-pytest-cov have of their own twice, in the same environment: with coverage.py's C tracer, and with
-shmcov forced upon every Coverage object in every process. What fails with ctrace as well is due to
-the machine or to how pytest is started, and is not counted against shmcov. A test that fails is
-tried a second time, alone.
+Written by `python tests/own_suites/run.py SUITE --write`, which runs coverage.py's and pytest-cov's
+own tests twice in the same environment: with coverage.py's C tracer, and with shmcov forced upon
+every Coverage object in every process. What fails with ctrace as well is due to the machine or to
+how pytest is started, and does not count against shmcov. A test that fails is tried a second time,
+alone.
 
 | Suite | coverage.py | Python | Core | passed | failed | skipped | cannot apply |
 |---|---|---|---|---:|---:|---:|---:|

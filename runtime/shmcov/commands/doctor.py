@@ -72,8 +72,8 @@ def _interpreter(show: _Sheet) -> None:
     if lacks:
         show.bad(
             "",
-            "this version is not one that the plug-in knows (`plugins = shmcov` steps aside): "
-            + "; ".join(lacks),
+            "the plug-in does not know this version, so coverage.py's own core measures with "
+            "`plugins = shmcov`: " + "; ".join(lacks),
         )
     if startup.files():
         show.line("start-up file", "\n".join(startup.files()))

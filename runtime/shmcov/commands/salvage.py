@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
         return _all(options)
     if options.segment is None:
         if options.discard or options.data_file:
-            complain("Which segment? Without arguments, shmcov salvage lists those that there are.")
+            complain("Which segment? `shmcov salvage` without arguments lists them.")
             return 1
         return _list()
     if options.kept and options.segment == "-":
@@ -45,8 +45,8 @@ def main(argv: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="shmcov salvage",
-        description="Write the data file of a run that did not, and remove its segment. "
-        "Without a segment: list those that are left.",
+        description="Write the data file of a run that could not do it, and remove its segment. "
+        "Without SEGMENT, list the segments of this user.",
     )
     parser.add_argument("segment", nargs="?", metavar="SEGMENT")
     parser.add_argument("-o", "--data-file", metavar="FILE", help="default: as configured")
@@ -75,7 +75,7 @@ def _one(path: Path, options: argparse.Namespace) -> int:
             "" if options.force else _busy(path, delivery, unreadable_is_busy=not options.discard)
         )
         if busy and not options.kept:
-            complain(f"{busy} `shmcov status` looks at it; --force takes what there is.")
+            complain(f"{busy} `shmcov status` shows it; --force takes what is there.")
             return 1
         if not options.discard:
             cov, target = _configured(delivery, options)
@@ -152,7 +152,7 @@ def _write(copy: _merge.Copy, cov: coverage.Coverage, target: Target, *, quiet: 
 
 
 def _take_source(config: CoverageConfig, rules: list[tuple[int, str]]) -> None:
-    """--source of the run's own command line, which no configuration file tells."""
+    """--source of the run's own command line, which is in no configuration file."""
     if not (config.source or config.source_dirs or config.source_pkgs):
         folders = [Path(text) for kind, text in rules if kind == _shmcov.RULE_SOURCE_DIR]
         config.source_dirs = [str(folder) for folder in folders if folder.is_dir()]

@@ -16,7 +16,7 @@ STATES = {"attached": "running", "done": "ended", "left": "paused"}
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="shmcov status",
-        description="Show who is measured, and what is covered so far. Without a segment: of all "
+        description="Show who is measured, and what is covered so far. Without SEGMENT, of all "
         "runs of this user.",
     )
     parser.add_argument("segment", nargs="?", metavar="SEGMENT")

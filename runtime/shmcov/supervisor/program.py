@@ -28,7 +28,7 @@ class Program:
         """Raises coverage.py's error if there is nothing to run."""
         name = self.args[0]
         if self.as_module:
-            # Only what needs no import of the program's code: Python itself tells the rest.
+            # Only what needs no import of the program's code: Python itself reports the rest.
             with plan.sys_path_of(self.args, True):
                 origin, folders = plan.locate(name.partition(".")[0])
             if origin is None and not folders:
@@ -42,7 +42,7 @@ class Program:
     def had_no_code(self, status: int, copy: _merge.Copy) -> bool:
         """Did it end because there is no code to run, so that an old data file stays as it is?
 
-        What check() cannot see before the start, Python tells, with exit status 1 (or 2: a file
+        What check() cannot see before the start, Python reports, with exit status 1 (or 2: a file
         that may not be read). As in coverage.py, code that is there and cannot be compiled is a
         program that has failed, and its data is written.
         """

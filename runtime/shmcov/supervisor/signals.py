@@ -45,7 +45,7 @@ Mask = Collection[int]
 
 
 class Witness:
-    """The process in our process group whose pending signals tell what the group was sent."""
+    """The process in our process group whose pending signals show what the group was sent."""
 
     def __init__(self) -> None:
         life, self._life = os.pipe()

@@ -40,8 +40,8 @@ CannotStart = _merge.DataError
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the program's status as waitpid() tells it, and whether all is well with
-    the data."""
+    """How a run ended: the program's status as waitpid() returns it, and whether all is well
+    with the data."""
 
     status: int
     well: bool
@@ -98,7 +98,7 @@ def run(
     if own.strict and not supervisor.complete:
         well = False
         if status == 0:
-            complain("Strict is set: the exit status is 1 because not all was recorded.")
+            complain("Strict is set: the exit status is 1 because something was not recorded.")
     return Outcome(status, well)
 
 
