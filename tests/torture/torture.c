@@ -190,14 +190,22 @@ static void *write_on(void *arg)
     return NULL;
 }
 
-static void run_process(uint64_t seed)
+/* In a child, which was killed with its parent if that is gone by now. */
+static void end_with(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(0);
+}
+
+static void run_process(pid_t parent, uint64_t seed)
 {
     struct seg_process *row;
     uint64_t state = seed | 1;
     bool forked = false;
     seg_t *seg;
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    end_with(parent);
     if (seg_attach(segment, &seg) != SEG_OK)
         _exit(2);
     if (seg_process_enter(seg, 0, false, &row) != SEG_OK)
@@ -215,8 +223,9 @@ static void run_process(uint64_t seed)
         if (!forked && next_random(&state) % 2 == 0) {
             usleep((useconds_t)(next_random(&state) % 50000));
             seg_add_relaxed(&ledger->forks, 1);
+            parent = getpid();
             if (fork() == 0) {
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                end_with(parent);
                 forked = true;
                 state += 12345;
                 if (next_random(&state) % 2 == 0)
@@ -393,10 +402,10 @@ static double number_from(const char *name, double otherwise)
 
 static pid_t start(uint64_t seed)
 {
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
 
     if (pid == 0)
-        run_process(seed);
+        run_process(parent, seed);
     return pid;
 }
 
