@@ -143,6 +143,7 @@ static int publish(seg_t *seg)
     return SEG_OK;
 }
 
+/* Creates a segment in a folder that exists. */
 static int create_in(const char *folder, const struct seg_plan *plan, uint64_t size, seg_t **out,
                      int *fd)
 {

@@ -183,20 +183,23 @@ static bool is_for_segments(const char *folder)
     return false;
 }
 
-int seg_remove(const char *path)
+void seg_folder_tidy(const char *path)
 {
-    char *folder;
-    char *slash;
+    char *folder = strdup(path);
+    char *slash = folder == NULL ? NULL : strrchr(folder, '/');
 
-    if (unlink(path) != 0)
-        return SEG_ERR_SYSTEM;
-    folder = strdup(path);
-    slash = folder == NULL ? NULL : strrchr(folder, '/');
     if (slash != NULL) {
         *slash = '\0';
         if (is_for_segments(folder))
             rmdir(folder); /* fails where something is in it */
     }
     free(folder);
+}
+
+int seg_remove(const char *path)
+{
+    if (unlink(path) != 0)
+        return SEG_ERR_SYSTEM;
+    seg_folder_tidy(path);
     return SEG_OK;
 }

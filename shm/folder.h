@@ -18,6 +18,9 @@
  * ".open" behind, for segments that admit other users. SEG_ERR_LIMIT: no such number. */
 int seg_folder_name(unsigned which, char *buf, size_t size);
 
+/* The same for the folder of left-over segments beside it. */
+int seg_leftover_folder(unsigned which, char *buf, size_t size);
+
 /* Is it one for segments that admit other users? */
 bool seg_folder_is_open(unsigned which);
 
@@ -25,9 +28,6 @@ bool seg_folder_is_open(unsigned which);
 #define SEG_FOLDER_PRIVATE 0700
 #define SEG_FOLDER_OPEN 0711 /* others pass through, and cannot list it */
 int seg_folder_make(const char *path, unsigned mode);
-
-/* The same for the folder of left-over segments beside it. */
-int seg_leftover_folder(unsigned which, char *buf, size_t size);
 
 /* Writes the path that the segment at `path` has once it is left over. SEG_ERR_FOREIGN: it is
  * outside of the folders of live segments. */
@@ -48,5 +48,8 @@ int seg_folder_room(int fd, uint32_t flags, bool choosy, uint64_t *size);
 
 /* Removes the name of a segment, and the folder with it if it was the last one there. */
 int seg_remove(const char *path);
+
+/* The second half: the segment at `path` is not there any more. */
+void seg_folder_tidy(const char *path);
 
 #endif

@@ -26,7 +26,7 @@
 
 int seg_set_aside(const char *path)
 {
-    char folder[512], to[512];
+    char to[512];
     int status = seg_leftover_path(path, to, sizeof to);
 
     if (status != SEG_OK)
@@ -39,8 +39,7 @@ int seg_set_aside(const char *path)
     if (rename(path, to) != 0)
         return SEG_ERR_SYSTEM;
     SEG_KILL_POINT("aside.renamed");
-    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
-    rmdir(folder); /* fails where something is in it */
+    seg_folder_tidy(path);
     return SEG_OK;
 }
 

@@ -6,8 +6,9 @@
 
 #include "layout.h"
 
-#define COMPLETE(names, n) \
-    _Static_assert(sizeof names / sizeof *names == (n) + 1, "each has a name, and NULL is behind")
+#define COMPLETE(names, n)                                     \
+    _Static_assert(sizeof(names) / sizeof *(names) == (n) + 1, \
+                   "each has a name, and NULL is behind")
 
 #define FLAG(name)             \
     {                          \

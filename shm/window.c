@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The mapping of a segment, in windows that are made when an offset first leads into them. One
- * mapping of all that a segment may become would break programs that live under RLIMIT_AS.
+ * A handle, and the mapping of its segment, in windows that are made when an offset first leads
+ * into them. One mapping of all that a segment may become would break programs that live under
+ * RLIMIT_AS.
  *
  * Guarantees
  *   - A window is published by one CAS from 0 to its address (release), after it is mapped; seg_ptr

@@ -118,6 +118,25 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
+def _make_line_gap() -> None:
+    """Writes the program whose lines lie thousands apart, which nobody wants to scroll through. It
+    has to lie with the others: reports name it."""
+    path = CORPUS / "layout_line_gap.py"
+    text = "".join(
+        (
+            *("def f(a):\n    if a:\n", "\n" * 2999, "        return 1\n    return 2\n"),
+            *("\n" * 1200, "print(f(1))\nif f(0) == 1:\n    print('never')\n"),
+        )
+    )
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        new = path.with_suffix(f".{os.getpid()}")  # others may make it at the same time
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+
+
+_make_line_gap()
+
+
 def read_program(path: Path) -> Program:
     """Read the header of a program (a file, or a folder with a `__main__.py`)."""
     is_package = path.is_dir()
