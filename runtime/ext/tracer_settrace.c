@@ -42,7 +42,8 @@ struct settrace {
 };
 
 struct tracer {
-    PyObject_HEAD struct settrace *own;
+    PyObject_HEAD
+    struct settrace *own;
 };
 
 static struct settrace *own(const struct rt_state *state)
