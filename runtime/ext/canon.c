@@ -56,8 +56,7 @@ static uint64_t hash_of(const char *text, size_t len)
     return hash ^ hash >> 32;
 }
 
-static struct folder *canon_find(struct rt_folders *folders, uint64_t hash, const char *raw,
-                                 size_t len)
+static struct folder *find(struct rt_folders *folders, uint64_t hash, const char *raw, size_t len)
 {
     for (unsigned i = 0; i < PROBES; i++) {
         struct folder *folder = atomic_load_explicit(&folders->slot[(hash + i) % SLOTS],
@@ -71,8 +70,8 @@ static struct folder *canon_find(struct rt_folders *folders, uint64_t hash, cons
     return NULL;
 }
 
-static struct folder *canon_keep(struct rt_folders *folders, uint64_t hash, const char *raw,
-                                 size_t raw_len, const char *canonical, size_t len)
+static struct folder *keep(struct rt_folders *folders, uint64_t hash, const char *raw,
+                           size_t raw_len, const char *canonical, size_t len)
 {
     struct folder *folder = malloc(sizeof *folder + raw_len + len + 2);
 
@@ -108,7 +107,7 @@ struct walk {
 };
 
 /* Walks what is in `rest` from where `walk` stands. */
-static int canon_follow_rest(struct walk *walk, char *rest, size_t size, char *link)
+static int follow_rest(struct walk *walk, char *rest, size_t size, char *link)
 {
     const char *at = rest;
     unsigned links = 0;
@@ -153,7 +152,7 @@ static int canon_follow_rest(struct walk *walk, char *rest, size_t size, char *l
 }
 
 /* Walks on from where `walk` stands. */
-static int canon_follow(struct walk *walk, const char *path, size_t path_len)
+static int follow(struct walk *walk, const char *path, size_t path_len)
 {
     /* On the heap, and so is all else of this size: a thread may have 32 KiB of stack. */
     size_t size = path_len + 2 * PATH_MAX;
@@ -164,16 +163,16 @@ static int canon_follow(struct walk *walk, const char *path, size_t path_len)
         return RT_CANON_NO_MEMORY;
     memcpy(rest, path, path_len);
     rest[path_len] = 0;
-    status = canon_follow_rest(walk, rest, size, rest + size);
+    status = follow_rest(walk, rest, size, rest + size);
     free(rest);
     return status;
 }
 
-static int canon_follow_folder(struct rt_folders *folders, struct walk *walk, const char *path,
-                               size_t len)
+static int follow_folder(struct rt_folders *folders, struct walk *walk, const char *path,
+                         size_t len)
 {
     uint64_t hash = hash_of(path, len);
-    const struct folder *known = canon_find(folders, hash, path, len);
+    const struct folder *known = find(folders, hash, path, len);
     int status;
 
     if (known) {
@@ -183,11 +182,11 @@ static int canon_follow_folder(struct rt_folders *folders, struct walk *walk, co
         walk->len = known->len;
         return 0;
     }
-    status = canon_follow(walk, path, len);
+    status = follow(walk, path, len);
     if (status)
         return status;
     if (walk->exists)
-        canon_keep(folders, hash, path, len, walk->out, walk->len);
+        keep(folders, hash, path, len, walk->out, walk->len);
     return 0;
 }
 
@@ -201,7 +200,7 @@ int rt_canonical(struct rt_folders *folders, const char *path, char *out, size_t
         return RT_CANON_LONG;
     out[0] = 0;
     if (path[0] == '/') {
-        status = canon_follow_folder(folders, &walk, path, (size_t)(slash - path));
+        status = follow_folder(folders, &walk, path, (size_t)(slash - path));
         path = slash;
     } else {
         /* The kernel's answer is canonical; but for the root it ends without a slash. */
@@ -209,7 +208,7 @@ int rt_canonical(struct rt_folders *folders, const char *path, char *out, size_t
         walk.len = status || !out[1] ? 0 : strlen(out);
     }
     if (!status)
-        status = canon_follow(&walk, path, strlen(path));
+        status = follow(&walk, path, strlen(path));
     if (status)
         return status;
     if (!walk.len) {
@@ -233,7 +232,7 @@ static size_t dirname_len(const char *path, size_t len)
     return head ? head : len;
 }
 
-static bool canon_exists(const char *path)
+static bool exists(const char *path)
 {
     struct stat st;
 
@@ -248,7 +247,7 @@ static bool below_venv(const char *path)
     char *name;
     bool found = false;
 
-    if (!canon_exists(path))
+    if (!exists(path))
         return false;
     name = malloc(len + sizeof file);
     while (name && !found) {
@@ -258,7 +257,7 @@ static bool below_venv(const char *path)
             break;
         memcpy(name, path, len);
         memcpy(name + len, file, sizeof file);
-        found = canon_exists(name);
+        found = exists(name);
     }
     free(name);
     return found;
@@ -276,9 +275,9 @@ bool rt_folder_in_venv(struct rt_folders *folders, const char *path, char *out, 
         struct walk walk = {.out = out, .size = size, .exists = true};
 
         out[0] = 0;
-        if (canon_follow_folder(folders, &walk, path, len))
+        if (follow_folder(folders, &walk, path, len))
             return false;
-        known = canon_find(folders, hash_of(path, len), path, len);
+        known = find(folders, hash_of(path, len), path, len);
     }
     if (known)
         venv = atomic_load_explicit(&known->venv, memory_order_relaxed); /* stands for itself */

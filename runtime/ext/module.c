@@ -358,7 +358,7 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static int module_exec(PyObject *module)
+static int exec(PyObject *module)
 {
     if (PyModule_AddIntConstant(module, "FLAG_BRANCH", SEG_FLAG_BRANCH) ||
         PyModule_AddIntConstant(module, "FLAG_TEST_FUNCTION", SEG_FLAG_TEST_FUNCTION) ||
@@ -410,7 +410,7 @@ static void free_module(void *module)
 }
 
 static PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, module_exec},
+    {Py_mod_exec, exec},
     RT_SLOT_INTERPRETERS RT_SLOT_GIL /* each with its comma, or nothing */
     {0, NULL},
 };
