@@ -27,7 +27,7 @@ RETURN_ADDRESS = 8
 # of these has to be named here as well, or is found too deep.
 NOT_IN_CALLBACKS = {
     *["create", "create_in", "try_folder", "seg_create_in", "seg_headroom", "read_field", "probe"],
-    *["module_exec", "module_start", "module_attach", "mon_start", "settrace_start"],
+    *["exec", "module_start", "module_attach", "mon_start", "settrace_start"],
     *["process_attach", "process_enter", "rt_process_attach", "rt_process_enter"],
     *["find_segment", "seg_adopt", "seg_attach"],
     # What Python calls at the end of a run: ending.c.
