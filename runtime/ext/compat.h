@@ -13,7 +13,7 @@
 #define RT_MONITORING (PY_VERSION_HEX >= 0x030C0000)
 
 /* BRANCH_LEFT and BRANCH_RIGHT: two events, each disabled on its own. Before: one event BRANCH
- * for both ways of a jump. */
+ * for both edges of a branch. */
 #define RT_BRANCH_SIDES (PY_VERSION_HEX >= 0x030E0000)
 
 /* Up to so many code units of a code object LINE is the better event for lines. It takes time
