@@ -11,6 +11,8 @@ PACKAGES = gcc cmake ninja-build make pkg-config python3-dev python3-venv liburc
 LINT_PACKAGES = clang clang-format clang-tidy
 MODEL_PACKAGES = spin gcc
 C_FILES = $(shell find shm merge runtime bench tests -name '*.[ch]')
+# Of the tests what CMake compiles: not what a test compiles itself, or a sanitizer's build.
+TIDY_FILES = $(wildcard shm/*.c merge/*.c runtime/ext/*.c bench/*.c tests/*/test_*.c tests/fuzz/*.c tests/torture/*.c)
 
 # Only asks for root when something is missing.
 define apt_install
@@ -69,7 +71,7 @@ lint-python: $(VENV)/lint
 lint-c: packages lint-packages
 	clang-format --dry-run -Werror $(C_FILES)
 	cmake --preset dev $(CMAKE_ARGS)
-	clang-tidy --quiet -p build/dev --extra-arg=-Wno-unknown-warning-option $(wildcard shm/*.c merge/*.c runtime/ext/*.c)
+	clang-tidy --quiet -p build/dev --extra-arg=-Wno-unknown-warning-option $(TIDY_FILES)
 
 format: $(VENV)/lint lint-packages
 	$(VENV)/bin/ruff format .

@@ -44,9 +44,10 @@ static PyObject *check_target(PyObject *module, PyObject *args, PyObject *kwargs
         PyErr_SetString(PyExc_TypeError, "check_target() needs has_arcs and append");
         return NULL;
     }
-    Py_BEGIN_ALLOW_THREADS status =
-        merge_check_target(PyBytes_AS_STRING(target), has_arcs, append, &error);
-    Py_END_ALLOW_THREADS Py_DECREF(target);
+    Py_BEGIN_ALLOW_THREADS
+    status = merge_check_target(PyBytes_AS_STRING(target), has_arcs, append, &error);
+    Py_END_ALLOW_THREADS
+    Py_DECREF(target);
     return status ? merge_raise(state_of(module), status, &error) : Py_NewRef(Py_None);
 }
 

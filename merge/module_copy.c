@@ -13,7 +13,8 @@
 #include "platform.h"
 
 struct copy {
-    PyObject_HEAD struct merge *merge;
+    PyObject_HEAD
+    struct merge *merge;
     PyThread_type_lock lock;
 };
 
@@ -21,7 +22,8 @@ static void lock_copy(struct copy *self)
 {
     if (PyThread_acquire_lock(self->lock, NOWAIT_LOCK))
         return;
-    Py_BEGIN_ALLOW_THREADS PyThread_acquire_lock(self->lock, WAIT_LOCK);
+    Py_BEGIN_ALLOW_THREADS
+    PyThread_acquire_lock(self->lock, WAIT_LOCK);
     Py_END_ALLOW_THREADS
 }
 
@@ -83,10 +85,11 @@ static PyObject *copy_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         Py_DECREF(self);
         return PyErr_NoMemory();
     }
-    Py_BEGIN_ALLOW_THREADS status = merge_open(fd, &self->merge);
+    Py_BEGIN_ALLOW_THREADS
+    status = merge_open(fd, &self->merge);
     reason = errno;
-    Py_END_ALLOW_THREADS if (status)
-    {
+    Py_END_ALLOW_THREADS
+    if (status) {
         Py_DECREF(self);
         return status == SEG_ERR_NOMEM ? PyErr_NoMemory() : raise_segment(state, status, reason);
     }
@@ -633,8 +636,10 @@ static PyObject *copy_write(PyObject *object, PyObject *args, PyObject *kwargs)
     options.touch_n = (size_t)PyList_GET_SIZE(touched);
 
     lock_copy(self);
-    Py_BEGIN_ALLOW_THREADS status = merge_write(self->merge, &options, &counts, &error);
-    Py_END_ALLOW_THREADS unlock_copy(self);
+    Py_BEGIN_ALLOW_THREADS
+    status = merge_write(self->merge, &options, &counts, &error);
+    Py_END_ALLOW_THREADS
+    unlock_copy(self);
     result = status ? merge_raise(state, status, &error) : counts_dict(&counts);
 out:
     PyMem_Free(files);

@@ -268,12 +268,15 @@ static int put_trail(struct reading *r, size_t head, int32_t from, uint32_t unit
     return 0;
 }
 
+/* So many of the latest arcs may be the same as a new one. */
+#define LATEST_ARCS 16
+
 /* An arc of the last branches that is the same as the one just written: a `case` tests several
  * things, and each has its own edge to the next case. They share one arc, so one hit settles all.
  */
 static const struct known *same_trail(const struct reading *r, size_t head, size_t len)
 {
-    for (uint32_t k = r->n_known, tries = 16; k && tries; tries--) {
+    for (uint32_t k = r->n_known, tries = LATEST_ARCS; k && tries; tries--) {
         const struct known *other = &r->known[--k];
 
         if (other->len == len && !memcmp(r->out->arcs + other->head, r->out->arcs + head, len))

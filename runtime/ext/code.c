@@ -131,46 +131,6 @@ const struct rt_branch *rt_code_branch(const struct rt_code *rc, uint32_t unit)
 
 /* -- pairs -- */
 
-/* From (from, to) to the arc's bit. Open addressing, a power of two; key 0 is free. */
-struct pair {
-    uint64_t key;
-    uint32_t bit;
-};
-
-struct rt_pairs {
-    uint32_t cap, used;
-    struct pair pair[];
-};
-
-static struct pair *find_pair(struct rt_pairs *pairs, uint64_t key)
-{
-    uint32_t i = (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 40) & (pairs->cap - 1);
-
-    while (pairs->pair[i].key && pairs->pair[i].key != key)
-        i = (i + 1) & (pairs->cap - 1);
-    return &pairs->pair[i];
-}
-
-static int more_pairs(struct rt_code *rc)
-{
-    struct rt_pairs *old = rc->pairs, *bigger;
-    uint32_t cap = old ? 2 * old->cap : 16;
-
-    if (old && old->used * 2 < old->cap)
-        return 0;
-    bigger = calloc(1, sizeof *bigger + cap * sizeof *bigger->pair);
-    if (!bigger)
-        return -1;
-    bigger->cap = cap;
-    for (uint32_t i = 0; old && i < old->cap; i++)
-        if (old->pair[i].key)
-            *find_pair(bigger, old->pair[i].key) = old->pair[i];
-    bigger->used = old ? old->used : 0;
-    free(old);
-    rc->pairs = bigger;
-    return 0;
-}
-
 int rt_file_arc(struct seg_entry *file, int32_t from, int32_t to, uint32_t *bit)
 {
     struct {
@@ -203,19 +163,17 @@ bool rt_file_set(struct seg_entry *file, struct rt_context *context, enum seg_sp
 void rt_code_pair(struct rt_code *rc, struct rt_context *context, int32_t from, int32_t to)
 {
     uint64_t key = (uint64_t)(uint32_t)from << 32 | (uint32_t)to;
-    struct pair *pair = rc->pairs ? find_pair(rc->pairs, key) : NULL;
+    const int64_t *known = rt_map_get(&rc->pairs, key);
     uint32_t bit;
 
-    if (pair && pair->key) {
-        if (context)
-            rt_file_set(rc->file, context, SEG_ARCS,
-                        pair->bit); /* otherwise it was set at first sight */
+    if (known) {
+        if (context) /* otherwise it was set at first sight */
+            rt_file_set(rc->file, context, SEG_ARCS, (uint32_t)*known);
         return;
     }
-    if (more_pairs(rc) || rt_file_arc(rc->file, from, to, &bit))
+    if (rt_file_arc(rc->file, from, to, &bit))
         return;
-    *find_pair(rc->pairs, key) = (struct pair){key, bit};
-    rc->pairs->used++;
+    rt_map_set(&rc->pairs, key, bit); /* without memory the arc is looked up again */
     rt_file_set(rc->file, context, SEG_ARCS, bit);
 }
 
@@ -435,7 +393,7 @@ void rt_code_free(struct rt_code *rc)
     free(rc->runs);
     free(rc->branches);
     free(rc->implied);
-    free(rc->pairs);
+    free(rc->pairs.slots);
     free(rc->sites);
     free(rc);
 }

@@ -11,6 +11,7 @@
 #include "bytecode.h"
 #include "context.h"
 #include "file.h"
+#include "map.h"
 
 /* Chunks of one bitmap, from chunk number `first` on; NULL where the code has nothing. */
 struct rt_chunks {
@@ -67,9 +68,9 @@ struct rt_code {
     bool generator;    /* its frames can be resumed */
     bool critical;
     bool only_instruction;
-    uint32_t left;          /* events that may still fire in this generation */
-    uint32_t generation;    /* which one */
-    struct rt_pairs *pairs; /* arcs seen at run time (rt_code_pair), or NULL */
+    uint32_t left;       /* events that may still fire in this generation */
+    uint32_t generation; /* which one */
+    struct rt_map pairs; /* (from, to) -> bit of an arc seen at run time (rt_code_pair) */
     uint32_t claim_number;
     struct rt_link link; /* the tracer's list, with the GIL (rearm.h) */
 };

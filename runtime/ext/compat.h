@@ -13,7 +13,7 @@
 #define RT_MONITORING (PY_VERSION_HEX >= 0x030C0000)
 
 /* BRANCH_LEFT and BRANCH_RIGHT: two events, each disabled on its own. Before: one event BRANCH
- * for both ways of a jump. */
+ * for both edges of a branch. */
 #define RT_BRANCH_SIDES (PY_VERSION_HEX >= 0x030E0000)
 
 /* Up to so many code units of a code object LINE is the better event for lines. It takes time
@@ -52,11 +52,39 @@
 #define RT_UNLOCK_CODE() }
 #endif
 
+/* A word of each thread that is read without a call (initial-exec). glibc keeps room for a few in
+ * libraries that are loaded later. */
+#ifdef __GLIBC__
+#define RT_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+#else
+#define RT_THREAD_LOCAL __thread
+#endif
+
+/* getenv(), but for programs that run with more rights than who started them. */
+#ifdef __GLIBC__
+#define rt_secure_getenv secure_getenv
+#else
+#define rt_secure_getenv getenv
+#endif
+
+/* Slots of a module that says how it is to be loaded, where there are such. */
+#ifdef Py_mod_multiple_interpreters
+#define RT_SLOT_INTERPRETERS {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#else
+#define RT_SLOT_INTERPRETERS
+#endif
+#ifdef Py_mod_gil
+#define RT_SLOT_GIL {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#else
+#define RT_SLOT_GIL
+#endif
+
 /* There are builds that make machine code of bytecode. */
 #define RT_JIT (PY_VERSION_HEX >= 0x030D0000)
 
 #if PY_VERSION_HEX < 0x030D0000
 #define Py_IsFinalizing _Py_IsFinalizing
+#define CALL_LIST_APPEND CALL_NO_KW_LIST_APPEND
 #endif
 
 #if PY_VERSION_HEX < 0x030C0000

@@ -14,6 +14,8 @@
 /* Relaxed: a switch is published with `everywhere`. */
 static _Atomic bool enabled;
 
+#define FIRST_CAP 256 /* records of a context; a power of two */
+
 struct slot {
     uint64_t key;
     uint32_t generation; /* another one: free */
@@ -27,13 +29,7 @@ struct rt_context_table {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
-/* initial-exec: one load instead of a call on the hot path; glibc keeps room for a word like this
- * in libraries that are loaded later. */
-#ifdef __GLIBC__
-static __thread struct rt_context *current __attribute__((tls_model("initial-exec")));
-#else
-static __thread struct rt_context *current;
-#endif
+static RT_THREAD_LOCAL struct rt_context *current;
 static _Atomic uint32_t last_generation = 1;
 
 /* Threads that are in a context of their own. */
@@ -187,7 +183,7 @@ static struct slot *context_slot(struct rt_context_table *table, uint32_t genera
 static int context_grow(struct rt_context *context)
 {
     struct rt_context_table *old = context->table, *bigger;
-    uint32_t cap = old ? 2 * old->cap : 256;
+    uint32_t cap = old ? 2 * old->cap : FIRST_CAP;
 
     if (old && old->used * 2 < old->cap)
         return 0;

@@ -392,12 +392,7 @@ static void free_module(void *module)
 
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, module_exec},
-#ifdef Py_mod_multiple_interpreters
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-#ifdef Py_mod_gil
-    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#endif
+    RT_SLOT_INTERPRETERS RT_SLOT_GIL /* each with its comma, or nothing */
     {0, NULL},
 };
 

@@ -157,11 +157,7 @@ uint8_t rt_swallower(uint8_t opcode)
     switch (opcode) {
     case BINARY_OP_INPLACE_ADD_UNICODE: /* a STORE_FAST */
         return BINARY_OP;
-#ifdef CALL_NO_KW_LIST_APPEND
-    case CALL_NO_KW_LIST_APPEND:
-#else
     case CALL_LIST_APPEND: /* a POP_TOP */
-#endif
         return CALL;
     default:
         return 0;

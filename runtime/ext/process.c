@@ -64,11 +64,7 @@ static void notify_if_refused(const char *name, int status)
 
 static int find_segment(seg_t **seg)
 {
-#ifdef __GLIBC__
-    const char *path = secure_getenv("SHMCOV_SEGMENT");
-#else
-    const char *path = getenv("SHMCOV_SEGMENT");
-#endif
+    const char *path = rt_secure_getenv("SHMCOV_SEGMENT");
     char *adopted = NULL;
     int status;
 

@@ -31,7 +31,7 @@ int rt_rearm_traverse(struct rt_rearm *rearm, visitproc visit, void *arg);
 bool rt_rearm_add(struct rt_rearm *rearm, PyCodeObject *code, struct rt_code *rc);
 
 /* Calls `each` for every one that is there, and takes it out before; those that are added
- * meanwhile stay. No exception is left set. */
+ * meanwhile remain. No exception is left set. */
 void rt_rearm_drain(struct rt_rearm *rearm, void (*each)(void *arg, PyCodeObject *code), void *arg);
 
 #endif

@@ -8,11 +8,12 @@
  *
  * Armed with what (docs/tracers.md says why):
  *   LINE         short code
- *   INSTRUCTION  code in which a jump leads back into its line (LINE can never be disabled there),
- * long code where LINE is quadratic, and code with branches on 3.12 and 3.13, whose instructions
- * imply most of the arcs BRANCH_LEFT, BRANCH_RIGHT   code with branches, 3.14 and later BRANCH 3.12
- * and 3.13: code with an arc that no instruction implies PY_RETURN    a generator on one line, with
- * branches
+ *   INSTRUCTION  code in which a jump leads back into its line (LINE can never be disabled
+ *                there), long code where LINE is quadratic, and code with branches on 3.12 and
+ *                3.13, whose instructions imply most of the arcs
+ *   BRANCH_LEFT, BRANCH_RIGHT   code with branches, 3.14 and later
+ *   BRANCH       3.12 and 3.13: code with a critical arc
+ *   PY_RETURN    a generator on one line, with branches
  *
  * With contexts an event has to come again in every context. It is disabled at its first hit in
  * one, and the next switch restores what was (sites.h): a switch costs what has run since the last

@@ -22,88 +22,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct frame {
-    PyFrameObject *frame; /* borrowed: compared, never followed */
-    int last_line;
-};
-
 struct settrace {
     PyObject *tracer;           /* what sys.gettrace() returns */
     PyObject *start_new_thread; /* the original */
     PyObject *f_trace;          /* the attribute's name */
     PyObject *sys;              /* the module */
     struct rt_state *state;
-    /* Running frames of measured code, where arcs are recorded or `late_start`. Open addressing, a
-     * power of two. */
-    struct frame *frames;
-    size_t cap, used;
+    /* Running frames of measured code, by address, and their last lines; where arcs are recorded,
+     * or `late_start`. */
+    struct rt_map frames;
     /* Recording began in the middle of the program: frames that ran by then are not recorded. */
     bool late_start;
 };
 
 struct tracer {
-    PyObject_HEAD struct settrace *own;
+    PyObject_HEAD
+    struct settrace *own;
 };
 
 static struct settrace *own(const struct rt_state *state)
 {
     return state->tracer_state;
-}
-
-/* -- frames -- */
-
-static size_t slot_of(const struct settrace *s, const PyFrameObject *frame)
-{
-    size_t i = ((uintptr_t)frame >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (s->cap - 1);
-
-    while (s->frames[i].frame && s->frames[i].frame != frame)
-        i = (i + 1) & (s->cap - 1);
-    return i;
-}
-
-static int more_frames(struct settrace *s)
-{
-    struct frame *old = s->frames;
-    size_t old_cap = s->cap;
-
-    if (s->used * 2 < s->cap)
-        return 0;
-    s->frames = calloc(old_cap ? 2 * old_cap : 256, sizeof *s->frames);
-    if (!s->frames) {
-        s->frames = old;
-        return -1;
-    }
-    s->cap = old_cap ? 2 * old_cap : 256;
-    for (size_t i = 0; i < old_cap; i++)
-        if (old[i].frame)
-            s->frames[slot_of(s, old[i].frame)] = old[i];
-    free(old);
-    return 0;
-}
-
-static void enter_frame(struct settrace *s, PyFrameObject *frame, int last_line)
-{
-    size_t i;
-
-    if (more_frames(s))
-        return;
-    i = slot_of(s, frame);
-    if (!s->frames[i].frame)
-        s->used++;
-    s->frames[i] = (struct frame){frame, last_line};
-}
-
-/* Forgets a frame, and moves up those that its slot kept from their own. */
-static void leave_frame(struct settrace *s, size_t i)
-{
-    s->used--;
-    s->frames[i].frame = NULL;
-    for (size_t k = (i + 1) & (s->cap - 1); s->frames[k].frame; k = (k + 1) & (s->cap - 1)) {
-        struct frame moved = s->frames[k];
-
-        s->frames[k].frame = NULL;
-        s->frames[slot_of(s, moved.frame)] = moved;
-    }
 }
 
 /* -- events -- */
@@ -159,22 +98,26 @@ static bool follows_frames(const struct settrace *s)
     return rt_process.branches || s->late_start;
 }
 
+static uint64_t key_of(const PyFrameObject *frame)
+{
+    return (uintptr_t)frame;
+}
+
 static void settrace_on_line(struct settrace *s, struct rt_code *rc, PyFrameObject *frame)
 {
     int line = PyFrame_GetLineNumber(frame);
-    size_t i;
+    int64_t *last;
 
-    if (!follows_frames(s)) {
-        rt_code_line(rc, rt_context_get(), line);
-        return;
-    }
-    if (!s->cap || !s->frames[i = slot_of(s, frame)].frame) {
-        if (s->late_start)
+    if (follows_frames(s)) {
+        last = rt_map_get(&s->frames, key_of(frame));
+        if (!last && s->late_start)
             return;
-        enter_frame(s, frame, line);
-    } else if (rt_process.branches) {
-        settrace_on_arc(rc, s->frames[i].last_line, line);
-        s->frames[i].last_line = line;
+        if (!last)
+            rt_map_set(&s->frames, key_of(frame), line);
+        else if (rt_process.branches) {
+            settrace_on_arc(rc, (int)*last, line);
+            *last = line;
+        }
     }
     rt_code_line(rc, rt_context_get(), line);
 }
@@ -182,13 +125,12 @@ static void settrace_on_line(struct settrace *s, struct rt_code *rc, PyFrameObje
 static void settrace_on_return(struct settrace *s, struct rt_code *rc, PyFrameObject *frame,
                                PyCodeObject *code)
 {
-    size_t i;
+    const int64_t *last = rt_map_get(&s->frames, key_of(frame));
 
-    if (!s->cap || !s->frames[i = slot_of(s, frame)].frame)
-        return;
-    if (rt_process.branches && ends(frame, code))
-        settrace_on_arc(rc, s->frames[i].last_line, -code->co_firstlineno);
-    leave_frame(s, i);
+    if (last && rt_process.branches && ends(frame, code))
+        settrace_on_arc(rc, (int)*last, -code->co_firstlineno);
+    if (last)
+        rt_map_remove(&s->frames, key_of(frame));
 }
 
 /* If the program gives us back to sys.settrace(), Python asks the frame whom to call. */
@@ -253,8 +195,8 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
         if (what == PyTrace_LINE)
             settrace_on_line(s, rc, frame);
         else if (follows_frames(s) && what == PyTrace_CALL)
-            enter_frame(s, frame,
-                        begins(frame, code) ? -code->co_firstlineno : PyFrame_GetLineNumber(frame));
+            rt_map_set(&s->frames, key_of(frame),
+                       begins(frame, code) ? -code->co_firstlineno : PyFrame_GetLineNumber(frame));
         else if (follows_frames(s))
             settrace_on_return(s, rc, frame, code);
     }
@@ -422,9 +364,7 @@ static int settrace_go_on(struct rt_state *state)
     struct settrace *s = own(state);
 
     s->late_start = true;
-    if (s->cap)
-        memset(s->frames, 0, s->cap * sizeof *s->frames);
-    s->used = 0;
+    rt_map_clear(&s->frames);
     return settrace_listen(state);
 }
 

@@ -70,7 +70,7 @@ static void check(const struct rt_shape *shape)
 /* A copy of its size, so that AddressSanitizer sees a step beyond. */
 static struct rt_bytes copy(const uint8_t *data, size_t len)
 {
-    uint8_t *bytes = malloc(len);
+    uint8_t *bytes = malloc(len > 0 ? len : 1);
 
     if (len > 0)
         memcpy(bytes, data, len);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int unit_switched;
+
+static void count_switch(struct rt_state *state)
+{
+    (void)state;
+    unit_switched++;
+}
+
+static const struct rt_tracer counting = {.name = "counting", .switched = count_switch};
+
+struct rt_state unit_state = {.tracer = &counting};
+
+bool unit_enter(void)
+{
+    char folder[] = "/tmp/shmcov-unit-XXXXXX";
+    struct seg_plan plan = {.size = 4 << 20};
+    char *path = NULL;
+    int fd;
+
+    plan.folder = mkdtemp(folder);
+    if (!plan.folder || seg_create(&plan, &rt_process.seg, &path, &fd))
+        return false;
+    close(fd);
+    seg_remove(path); /* with its folder */
+    free(path);
+    unit_next_epoch();
+    return true;
+}
+
+void unit_next_epoch(void)
+{
+    atomic_fetch_add_explicit(&rt_process.epoch, 1, memory_order_release);
+}
+
+struct seg_entry *unit_file(const char *path)
+{
+    struct seg_entry *file;
+
+    return seg_file(rt_process.seg, path, strlen(path), &file) ? NULL : file;
+}
+
+PyCodeObject *unit_code(const char *source)
+{
+    PyObject *module = Py_CompileString(source, "<unit>", Py_file_input), *consts, *found = NULL;
+
+    if (!module)
+        return NULL;
+    consts = ((PyCodeObject *)module)->co_consts;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(consts) && !found; i++)
+        if (PyCode_Check(PyTuple_GET_ITEM(consts, i)))
+            found = Py_NewRef(PyTuple_GET_ITEM(consts, i));
+    Py_DECREF(module);
+    return (PyCodeObject *)found;
+}
+
+bool unit_is_set(struct seg_entry *file, enum seg_space space, uint32_t n)
+{
+    seg_u8 *bits;
+
+    return !seg_chunk(rt_process.seg, file, space, n >> SEG_CHUNK_SHIFT, &bits) &&
+           seg_bit_test(bits, n & (SEG_CHUNK_BITS - 1));
+}

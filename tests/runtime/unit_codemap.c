@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * codemap_extra.c, codemap_lfht.c: from a code object to its entry.
+ */
+#include "unit.h"
+
+#include <stdlib.h>
+
+#include "codemap.h"
+
+#define MANY 1000
+
+static struct rt_code *entry_of_epoch(void)
+{
+    struct rt_code *rc = calloc(1, sizeof *rc);
+
+    if (rc)
+        rc->epoch = rt_process_epoch();
+    return rc;
+}
+
+UNIT(codemap_has_one_entry_for_a_code_object)
+{
+    PyCodeObject *code = unit_code("def f(): pass\n"), *same = unit_code("def f(): pass\n");
+    struct rt_code *one = entry_of_epoch(), *two = entry_of_epoch();
+
+    CHECK(code && same && one && two && !rt_codemap_start(&unit_state));
+    CHECK(PyObject_RichCompareBool((PyObject *)code, (PyObject *)same, Py_EQ) == 1);
+    CHECK(!rt_codemap_get(&unit_state, code));
+    CHECK(rt_codemap_put(&unit_state, code, one) == 0);
+    CHECK(rt_codemap_get(&unit_state, code) == one);
+    CHECK(rt_codemap_put(&unit_state, code, two) == 1);
+    CHECK(rt_codemap_get(&unit_state, code) == one);
+    CHECK(!rt_codemap_get(&unit_state, same)); /* equal, but another one */
+    CHECK(rt_codemap_put(&unit_state, same, two) == 0);
+    CHECK(rt_codemap_get(&unit_state, same) == two);
+    Py_DECREF(code);
+    Py_DECREF(same);
+    return NULL;
+}
+
+UNIT(codemap_replaces_what_is_of_another_epoch)
+{
+    PyCodeObject *code = unit_code("def f(): pass\n");
+    struct rt_code *one = entry_of_epoch(), *two;
+
+    CHECK(code && one && !rt_codemap_start(&unit_state));
+    CHECK(rt_codemap_put(&unit_state, code, one) == 0);
+    unit_next_epoch();
+    CHECK(!rt_codemap_get(&unit_state, code));
+    two = entry_of_epoch();
+    CHECK(two && rt_codemap_put(&unit_state, code, two) == 0);
+    CHECK(rt_codemap_get(&unit_state, code) == two);
+    Py_DECREF(code);
+    return NULL;
+}
+
+/* An entry owns its claim, whose reference count shows whether the entry is there. */
+UNIT(codemap_entry_goes_with_its_code_object)
+{
+    PyObject *counted = PyList_New(0);
+    PyCodeObject *code;
+    struct rt_code *rc;
+
+    CHECK(counted && !rt_codemap_start(&unit_state));
+    for (int i = 0; i < MANY; i++) {
+        code = unit_code("def f(): pass\n");
+        rc = entry_of_epoch();
+        CHECK(code && rc);
+        rc->claim = Py_NewRef(counted);
+        CHECK(rt_codemap_put(&unit_state, code, rc) == 0);
+        CHECK(Py_REFCNT(counted) > 1);
+        Py_DECREF(code);
+    }
+    /* Without a GIL the last ones wait for a full batch. */
+    CHECK(Py_REFCNT(counted) == 1 || (RT_FREE_THREADED && Py_REFCNT(counted) < MANY / 2));
+    return NULL;
+}
