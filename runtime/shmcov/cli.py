@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: coverage.py's, with another `run` and three commands of our own.
+"""The command line: coverage.py's, with another `run` and commands of our own.
 
 coverage.py parses the options and reads the configuration, so both mean here what they mean there,
 whatever its version. What is not in COMMANDS is coverage.py's own.

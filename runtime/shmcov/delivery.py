@@ -21,6 +21,8 @@ import _shmcov
 from coverage.misc import isolate_module
 
 from shmcov import _merge, segments
+from shmcov.plan import Warnings
+from shmcov.result import complain
 from shmcov.segments import Process, SegmentNotUsable
 
 os = isolate_module(os)
@@ -129,20 +131,34 @@ class Delivery:
 
     # -- the end of the segment --
 
-    def name_is_gone(self) -> bool:
-        """Has somebody removed the name? That another user can't see it does not count."""
-        if self._fd is not None:
-            return os.fstat(self._fd).st_nlink == 0
+    def end(
+        self,
+        last: Callable[[list[Process]], list[Process]],
+        wait: float,
+        *,
+        pause: Callable[[float], bool] | None = None,
+        helpers: bool = True,
+    ) -> bool:
+        """The end of the run: settles, has `last` deliver, and removes the segment.
+
+        `last` is told who may still write, and returns whom the keeper is to wait for: then the
+        segment stays. So it does, with a message, if anything fails; False.
+        """
         try:
-            os.lstat(self.path)
-        except FileNotFoundError:
-            return True
-        except OSError:
-            pass
-        return False
+            left = last(self.settle(wait, pause=pause, helpers=helpers))
+        except Exception as error:
+            kept = self.set_aside()
+            text = str(error) or type(error).__name__
+            complain(f"The data of this run could not be written: {text}\n{kept}")
+            return False
+        if not (left and self.keeper):
+            self.remove()
+        return True
 
     def remove(self) -> None:
-        """Removes the segment: everything was delivered, or nobody wants it."""
+        """Everything was delivered, or nobody wants it."""
+        if _shmcov.attached() == self.path:
+            _shmcov.leave()
         with contextlib.suppress(OSError):  # another user's by now: the keeper's business
             _shmcov.remove(self.path)
             self._end_keeper()
@@ -157,6 +173,53 @@ class Delivery:
         if self.keeper is not None:
             self.keeper.end()
             self.keeper = None
+
+    def _name_is_gone(self) -> bool:
+        if self._fd is not None:
+            return os.fstat(self._fd).st_nlink == 0
+        try:
+            os.lstat(self.path)
+        except FileNotFoundError:
+            return True
+        except OSError:  # another user's by now
+            pass
+        return False
+
+    # -- what to warn of --
+
+    def name_gone(self) -> Warnings:
+        """If somebody has removed the name. That another user can't see it does not count."""
+        if not self._name_is_gone():
+            return []
+        text = (
+            f"The segment {self.path} was removed before the end of the run: processes that "
+            "started after that were not measured."
+        )
+        return [(text, "segment-removed")]
+
+    def still_running(self, users: Sequence[Process], wait: float, setting: str) -> Warnings:
+        """If there are processes that go on after the end of the run."""
+        if not users:
+            return []
+        who = "".join(f"\n    {user.pid}  {user.command()}" for user in users)
+        then = (
+            "What they do from now on is not in the data."
+            if self.keeper is None
+            else "What they do from now on is added to the data when they end."
+        )
+        text = f"Still running after {wait:g} s ({setting} sets how long to wait):{who}\n{then}"
+        return [(text, "still-running")]
+
+
+def no_proc() -> Warnings:
+    """If this system usually has /proc and here it is not."""
+    if sys.platform != "linux" or os.path.exists("/proc/self/stat"):
+        return []
+    text = (
+        "/proc is not mounted, so processes that outlive the program can't be seen or waited for: "
+        "what they did after its end is not in the data."
+    )
+    return [(text, "no-proc")]
 
 
 def _lock(fd: int) -> None:
@@ -224,45 +287,3 @@ class Keeper:
 
     def end(self) -> None:
         _shmcov.end_keeper(self.pid, self.start)
-
-
-# -- in words --
-
-NAME_GONE = "segment-removed"
-"""The slug of the warning that the name was removed."""
-
-
-def name_gone(path: str) -> str:
-    return (
-        f"The segment {path} was removed before the end of the run: processes that started after "
-        "that were not measured."
-    )
-
-
-NO_PROC = "no-proc"
-"""The slug of the warning that processes cannot be looked for."""
-
-
-def no_proc() -> str | None:
-    """The warning, if this system usually has /proc and here it is not."""
-    if sys.platform != "linux" or os.path.exists("/proc/self/stat"):
-        return None
-    return (
-        "/proc is not mounted, so processes that outlive the program can't be seen or waited for: "
-        "what they did after its end is not in the data."
-    )
-
-
-STILL_RUNNING = "still-running"
-"""The slug of the warning: `disable_warnings = still-running`."""
-
-
-def still_running(users: Sequence[Process], wait: float, setting: str, *, kept: bool) -> str:
-    """The warning about processes that go on after the end of the run."""
-    who = "".join(f"\n    {user.pid}  {user.command()}" for user in users)
-    then = (
-        "What they do from now on is added to the data when they end."
-        if kept
-        else "What they do from now on is not in the data."
-    )
-    return f"Still running after {wait:g} s ({setting} sets how long to wait):{who}\n{then}"

@@ -11,6 +11,7 @@ import zipfile
 
 import pytest
 from project_support import Project, normalized
+from shmcov.cli import COMMANDS
 
 PROGRAM = """
     import sys
@@ -504,8 +505,10 @@ def test_help(project: Project) -> None:
         text = project.shmcov(*args).stdout
         assert "--shm-wait" in text
         assert "--parallel-mode" in text
-    for command in ("status", "salvage"):
+    overview = project.shmcov("help").stdout
+    for command in COMMANDS:
         assert f"usage: shmcov {command}" in project.shmcov("help", command).stdout
+        assert f"\n    {command} " in overview
     assert "shmcov, version" in project.shmcov("--version").stdout
 
 

@@ -185,6 +185,19 @@ class Site:
             )
         return ended
 
+    def run(
+        self,
+        program: str,
+        *args: str,
+        files: Mapping[str, str] | None = None,
+        status: int | Iterable[int] | None = 0,
+        seconds: float = SECONDS,
+    ) -> Result:
+        """Runs this program, p_main.py, with what lies beside it."""
+        for name, text in {"p_main.py": program, **(files or {})}.items():
+            self.write(name, text)
+        return self.result(self.measure("p_main.py", *args, seconds=seconds), status)
+
     def execute(self, command: Sequence[str], seconds: float = SECONDS) -> Ended:
         outcome, text = self.folder / "outcome", self.folder / "stderr"
         outcome.unlink(missing_ok=True)
@@ -420,11 +433,37 @@ def simple(
     def run(site: Site, times: int) -> Result:
         if prepare:
             prepare(site)
-        for name, content in {"p_main.py": text, **(files or {})}.items():
-            site.write(name, content)
-        return site.result(site.measure("p_main.py", *args, seconds=seconds), status)
+        return site.run(text, *args, files=files, status=status, seconds=seconds)
 
     return run
+
+
+KILLER = """
+    # Kills a command, or all of its group, at a random instant after a file has something in it.
+    import os, random, signal, sys, time
+    file, seconds, kill = sys.argv[1], float(sys.argv[2]), getattr(os, sys.argv[3])
+    pid = os.fork()
+    if pid == 0:
+        os.setpgid(0, 0)
+        os.execv(sys.argv[4], sys.argv[4:])
+    for _ in range(10000):
+        if os.path.exists(file) and os.path.getsize(file):
+            break
+        time.sleep(0.002)
+    time.sleep(random.random() * seconds)
+    kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+"""
+
+
+def killed(site: Site, program: str, file: str, seconds: float, kill: str, *args: str) -> Result:
+    """Runs a program under a tool that is killed (`kill` or `killpg`) within so many seconds from
+    when the program writes to the file."""
+    killer = site.write("killer.py", KILLER)
+    site.wrap = (sys.executable, str(killer), file, str(seconds), kill)
+    site.write("p_main.py", program)
+    ended = site.measure("p_main.py", *args)
+    return site.result(Ended(ended.status, "", ended.killed))
 
 
 # -- what a row may need --
@@ -449,6 +488,22 @@ def can_unshare(*options: str) -> bool:
 def needs_unshare(*options: str) -> None:
     if not can_unshare(*options):
         raise NotHere(f"needs the right to `unshare {' '.join(options)}`")
+
+
+MOUNTED = """
+    set -e
+    mount -t tmpfs -o size=$1,mode=$2 tmpfs "$3"
+    shift 3
+    exec "$@"
+"""
+
+
+def on_tmpfs(site: Site, place: str | Path, size: str, mode: str) -> None:
+    """Has the tool run where a tmpfs of this size is in this place."""
+    needs_root()
+    needs_unshare("-m")
+    script = site.write("mounted.sh", MOUNTED)
+    site.wrap = ("unshare", "-m", "sh", str(script), size, mode, str(place))
 
 
 def needs_module(name: str) -> None:

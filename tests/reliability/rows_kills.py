@@ -8,7 +8,6 @@ says of each line that it ran, and is killed in the middle of learning about lin
 from __future__ import annotations
 
 import functools
-import os
 import re
 import shutil
 import subprocess
@@ -19,12 +18,12 @@ from reliability_support import (
     NO_SLIPCOVER,
     ROOT,
     RUN,
-    Ended,
     NotHere,
     Result,
     Row,
     Site,
     Without,
+    killed,
 )
 
 FAMILY = "Kill torture"
@@ -281,31 +280,11 @@ STORM = """
             break
 """
 
-KILLER = """
-    # Runs a command in a group of its own, and kills all of it after some milliseconds.
-    import os, random, signal, sys, time
-    pid = os.fork()
-    if pid == 0:
-        os.setpgid(0, 0)
-        os.execv(sys.argv[2], sys.argv[2:])
-    for _ in range(5000):
-        if os.path.getsize("witness.log"):
-            break
-        time.sleep(0.002)
-    time.sleep(random.Random(sys.argv[1]).random() * 0.05)
-    os.killpg(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-"""
-
 
 def storm(site: Site, times: int) -> Result:
     site.branch = True
     site.write("p_worker.py", WORKER)
-    site.write("p_main.py", STORM)
-    killer = site.write("killer.py", KILLER)
-    site.wrap = (sys.executable, str(killer), str(os.urandom(4).hex()))
-    ended = site.measure("p_main.py", "4")
-    return site.result(Ended(ended.status, "", ended.killed))
+    return killed(site, STORM, "witness.log", 0.05, "killpg", "4")
 
 
 ROWS = [

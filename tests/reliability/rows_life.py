@@ -426,8 +426,7 @@ def pid_1(site: Site, times: int) -> Result:
     options = ("--pid", "--fork", "--mount-proc", "--kill-child")
     needs_unshare(*options)
     site.wrap = ("unshare", *options)
-    site.write("p_main.py", PID_1)
-    return site.result(site.measure("p_main.py"))
+    return site.run(PID_1)
 
 
 NEW_ENVIRONMENT = """
@@ -509,30 +508,26 @@ DROPS_RIGHTS = """
 
 def as_root(text: str, site: Site, times: int) -> Result:
     needs_root()
-    site.write("p_main.py", text)
-    return site.result(site.measure("p_main.py"))
+    return site.run(text)
 
 
 def with_options(options: tuple[str, ...], env: dict[str, str], site: Site, times: int) -> Result:
     site.python = options
     site.env |= env
     site.branch = True
-    site.write("p_main.py", OPTIONS)
-    return site.result(site.measure("p_main.py"))
+    return site.run(OPTIONS)
 
 
 def with_module(module: str, text: str, site: Site, times: int) -> Result:
     needs_module(module)
     site.branch = True
     site.concurrency = f"{module}, thread"
-    site.write("p_main.py", text)
-    return site.result(site.measure("p_main.py"))
+    return site.run(text)
 
 
 def subinterpreters(site: Site, times: int) -> Result:
     needs_version(3, 13)
-    site.write("p_main.py", SUBINTERPRETERS)
-    return site.result(site.measure("p_main.py"))
+    return site.run(SUBINTERPRETERS)
 
 
 def option(name: str, options: tuple[str, ...], env: dict[str, str], injected: str) -> Row:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from reliability_support import (
     Result,
     Row,
     Site,
+    killed,
 )
 from rows_space import MANY
 
@@ -29,33 +29,15 @@ WORK = """
     if len(sys.argv) > 1:
         shutil.rmtree("data")
     ran()
-    open("ended", "w").close()
-"""
-
-KILLER = """
-    # Kills a tool at a random instant after its program has come to its last line.
-    import os, random, signal, sys, time
-    pid = os.fork()
-    if pid == 0:
-        os.execv(sys.argv[2], sys.argv[2:])
-    for _ in range(10000):
-        if os.path.exists("ended"):
-            break
-        time.sleep(0.002)
-    time.sleep(random.Random(sys.argv[1]).random() * 0.25)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    with open("ended", "w") as file:
+        file.write("yes")
 """
 
 
 def merge_killed(site: Site, times: int) -> Result:
     site.branch = True
     site.write("p_many.py", MANY)
-    site.write("p_main.py", WORK)
-    killer = site.write("killer.py", KILLER)
-    site.wrap = (sys.executable, str(killer), str(random.random()))
-    ended = site.measure("p_main.py")
-    result = site.result(Ended(ended.status, "", ended.killed))
+    result = killed(site, WORK, "ended", 0.25, "kill")
     if stray := [path.name for path in site.folder.glob(".shmcov-*")]:
         result.bad.append(f"{len(stray)} temporary file left")
     return result

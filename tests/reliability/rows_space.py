@@ -23,6 +23,7 @@ from reliability_support import (
     Without,
     needs_root,
     needs_unshare,
+    on_tmpfs,
     simple,
 )
 
@@ -51,6 +52,8 @@ MANY = """
             module(f"{prefix}{n}", functions)
 """
 
+WITH_MANY = {"p_many.py": MANY}
+
 WORK = """
     import p_many
     from witness import hold, ran
@@ -67,35 +70,15 @@ WORK = """
     ran()
 """
 
-SMALL_SHM = """
-    set -e
-    mount -t tmpfs -o size=$1,mode=1777 tmpfs /dev/shm
-    shift
-    exec "$@"
-"""
-
 
 def private_shm(size: str, site: Site, times: int) -> Result:
     """/dev/shm of this size, in a mount namespace; no folder is named for the segment."""
-    needs_root()
-    needs_unshare("-m")
+    on_tmpfs(site, "/dev/shm", size, "1777")
     site.adopting()
     site.branch = True
     site.rc = "dynamic_context = test_function\n"
-    site.write("p_many.py", MANY)
-    site.write("p_main.py", WORK)
-    script = site.write("shm.sh", SMALL_SHM)
-    site.wrap = ("unshare", "-m", "sh", str(script), size)
-    return site.result(site.measure("p_main.py"))
+    return site.run(WORK, files=WITH_MANY)
 
-
-FILLS = """
-    set -e
-    mkdir -p full
-    mount -t tmpfs -o size=$1,mode=700 tmpfs full
-    shift
-    exec "$@"
-"""
 
 FILLER = """
     import p_many
@@ -125,25 +108,20 @@ FILLER = """
 
 
 def full_tmpfs(site: Site, times: int) -> Result:
-    needs_root()
-    needs_unshare("-m")
+    full = site.folder / "full"
+    full.mkdir()
+    on_tmpfs(site, full, "10m", "700")
     site.branch = True
     site.rc = "dynamic_context = test_function\n"
-    site.write("p_many.py", MANY)
-    site.write("p_main.py", FILLER)
-    script = site.write("fills.sh", FILLS)
-    site.wrap = ("unshare", "-m", "sh", str(script), "10m")
-    site.env["SHMCOV_DIR"] = str(site.folder / "full")
-    return site.result(site.measure("p_main.py"))
+    site.env["SHMCOV_DIR"] = str(full)
+    return site.run(FILLER, files=WITH_MANY)
 
 
 def small_segment(site: Site, times: int) -> Result:
     site.env["SHMCOV_SIZE"] = "1M"
     site.branch = True
     site.rc = "dynamic_context = test_function\n"
-    site.write("p_many.py", MANY)
-    site.write("p_main.py", WORK.replace('"p_b", 10', '"p_b", 40, 60'))
-    return site.result(site.measure("p_main.py"))
+    return site.run(WORK.replace('"p_b", 10', '"p_b", 40, 60'), files=WITH_MANY)
 
 
 DISK = """
@@ -283,10 +261,8 @@ BEFORE = """
 
 def limited(limit: str, site: Site, times: int, after: str = "") -> Result:
     site.branch = True
-    site.write("p_many.py", MANY)
-    site.write("p_before.py", BEFORE)
-    site.write("p_main.py", LIMITED.format(limit=limit, after=after))
-    return site.result(site.measure("p_main.py"))
+    files = {**WITH_MANY, "p_before.py": BEFORE}
+    return site.run(LIMITED.format(limit=limit, after=after), files=files)
 
 
 def limit_as(site: Site, times: int) -> Result:
@@ -300,10 +276,9 @@ def limit_as(site: Site, times: int) -> Result:
 
 def fsize(site: Site, times: int) -> Result:
     """The limit is there from the start, for everything; a segment of 64 GB would be SIGXFSZ."""
-    site.write("p_before.py", BEFORE)
-    site.write("p_main.py", LIMITED.format(limit="pass", after="").replace("p_many, ", ""))
     site.wrap = ("sh", "-c", 'ulimit -f 40960; exec "$@"', "sh")
-    return site.result(site.measure("p_main.py"))
+    program = LIMITED.format(limit="pass", after="").replace("p_many, ", "")
+    return site.run(program, files={"p_before.py": BEFORE})
 
 
 CORE = """
@@ -365,10 +340,8 @@ def memory_cgroup(site: Site, times: int) -> Result:
         site.adopting()
         site.branch = True
         site.rc = "dynamic_context = test_function\n"
-        site.write("p_many.py", MANY)
-        site.write("p_main.py", WORK.replace('"p_b", 10', '"p_b", 30'))
         site.wrap = ("sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh")
-        return site.result(site.measure("p_main.py"))
+        return site.run(WORK.replace('"p_b", 10', '"p_b", 30'), files=WITH_MANY)
     finally:
         for _ in range(50):
             with contextlib.suppress(OSError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import datetime
 import functools
 import os
 import sys
@@ -25,7 +24,6 @@ from shmcov import _merge, file_tracers, plan, result, segments
 from shmcov.backend import data, strict
 from shmcov.backend.callers import in_exit_patch
 from shmcov.backend.session import Role, Session, Wanted, exists, here, owned
-from shmcov.delivery import NAME_GONE, STILL_RUNNING, name_gone, still_running
 
 os = isolate_module(os)
 
@@ -191,7 +189,7 @@ class Collector(coverage.collector.Collector):
     def end_if_alone(self) -> None:
         """Everything was saved: the segment goes, unless others still write into it."""
         session = self._session
-        if session is None or session.role is not Role.OWNS or session.settle(helpers=True):
+        if session is None or session.role is not Role.OWNS or session.delivery.settle():
             return
         if not session.delivery.due():
             session.end()
@@ -242,7 +240,6 @@ class Collector(coverage.collector.Collector):
         return data.take(self.covdata, self.branch, functools.partial(self._write, copy))
 
     def _write(self, copy: _merge.Copy, path: str, append: bool) -> None:
-        result.join_lines(copy)
         # Names in a segment are what the mapper makes of them, but for relative_files.
         mapper: Callable[[str], str | None] | None = None
         if self._cov.config.relative_files:
@@ -255,17 +252,8 @@ class Collector(coverage.collector.Collector):
             zip(files, files, strict=True)
         )
         touch = plan.never_ran(self._cov, files, copy.packages()) if files else []
-        own_name = self.covdata._suffix is True
-        now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
-        copy.write(
-            path,
-            append=append,
-            touch=touch,
-            coverage_version=coverage.__version__,
-            argv=str(getattr(sys, "argv", None)) if own_name else None,
-            when=now if own_name else None,
-            relative=mapper,
-        )
+        argv = str(getattr(sys, "argv", None)) if self.covdata._suffix is True else None
+        result.merge(copy, path, append=append, touch=touch, argv=argv, relative=mapper)
 
     def _mapped_if_wanted(self, path: str) -> str | None:
         inorout = self._cov._inorout
@@ -276,10 +264,10 @@ class Collector(coverage.collector.Collector):
         session = self._session
         if self._name_told or session is None or session.role is not Role.OWNS:
             return
-        if session.delivery.name_is_gone():
+        for text, slug in session.delivery.name_gone():
             self._name_told = True
-            self._lost = name_gone(session.path)
-            result.tell(self._cov, [(self._lost, NAME_GONE)])
+            self._lost = text
+            result.tell(self._cov, [(text, slug)])
 
     def _tell_packages(self, copy: _merge.Copy) -> None:
         """Which source packages were imported: coverage.py warns of the others."""
@@ -298,33 +286,20 @@ class Collector(coverage.collector.Collector):
         if not self._written and not self._failed:
             session.end()  # nobody wants it
             return
-        try:
-            running = self._deliver_late(session)
-        except Exception as error:
-            session.disown()
-            kept = session.delivery.set_aside()
-            result.complain(f"The data of this run could not be saved: {error}\n{kept}")
-            return
-        if running and session.delivery.keeper:
-            session.disown()
-        else:
-            session.end()
+        session.disown()
+        # Processes that went on after the data was saved have their time to come to an end.
+        last = functools.partial(self._last, session)
+        session.delivery.end(last, session.wait, helpers=False)
 
-    def _deliver_late(self, session: Session) -> list[segments.Process]:
-        """Processes that went on after the data was saved have their time to come to an end. Who is
-        left, helpers of this process included."""
-        covdata = self.covdata
-        running = session.settle(session.wait)
-        if self._failed or session.delivery.due():
+    def _last(self, session: Session, running: list[segments.Process]) -> list[segments.Process]:
+        covdata, delivery = self.covdata, session.delivery
+        if self._failed or delivery.due():
             if covdata._no_disk or (self._written and not exists(covdata.data_filename())):
                 return []  # whoever took the data file away has what was in it then
             self._deliver(session)
             covdata.write()
-        if running:
-            kept = session.delivery.keeper is not None
-            text = still_running(running, session.wait, "[shmcov] wait", kept=kept)
-            result.tell(self._cov, [(text, STILL_RUNNING)])
-        return session.settle(helpers=True)
+        result.tell(self._cov, delivery.still_running(running, session.wait, "[shmcov] wait"))
+        return delivery.settle()  # helpers of this process included
 
 
 _live: weakref.WeakSet[Collector] = weakref.WeakSet()

@@ -159,10 +159,6 @@ class Session:
             _shmcov.pause()
             os.environ.pop(segments.VARIABLE, None)
 
-    def settle(self, seconds: float = 0.0, *, helpers: bool = False) -> list[segments.Process]:
-        """Waits until nobody else records; who still does."""
-        return self.delivery.settle(seconds, helpers=helpers)
-
     def disown(self) -> None:
         """The segment goes, or is another's business."""
         if self in owned:
@@ -172,8 +168,6 @@ class Session:
         """The segment is of no use to anybody any more."""
         if self.role is Role.OWNS and self.pid == os.getpid() and self in owned:
             self.disown()
-            if _shmcov.attached() == self.path:
-                _shmcov.leave()
             self.delivery.remove()
 
 

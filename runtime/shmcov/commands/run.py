@@ -46,45 +46,38 @@ class Script(cmdline.CoverageScript):
     def do_run(self, options: optparse.Values, args: list[str]) -> int:
         try:
             own = _settings(options, self.coverage.config)
+            program = self._program(options, args)
         except ValueError as error:
             cmdline.show_help(str(error))
             return cmdline.ERR
-        if not args:
-            if options.module:
-                cmdline.show_help("No module specified for -m")
-                return cmdline.ERR
-            command_line = self.coverage.config.command_line
-            if command_line is not None:
-                args = shlex.split(command_line)
-                if args and args[0] in {"-m", "--module"}:
-                    options.module = True
-                    args = args[1:]
-        if not args:
-            cmdline.show_help("Nothing to do.")
-            return cmdline.ERR
-        if options.append and self.coverage.config.parallel:
-            cmdline.show_help("Can't append to data files in parallel mode.")
-            return cmdline.ERR
-        name = options.save_signal
-        save_signal = getattr(signal, f"SIG{name}") if name else None
-        return self._supervise(
-            Program(args, bool(options.module)), bool(options.append), own, save_signal
-        )
-
-    def _supervise(
-        self, program: Program, append: bool, own: settings.Settings, save_signal: int | None
-    ) -> int:
         _end_own_measurement()
         with plan.sys_path_of(program.args, program.as_module):
             self.coverage._init()  # plug-ins may lie beside the program
         self.coverage._post_init()
         program.check()
-        target = Target.of(self.coverage, append=append)
+        target = Target.of(self.coverage, append=bool(options.append))
+        name = options.save_signal
+        save_signal = getattr(signal, f"SIG{name}") if name else None
         try:
             outcome = supervisor.run(self.coverage, program, target, own, save_signal)
         except (OSError, supervisor.CannotStart) as error:
             raise CoverageException(f"Couldn't start to measure: {error}") from error
         return outcome.finish()
+
+    def _program(self, options: optparse.Values, args: list[str]) -> Program:
+        """What is to run. ValueError, in coverage.py's words."""
+        as_module = bool(options.module)
+        if not args:
+            if as_module:
+                raise ValueError("No module specified for -m")
+            args = shlex.split(self.coverage.config.command_line or "")
+            if args and args[0] in {"-m", "--module"}:
+                as_module, args = True, args[1:]
+        if not args:
+            raise ValueError("Nothing to do.")
+        if options.append and self.coverage.config.parallel:
+            raise ValueError("Can't append to data files in parallel mode.")
+        return Program(args, as_module)
 
 
 def _settings(options: optparse.Values, config: Any) -> settings.Settings:

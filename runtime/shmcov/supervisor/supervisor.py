@@ -19,16 +19,7 @@ import _shmcov
 import coverage
 
 from shmcov import _merge, plan, result, segments, startup
-from shmcov.delivery import (
-    NAME_GONE,
-    NO_PROC,
-    STILL_RUNNING,
-    Delivery,
-    Keeper,
-    name_gone,
-    no_proc,
-    still_running,
-)
+from shmcov.delivery import Delivery, Keeper, no_proc
 from shmcov.result import Target, complain
 from shmcov.settings import Settings
 from shmcov.supervisor import signals
@@ -197,18 +188,13 @@ class Supervisor:
 
     def end(self) -> bool:
         """Writes the data file. False, with a message, if that failed: then the segment stays."""
-        try:
-            running = self.delivery.settle(self.own.wait, pause=self._interrupted)
-            self.witness.end()
-            self.delivery.deliver(self._write_and_tell)
-            self._name(running)
-        except Exception as error:
-            kept = self.delivery.set_aside()
-            complain(f"The data of this run could not be written: {_in_words(error)}\n{kept}")
-            return False
-        if not (running and self.delivery.keeper):
-            self.delivery.remove()
-        return True
+        return self.delivery.end(self._last, self.own.wait, pause=self._interrupted)
+
+    def _last(self, running: list[segments.Process]) -> list[segments.Process]:
+        self.witness.end()
+        self.delivery.deliver(self._write_and_tell)
+        self._name(running)
+        return running
 
     def _write(self, copy: _merge.Copy) -> str:
         result.write(copy, self.cov, self.target, self.argv)
@@ -232,16 +218,11 @@ class Supervisor:
 
     def _name(self, running: list[segments.Process]) -> None:
         """Who is still running, and who was not seen."""
-        if self.delivery.name_is_gone():
+        unseen = self.delivery.name_gone()
+        if unseen:
             self.complete = False
-            result.tell(self.cov, [(name_gone(self.delivery.path), NAME_GONE)])
-        if text := no_proc():
-            result.tell(self.cov, [(text, NO_PROC)])
-        if not running:
-            return
-        kept = self.delivery.keeper is not None
-        text = still_running(running, self.own.wait, "--shm-wait", kept=kept)
-        result.tell(self.cov, [(text, STILL_RUNNING)])
+        running_on = self.delivery.still_running(running, self.own.wait, "--shm-wait")
+        result.tell(self.cov, [*unseen, *no_proc(), *running_on])
 
     def _tell(self, copy: _merge.Copy) -> None:
         for text in result.losses(copy.info()):
@@ -256,7 +237,3 @@ class Supervisor:
             )
             texts = [text for text in texts if text[1] != "no-data-collected"]
         result.tell(self.cov, texts)
-
-
-def _in_words(error: Exception) -> str:
-    return str(error) or type(error).__name__
