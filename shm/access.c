@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What must hold before a byte of a segment is believed: whose file it is, and that its header is
- * one. Writers and readers ask here, so that both accept the same files.
+ * The checks before a byte of a segment is trusted: whose file it is, and that its header is that
+ * of a segment. Writers and readers both call them, so both accept the same files.
  */
 #include <errno.h>
 #include <fcntl.h>

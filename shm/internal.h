@@ -65,7 +65,7 @@ int seg_window_map(seg_t *seg, unsigned window);
 /* Maps the first window of the file behind fd; the descriptor remains the caller's. */
 int seg_window_first(seg_t *seg, int fd);
 
-/* Unmaps everything. Only for a handle that nobody else has seen. */
+/* Unmaps everything: seg_discard. */
 void seg_window_drop(seg_t *seg);
 
 /* The address of `len` bytes at `off`; NULL: outside of the segment, across a border, or no window

@@ -3,11 +3,11 @@
  * The reader's side of a segment: a private copy of it, and walks over the copy.
  *
  * The copy is made with pread, so a segment that shrinks is an error and not a SIGBUS, and no field
- * is read twice. It may be made at any time, also while processes write: the table is read before
+ * is read twice. It may be made at any time, even while processes write: the table is read before
  * the arena, so whatever can be reached in the copy was complete when its bytes were read (an entry
- * is published after it is complete, and is never changed but for bits and slots, which only ever
- * go from 0 to something). Every offset and length is checked; damaged parts are skipped and
- * counted in seg_copy.damaged, so that salvage keeps what validates.
+ * is published after it is complete, and never changes except for bits and slots, which only ever
+ * leave 0 once). Every offset and length is checked; damaged parts are skipped and counted in
+ * seg_copy.damaged, so that salvage keeps what validates.
  */
 #ifndef SEG_READER_H
 #define SEG_READER_H
@@ -24,7 +24,8 @@ struct seg_copy {
 };
 
 /* Copies the segment behind fd (any position; it is not moved). SEG_ERR_FOREIGN, SEG_ERR_VERSION
- * and SEG_ERR_DAMAGED as in seg_attach. Who may read is the caller's business: seg_open_checked. */
+ * and SEG_ERR_DAMAGED as in seg_attach. Who may read is for the caller to check: seg_open_checked.
+ */
 int seg_copy_read(int fd, struct seg_copy *out);
 void seg_copy_free(struct seg_copy *copy);
 

@@ -6,14 +6,14 @@
  *   - Every function may run in any number of processes and threads at once, on the same segment.
  *     None takes a lock in the segment, and none waits for another process.
  *   - A process may be killed between any two instructions of them. What it leaves behind is
- *     complete, or cannot be reached; at most the piece it was building is leaked.
- *   - Nothing here raises a signal for want of memory: a page is backed before it is written.
+ *     complete, or cannot be reached; at most the piece that it was building is leaked.
+ *   - Nothing here raises a signal when memory runs out: a page is backed before it is written.
  *   - An entry that a function returns is complete (acquire; pairs with the release in table.c).
  *   - After seg_create or seg_attach no descriptor is open, except the one seg_create returns.
  *
  * Functions return 0 or a negative enum seg_status, which seg_strstatus puts into words. The errors
- * of the hit path (room, mapping) are counted in the segment as well, so that the supervisor can
- * tell them when the run is over.
+ * of the hit path (room, mapping) are counted in the segment as well, to be reported when the run
+ * is over.
  */
 #ifndef SEG_SEGMENT_H
 #define SEG_SEGMENT_H
@@ -50,7 +50,7 @@ typedef struct seg seg_t;
  * ".open" behind, for segments that admit other users. SEG_ERR_LIMIT: no such number. */
 int seg_folder_name(unsigned which, char *buf, size_t size);
 
-/* Makes sure that the folder is there, is no link, is the effective user's and has that mode. */
+/* Makes sure that the folder exists, is not a link, is the effective user's and has that mode. */
 #define SEG_FOLDER_PRIVATE 0700
 #define SEG_FOLDER_OPEN 0711 /* others pass through, and cannot list it */
 int seg_folder_make(const char *path, unsigned mode);
@@ -73,11 +73,11 @@ int seg_create(const struct seg_plan *plan, seg_t **out, char **path, int *fd);
 /* Removes the name of a segment, and the folder with it if it was the last one there. */
 int seg_remove(const char *path);
 
-/* Other users may read and write a segment of this mode, and of none other. */
+/* Other users may read and write a segment of this mode, and of no other. */
 #define SEG_MODE_SHARED 0666
 
-/* A name of a segment, as SHMCOV_SEGMENT holds it, is its path. That of one which admits other
- * users has in front whose it has to be: "shared-by:UID:/path". */
+/* The name of a segment, as SHMCOV_SEGMENT holds it, is its path. Where other users are admitted,
+ * it begins with the user to whom the segment has to belong: "shared-by:UID:/path". */
 #define SEG_SHARED_BY "shared-by:"
 
 /* The path in a name. *owner: the user that it names, or SEG_NOT_SHARED. */
@@ -100,7 +100,7 @@ uint32_t seg_supervisor(const seg_t *seg, bool *alive);
 
 uint32_t seg_flags(const seg_t *seg);
 
-/* May other users write into it? Not what its header says, which they may write to. */
+/* May other users write into it? By its mode, not by its header, which they may write to. */
 bool seg_is_shared(const seg_t *seg);
 const char *seg_path(const seg_t *seg);
 
@@ -118,7 +118,7 @@ int seg_process_enter(seg_t *seg, uint32_t interpreter, bool forked, struct seg_
 /* Says in the row that the process ends or execs. Nothing depends on it. */
 void seg_process_leave(struct seg_process *row, enum seg_process_state state);
 
-/* Does the process live that was seen as (pid, start, ns) in a process row or in the header? */
+/* Is the process alive that a process row or the header names by (pid, start, ns)? */
 enum seg_life {
     SEG_LIFE_ENDED,
     SEG_LIFE_ALIVE,

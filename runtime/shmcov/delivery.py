@@ -142,13 +142,13 @@ class Delivery:
         return False
 
     def remove(self) -> None:
-        """Everything was delivered, or nobody wants it."""
+        """Removes the segment: everything was delivered, or nobody wants it."""
         with contextlib.suppress(OSError):  # another user's by now: the keeper's business
             _shmcov.remove(self.path)
             self._end_keeper()
 
     def set_aside(self) -> str:
-        """Nobody delivers it for now. Says where it is then, and the command that writes it."""
+        """Sets the segment aside. Says where it is then, and the command that writes its data."""
         path = self.path
         if _shmcov.set_aside(path):
             self.path = segments.leftover_path(path)
@@ -242,7 +242,7 @@ def name_gone(path: str) -> str:
 
 
 NO_PROC = "no-proc"
-"""The slug of the warning that nobody can be looked for."""
+"""The slug of the warning that processes cannot be looked for."""
 
 
 def no_proc() -> str | None:

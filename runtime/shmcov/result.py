@@ -103,7 +103,7 @@ def write(
 
 
 def join_lines(copy: _merge.Copy) -> None:
-    """Tells which lines make one statement, where it matters to the arcs."""
+    """Gives the copy the multi-line maps of the files where they matter to the arcs."""
     for path in copy.multiline_wanted():
         copy.set_multiline(path, logical_lines.of_file(path))
 
