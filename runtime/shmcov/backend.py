@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import datetime
 import os
 import sys
 import tempfile
@@ -408,10 +407,10 @@ class Session:
             _shmcov.resume()
         else:
             try:
-                _shmcov.start(_shmcov.name_for(self.path))
+                _shmcov.start(segments.name_of(self.path))
             except OSError as error:
                 raise CoverageException(f"Couldn't start to measure: {error}") from error
-        os.environ[segments.VARIABLE] = _shmcov.name_for(self.path)
+        os.environ[segments.VARIABLE] = segments.name_of(self.path)
 
     def pause(self) -> None:
         """Nothing of this process is recorded, and new children are not measured for it."""
@@ -564,7 +563,7 @@ class Collector(coverage.collector.Collector):
         owns = self._session and self._session.role is Role.OWNS
         if owns and here.run and here.recorded and not self._collectors:
             # What this process took part in before goes on.
-            name = _shmcov.name_for(here.run)
+            name = segments.name_of(here.run)
             _shmcov.start(name)
             os.environ[segments.VARIABLE] = name
 
@@ -719,7 +718,6 @@ class Collector(coverage.collector.Collector):
             data._reset()
 
     def _write(self, copy: _merge.Copy, path: str, *, append: bool) -> None:
-        result.join_lines(copy)
         # Names in a segment are what the mapper makes of them, but for relative_files.
         mapper: Callable[[str], str | None] | None = None
         if self._cov.config.relative_files:
@@ -733,14 +731,12 @@ class Collector(coverage.collector.Collector):
         )
         touch = plan.never_ran(self._cov, files, copy.packages()) if files else []
         own_name = self.covdata._suffix is True
-        now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
-        copy.write(
+        result.write_file(
+            copy,
             path,
             append=append,
             touch=touch,
-            coverage_version=coverage.__version__,
             argv=str(getattr(sys, "argv", None)) if own_name else None,
-            when=now if own_name else None,
             relative=mapper,
         )
 

@@ -12,7 +12,7 @@ import datetime
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import coverage
@@ -82,30 +82,47 @@ def write(
     copy: _merge.Copy, cov: coverage.Coverage, target: Target, argv: Sequence[str]
 ) -> _merge.Counts:
     """Writes the data file. `cov` has been through plan.build()."""
-    join_lines(copy)
     failures: plan.Warnings = []
     tracers = plan.files_of_plugins(cov, copy.packages(), failures)
     tell(cov, failures)
     for path in copy.tracers():
         tracers.pop(path, None)  # whoever traced it has it
-    now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
-    return copy.write(
+    return write_file(
+        copy,
         target.path,
         append=target.append,
         touch=[*plan.never_ran(cov, copy.files(), copy.packages()), *tracers],
         tracers=tracers,
-        coverage_version=coverage.__version__,
-        # As in coverage.py: only where it makes no two equal files differ.
         argv=str(list(argv)) if target.suffixed else None,
-        when=now if target.suffixed else None,
         relative=cov._file_mapper if cov.config.relative_files else None,
     )
 
 
-def join_lines(copy: _merge.Copy) -> None:
-    """Tells which lines make one statement, where it matters to the arcs."""
-    for path in copy.multiline_wanted():
-        copy.set_multiline(path, logical_lines.of_file(path))
+def write_file(
+    copy: _merge.Copy,
+    path: str,
+    *,
+    append: bool,
+    touch: Iterable[str],
+    tracers: Mapping[str, str] | None = None,
+    argv: str | None,
+    relative: Callable[[str], str | None] | None,
+) -> _merge.Counts:
+    """Writes a data file as this coverage.py does. `argv`: as in coverage.py, only where it makes
+    no two equal files differ."""
+    for file in copy.multiline_wanted():
+        copy.set_multiline(file, logical_lines.of_file(file))
+    now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+    return copy.write(
+        path,
+        append=append,
+        touch=touch,
+        tracers=tracers,
+        coverage_version=coverage.__version__,
+        argv=argv,
+        when=now if argv is not None else None,
+        relative=relative,
+    )
 
 
 def last_warnings(copy: _merge.Copy, cov: coverage.Coverage, target: Target) -> plan.Warnings:
