@@ -39,7 +39,7 @@ int merge_write(struct merge *m, const struct merge_options *options, struct mer
     error->text[0] = 0;
     status = merge_place_find(&pass.place, options->target, error);
     if (!status && options->append)
-        status = merge_old_open(&pass.old, options->append, m->has_arcs, true, error);
+        status = merge_old_open(&pass.old, options->target, m->has_arcs, true, error);
     if (!status && pass.old.db) /* it may be another file after the wait for its lock */
         status = merge_place_find(&pass.place, options->target, error);
     if (!status)

@@ -61,7 +61,7 @@ int merge_set_multiline(struct merge *m, size_t file, const uint32_t *first, siz
 
 struct merge_options {
     const char *target; /* the data file; links are followed */
-    const char *append; /* the old data file to unite with; one that does not exist is empty */
+    bool append;        /* unite with what the target is now; if it does not exist, that is empty */
     const char *const *names;   /* by file: its name in the data file, UTF-8; NULL: leave it out */
     const char *const *touch;   /* files that never ran, as named in the data file */
     const char *const *tracers; /* by touch: whose file it is, or NULL; NULL: all are Python's */

@@ -41,6 +41,14 @@ static int put(PyObject *dict, const char *key, PyObject *value)
     return status;
 }
 
+/* Adds an item to a list, which is gone where that fails. Both are given away. */
+static void append(PyObject **list, PyObject *item)
+{
+    if (!item || PyList_Append(*list, item))
+        Py_CLEAR(*list);
+    Py_XDECREF(item);
+}
+
 static PyObject *number(uint64_t n)
 {
     return PyLong_FromUnsignedLongLong(n);
@@ -130,14 +138,10 @@ static PyObject *lossy_list(struct seg_copy *copy)
 
     while (list && (entry = seg_copy_next(copy, SEG_KIND_FILE, &cursor))) {
         const struct seg_file *file = (const struct seg_file *)(entry + 1);
-        PyObject *path;
 
         if (entry->value_len < sizeof *file || !seg_load32_relaxed(&file->lossy))
             continue;
-        path = path_string((const char *)seg_entry_key(entry), entry->key_len);
-        if (!path || PyList_Append(list, path))
-            Py_CLEAR(list);
-        Py_XDECREF(path);
+        append(&list, path_string((const char *)seg_entry_key(entry), entry->key_len));
     }
     return list;
 }
@@ -149,12 +153,8 @@ static PyObject *rules_list(const struct seg_copy *copy)
     PyObject *list = PyList_New(0);
 
     while (list && (rule = seg_rule_next(&rules))) {
-        PyObject *item =
-            Py_BuildValue("(IN)", rule->kind, path_string(seg_rule_text(rule), rule->len));
-
-        if (!item || PyList_Append(list, item))
-            Py_CLEAR(list);
-        Py_XDECREF(item);
+        append(&list,
+               Py_BuildValue("(IN)", rule->kind, path_string(seg_rule_text(rule), rule->len)));
     }
     return list;
 }
@@ -233,11 +233,7 @@ static PyObject *copy_processes(PyObject *object, PyObject *Py_UNUSED(args))
 
     lock_copy(self);
     while (list && (row = seg_copy_process(merge_copy(self->merge), &offset, &steps))) {
-        PyObject *item = process_dict(row);
-
-        if (!item || PyList_Append(list, item))
-            Py_CLEAR(list);
-        Py_XDECREF(item);
+        append(&list, process_dict(row));
     }
     unlock_copy(self);
     return list;
@@ -266,11 +262,7 @@ static PyObject *copy_files(PyObject *object, PyObject *Py_UNUSED(args))
     for (size_t i = 0; list && i < merge_files(m); i++) {
         size_t len;
         const char *path = merge_file(m, i, &len);
-        PyObject *item = path_string(path, len);
-
-        if (!item || PyList_Append(list, item))
-            Py_CLEAR(list);
-        Py_XDECREF(item);
+        append(&list, path_string(path, len));
     }
     return list;
 }
@@ -341,17 +333,14 @@ static PyObject *copy_packages(PyObject *object, PyObject *Py_UNUSED(args))
     while (list && (entry = seg_copy_next(merge_copy(self->merge), SEG_KIND_PACKAGE, &cursor))) {
         const char *key = (const char *)seg_entry_key(entry);
         const char *end = entry->key_len ? memchr(key, 0, entry->key_len) : NULL;
-        PyObject *item;
 
         if (!end) {
             merge_copy(self->merge)->damaged++;
             continue;
         }
-        item = Py_BuildValue("(NN)", context_string(key, (size_t)(end - key)),
-                             path_string(end + 1, entry->key_len - (size_t)(end + 1 - key)));
-        if (!item || PyList_Append(list, item))
-            Py_CLEAR(list);
-        Py_XDECREF(item);
+        append(&list,
+               Py_BuildValue("(NN)", context_string(key, (size_t)(end - key)),
+                             path_string(end + 1, entry->key_len - (size_t)(end + 1 - key))));
     }
     unlock_copy(self);
     return list;
@@ -388,7 +377,6 @@ static PyObject *copy_multiline_wanted(PyObject *object, PyObject *Py_UNUSED(arg
         bool wanted;
         size_t len;
         const char *path = merge_file(m, i, &len);
-        PyObject *item;
 
         if (merge_wants_multiline(m, i, &wanted)) {
             Py_DECREF(list);
@@ -396,10 +384,7 @@ static PyObject *copy_multiline_wanted(PyObject *object, PyObject *Py_UNUSED(arg
         }
         if (!wanted)
             continue;
-        item = path_string(path, len);
-        if (!item || PyList_Append(list, item))
-            Py_CLEAR(list);
-        Py_XDECREF(item);
+        append(&list, path_string(path, len));
     }
     return list;
 }
@@ -415,18 +400,19 @@ static long line_of(PyObject *object)
     return overflow || line < 0 || line >= (long)MERGE_MAX_MULTILINE ? 0 : line;
 }
 
-/* Pairs (line, first line) of a mapping or a sequence as an array; NULL with an exception. */
-static uint32_t *first_lines(PyObject *items, size_t *n)
+/* A dict from line to first line, of which nobody else has a reference, as an array; NULL with an
+ * exception. */
+static uint32_t *first_lines(PyObject *lines, size_t *n)
 {
-    Py_ssize_t pairs = PyList_GET_SIZE(items);
     uint32_t *first = NULL;
     long last = 0;
 
     for (int round = 0; round < 2; round++) { /* first how many, then which */
-        for (Py_ssize_t i = 0; i < pairs; i++) {
-            PyObject *pair = PyList_GET_ITEM(items, i);
-            long line = line_of(PyTuple_GET_ITEM(pair, 0));
-            long begin = line_of(PyTuple_GET_ITEM(pair, 1));
+        PyObject *key, *value;                /* borrowed */
+        Py_ssize_t at = 0;
+
+        while (PyDict_Next(lines, &at, &key, &value)) {
+            long line = line_of(key), begin = line_of(value);
 
             if (line < 0 || begin < 0)
                 goto fail;
@@ -450,44 +436,19 @@ fail:
 PyDoc_STRVAR(set_multiline_doc, "set_multiline(path, first_line, /)\n--\n\n"
                                 "Say which first line each line of a file belongs to.");
 
-/* A list of (line, first line), of which nobody else has a reference. */
-static PyObject *pair_list(PyObject *first_line)
-{
-    PyObject *source =
-        PyMapping_Check(first_line) && PyObject_HasAttrString(first_line, "items")
-            ? PyMapping_Items(first_line)
-            : PyObject_CallFunctionObjArgs((PyObject *)&PyEnum_Type, first_line, NULL);
-    PyObject *list = source ? PySequence_List(source) : NULL;
-
-    Py_XDECREF(source);
-    for (Py_ssize_t i = 0; list && i < PyList_GET_SIZE(list); i++) {
-        PyObject *pair = PyList_GET_ITEM(list, i);
-
-        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
-            PyErr_SetString(PyExc_TypeError, "first_line must map lines to lines");
-            Py_CLEAR(list);
-        }
-    }
-    return list;
-}
-
 static PyObject *copy_set_multiline(PyObject *object, PyObject *args)
 {
     struct copy *self = (struct copy *)object;
-    PyObject *path, *first_line; /* borrowed */
-    PyObject *pairs;
+    PyObject *path, *lines; /* borrowed */
     uint32_t *first;
     size_t file, n;
     int status;
 
-    if (!PyArg_ParseTuple(args, "OO:set_multiline", &path, &first_line) ||
-        !find_file(self->merge, path, &file))
+    if (!PyArg_ParseTuple(args, "OO!:set_multiline", &path, &PyDict_Type, &lines) ||
+        !find_file(self->merge, path, &file) || !(lines = PyDict_Copy(lines)))
         return NULL;
-    pairs = pair_list(first_line);
-    if (!pairs)
-        return NULL;
-    first = first_lines(pairs, &n);
-    Py_DECREF(pairs);
+    first = first_lines(lines, &n);
+    Py_DECREF(lines);
     if (!first)
         return NULL;
     lock_copy(self);
@@ -498,23 +459,6 @@ static PyObject *copy_set_multiline(PyObject *object, PyObject *args)
 }
 
 /* -- Copy: write -- */
-
-/* What a file is called in the data file: through `relative`, a callable, a mapping or None. */
-static PyObject *stored_name(PyObject *relative, PyObject *path)
-{
-    PyObject *name;
-
-    if (relative == Py_None)
-        return Py_NewRef(path);
-    if (PyCallable_Check(relative))
-        return PyObject_CallOneArg(relative, path);
-    name = PyObject_GetItem(relative, path);
-    if (!name && PyErr_ExceptionMatches(PyExc_KeyError)) {
-        PyErr_Clear();
-        name = Py_NewRef(path);
-    }
-    return name;
-}
 
 /* The names in UTF-8, NULL where there is no such thing or `relative` says None. They live as long
  * as `keep` does. */
@@ -528,7 +472,9 @@ static const char **stored_names(PyObject *relative, PyObject *paths, PyObject *
         return NULL;
     }
     for (Py_ssize_t i = 0; i < n; i++) {
-        PyObject *name = stored_name(relative, PyList_GET_ITEM(paths, i));
+        PyObject *path = PyList_GET_ITEM(paths, i); /* borrowed */
+        PyObject *name =
+            relative == Py_None ? Py_NewRef(path) : PyObject_CallOneArg(relative, path);
         int kept = name ? PyList_Append(keep, name) : -1;
 
         Py_XDECREF(name);
@@ -588,7 +534,7 @@ static PyObject *counts_dict(const struct merge_counts *counts)
     return dict;
 }
 
-PyDoc_STRVAR(write_doc, "write(target, *, append=None, touch=(), coverage_version, argv=None, "
+PyDoc_STRVAR(write_doc, "write(target, *, append=False, touch=(), coverage_version, argv=None, "
                         "when=None, relative=None, tracers=None)\n--\n\n"
                         "Write the data file; returns counts.");
 
@@ -598,29 +544,23 @@ static PyObject *copy_write(PyObject *object, PyObject *args, PyObject *kwargs)
                             "relative", "tracers", NULL};
     struct copy *self = (struct copy *)object;
     struct merge_module *state = PyType_GetModuleState(Py_TYPE(object));
-    PyObject *touch = NULL, *relative = Py_None, *append_arg = Py_None;      /* borrowed */
-    PyObject *tracers = Py_None;                                             /* borrowed */
-    PyObject *target = NULL, *append = NULL, *paths = NULL, *touched = NULL; /* owned */
-    PyObject *keep = NULL, *result = NULL;                                   /* owned */
+    PyObject *touch = NULL, *relative = Py_None, *tracers = Py_None; /* borrowed */
+    PyObject *target = NULL, *paths = NULL, *touched = NULL;         /* owned */
+    PyObject *keep = NULL, *result = NULL;                           /* owned */
     const char **files = NULL, **touches = NULL, **plugins = NULL;
     struct merge_options options = {0};
     struct merge_counts counts;
     struct merge_error error;
-    int status;
+    int append = 0, status;
 
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "O&|$OOszzOO:write", names, PyUnicode_FSConverter, &target, &append_arg,
+            args, kwargs, "O&|$pOszzOO:write", names, PyUnicode_FSConverter, &target, &append,
             &touch, &options.version, &options.argv, &options.when, &relative, &tracers))
         return NULL;
     if (!options.version) {
         PyErr_SetString(PyExc_TypeError, "write() needs coverage_version");
         goto out;
     }
-    if (append_arg == Py_True)
-        append = Py_NewRef(target);
-    else if (append_arg != Py_None && append_arg != Py_False &&
-             !PyUnicode_FSConverter(append_arg, &append))
-        goto out;
     keep = PyList_New(0);
     paths = copy_files(object, NULL);
     touched = touch ? PySequence_List(touch) : PyList_New(0);
@@ -629,7 +569,7 @@ static PyObject *copy_write(PyObject *object, PyObject *args, PyObject *kwargs)
         !(plugins = tracer_names(tracers, touched, keep)))
         goto out;
     options.target = PyBytes_AS_STRING(target);
-    options.append = append ? PyBytes_AS_STRING(append) : NULL;
+    options.append = append;
     options.names = files;
     options.touch = touches;
     options.tracers = plugins;
@@ -646,7 +586,6 @@ out:
     PyMem_Free(touches);
     PyMem_Free(plugins);
     Py_XDECREF(target);
-    Py_XDECREF(append);
     Py_XDECREF(paths);
     Py_XDECREF(touched);
     Py_XDECREF(keep);

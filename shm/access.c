@@ -104,13 +104,11 @@ int seg_access_open(const char *path, int flags, int *fd)
     return seg_access_open_of(SEG_NOT_SHARED, path, flags, fd, &st);
 }
 
-int seg_access_header(int fd, uint64_t file_size, struct seg_header *head)
+int seg_access_header(int fd, struct seg_header *head)
 {
     uint64_t bump;
     ssize_t n;
 
-    if (file_size < sizeof *head)
-        return SEG_ERR_FOREIGN;
     do {
         n = pread(fd, head, sizeof *head, 0);
     } while (n < 0 && errno == EINTR);
@@ -131,11 +129,12 @@ int seg_access_header(int fd, uint64_t file_size, struct seg_header *head)
     return SEG_OK;
 }
 
-int seg_access_header_of(int fd, struct seg_header *head)
+int seg_access_put(int fd, size_t off, uint64_t value)
 {
-    struct stat st;
+    ssize_t n;
 
-    if (fstat(fd, &st) != 0)
-        return SEG_ERR_SYSTEM;
-    return seg_access_header(fd, (uint64_t)st.st_size, head);
+    do {
+        n = pwrite(fd, &value, sizeof value, (off_t)off);
+    } while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof value ? SEG_OK : SEG_ERR_SYSTEM;
 }

@@ -33,10 +33,10 @@ int seg_access_open_of(uint32_t owner, const char *path, int flags, int *fd, str
 /* Writes into buf why a path was answered with SEG_ERR_ACCESS: "it has several names". */
 void seg_access_why(const char *path, char *buf, size_t size);
 
-/* Reads the header behind fd and checks it against the size of the file. */
-int seg_access_header(int fd, uint64_t file_size, struct seg_header *out);
+/* Reads and checks the header behind fd; not whether the file has the size that it says. */
+int seg_access_header(int fd, struct seg_header *out);
 
-/* The same, and finds out the size. */
-int seg_access_header_of(int fd, struct seg_header *out);
+/* Writes a word of the header behind fd. */
+int seg_access_put(int fd, size_t off, uint64_t value);
 
 #endif

@@ -15,13 +15,18 @@
 #include "folder.h"
 #include "handle.h"
 #include "platform.h"
-#include "process.h"
+#include "window.h"
 
 /* The process itself, which may have become another program by exec, and eight above it. */
 #define GENERATIONS 9
 
+struct relative {
+    uint32_t pid;
+    uint64_t start;
+};
+
 struct search {
-    struct seg_relative relatives[GENERATIONS];
+    struct relative relatives[GENERATIONS];
     unsigned n;   /* relatives that are still of interest: a nearer one wins */
     unsigned all; /* 0: not looked up yet */
     seg_t *found;
@@ -44,6 +49,29 @@ static void find_relatives(struct search *search)
     search->n = search->all;
 }
 
+/* The number of the first of `n` relatives that stands in the process table; n: none does. */
+static unsigned match(seg_t *seg, const struct relative *relatives, unsigned n)
+{
+    uint64_t left = seg->size / SEG_ALIGN;
+    /* Pairs with the release in seg_process_enter. */
+    uint64_t off = seg_load_acquire(&seg_head(seg)->processes);
+    uint64_t ns = seg_platform_namespace();
+
+    for (; off != 0 && left > 0 && n > 0; left--) {
+        struct seg_process *row = seg_piece(seg, off, sizeof *row);
+
+        if (row == NULL)
+            break;
+        for (unsigned i = 0; i < n; i++) {
+            if (seg_load32_relaxed(&row->state) != SEG_PROCESS_LEFT &&
+                row->pid == relatives[i].pid && row->start == relatives[i].start && row->ns == ns)
+                n = i; /* only a nearer one is of interest from here on */
+        }
+        off = row->next;
+    }
+    return n;
+}
+
 static void look_at(void *arg, const char *path)
 {
     struct search *search = arg;
@@ -56,7 +84,7 @@ static void look_at(void *arg, const char *path)
         return;
     nearest = search->n;
     if (!(seg_flags(seg) & SEG_FLAG_NO_ADOPT))
-        nearest = seg_process_match(seg, search->relatives, search->n);
+        nearest = match(seg, search->relatives, search->n);
     if (nearest == search->n) {
         seg_discard(seg);
         return;

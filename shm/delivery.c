@@ -22,7 +22,7 @@ int seg_delivery_read(int fd, struct seg_delivery *out)
 {
     struct seg_header head;
     uint64_t delivered;
-    int status = seg_access_header_of(fd, &head);
+    int status = seg_access_header(fd, &head);
 
     if (status != SEG_OK)
         return status;
@@ -33,22 +33,13 @@ int seg_delivery_read(int fd, struct seg_delivery *out)
     return SEG_OK;
 }
 
-static int put(int fd, size_t off, uint64_t value)
-{
-    ssize_t n;
-
-    do {
-        n = pwrite(fd, &value, sizeof value, (off_t)off);
-    } while (n < 0 && errno == EINTR);
-    return n == (ssize_t)sizeof value ? SEG_OK : SEG_ERR_SYSTEM;
-}
-
 int seg_delivery_write(int fd, uint64_t hits, uint64_t to)
 {
-    int status = put(fd, offsetof(struct seg_header, delivered_to), to);
+    int status = seg_access_put(fd, offsetof(struct seg_header, delivered_to), to);
 
     SEG_KILL_POINT("delivery.named");
-    return status == SEG_OK ? put(fd, offsetof(struct seg_header, delivered), hits + 1) : status;
+    return status == SEG_OK ? seg_access_put(fd, offsetof(struct seg_header, delivered), hits + 1)
+                            : status;
 }
 
 void seg_delivery_put(seg_t *seg, uint64_t hits, uint64_t to)
@@ -112,7 +103,7 @@ int seg_spill(seg_t *seg, int fd)
     if (status == SEG_OK && (end < SEG_ARENA_OFF || end > seg->size))
         status = SEG_ERR_DAMAGED;
     if (status == SEG_OK)
-        status = put(fd, offsetof(struct seg_header, bump), end);
+        status = seg_access_put(fd, offsetof(struct seg_header, bump), end);
     return status == SEG_OK ? spill_range(seg, fd, SEG_ARENA_OFF, end) : status;
 }
 

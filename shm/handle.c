@@ -34,7 +34,7 @@ int seg_attach(const char *name, seg_t **out)
     status = seg_access_open_of(owner, path, O_RDWR, &fd, &st);
     if (status != SEG_OK)
         return status;
-    status = seg_access_header(fd, (uint64_t)st.st_size, &head);
+    status = seg_access_header(fd, &head);
     if (status == SEG_OK && head.size != (uint64_t)st.st_size)
         status = SEG_ERR_DAMAGED;
     if (status == SEG_OK)

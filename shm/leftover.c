@@ -76,7 +76,7 @@ enum seg_life seg_owner_life(int fd)
 {
     struct seg_header head;
 
-    if (seg_access_header_of(fd, &head) != SEG_OK)
+    if (seg_access_header(fd, &head) != SEG_OK)
         return SEG_LIFE_UNKNOWN;
     return seg_life(head.supervisor_pid, head.supervisor_start, head.supervisor_ns);
 }
@@ -111,7 +111,7 @@ static bool is_old_and_foreign(int fd, const struct stat *st)
     struct mapping mapping = {.found = false};
     struct seg_header head;
 
-    if (seg_access_header_of(fd, &head) != SEG_ERR_VERSION || time(NULL) - st->st_mtime < 3600 ||
+    if (seg_access_header(fd, &head) != SEG_ERR_VERSION || time(NULL) - st->st_mtime < 3600 ||
         !seg_platform_mapping_name(fd, NULL, mapping.name))
         return false;
     seg_platform_each_since(0, true, look_for_mapping, &mapping);

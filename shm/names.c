@@ -10,19 +10,18 @@
     _Static_assert(sizeof(names) / sizeof *(names) == (n) + 1, \
                    "each has a name, and NULL is behind")
 
-#define FLAG(name)             \
-    {                          \
-        SEG_FLAG_##name, #name \
+#define NAME(prefix, name)  \
+    {                       \
+        prefix##name, #name \
     }
+
+#define FLAG(name) NAME(SEG_FLAG_, name)
 const struct seg_name seg_flag_names[] = {
     FLAG(BRANCH), FLAG(TEST_FUNCTION), FLAG(CONTEXTS), FLAG(NO_ADOPT), FLAG(OWNED),
     FLAG(HOLD),   FLAG(QUALNAME),      FLAG(KEPT),     FLAG(OTHERS),   {0, NULL},
 };
 
-#define RULE(name)             \
-    {                          \
-        SEG_RULE_##name, #name \
-    }
+#define RULE(name) NAME(SEG_RULE_, name)
 const struct seg_name seg_rule_names[] = {
     RULE(SOURCE_DIR),   RULE(SOURCE_PKG), RULE(INCLUDE),          RULE(OMIT),
     RULE(STDLIB_DIR),   RULE(THIRD_DIR),  RULE(THIRD_SOURCE),     RULE(NEVER_DIR),

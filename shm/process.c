@@ -42,7 +42,7 @@ int seg_process_enter(seg_t *seg, uint32_t interpreter, bool forked, struct seg_
     do {
         row->next = head;
         SEG_KILL_POINT("process.filled");
-        /* Pairs with the acquire in seg_process_match. */
+        /* Pairs with the acquire in match in adopt.c. */
     } while (!seg_cas_release(list, &head, off));
     SEG_KILL_POINT("process.published");
     *out = row;
@@ -52,26 +52,4 @@ int seg_process_enter(seg_t *seg, uint32_t interpreter, bool forked, struct seg_
 void seg_process_leave(struct seg_process *row, enum seg_process_state state)
 {
     seg_store32_relaxed(&row->state, (uint32_t)state);
-}
-
-unsigned seg_process_match(seg_t *seg, const struct seg_relative *relatives, unsigned n)
-{
-    uint64_t left = seg->size / SEG_ALIGN;
-    /* Pairs with the release in seg_process_enter. */
-    uint64_t off = seg_load_acquire(&seg_head(seg)->processes);
-    uint64_t ns = seg_platform_namespace();
-
-    for (; off != 0 && left > 0 && n > 0; left--) {
-        struct seg_process *row = seg_piece(seg, off, sizeof *row);
-
-        if (row == NULL)
-            break;
-        for (unsigned i = 0; i < n; i++) {
-            if (seg_load32_relaxed(&row->state) != SEG_PROCESS_LEFT &&
-                row->pid == relatives[i].pid && row->start == relatives[i].start && row->ns == ns)
-                n = i; /* only a nearer one is of interest from here on */
-        }
-        off = row->next;
-    }
-    return n;
 }

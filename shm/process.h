@@ -14,12 +14,4 @@ int seg_process_enter(seg_t *seg, uint32_t interpreter, bool forked, struct seg_
 /* Says in the row that the process ends or has left. */
 void seg_process_leave(struct seg_process *row, enum seg_process_state state);
 
-struct seg_relative {
-    uint32_t pid;
-    uint64_t start;
-};
-
-/* The number of the first of `n` relatives that stands in the process table; n: none does. */
-unsigned seg_process_match(seg_t *seg, const struct seg_relative *relatives, unsigned n);
-
 #endif

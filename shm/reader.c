@@ -26,7 +26,6 @@
 #include <unistd.h>
 
 #include "access.h"
-#include "circle.h"
 #include "hash.h"
 
 #define READ_PART (UINT64_C(256) << 10)
@@ -119,7 +118,7 @@ static uint64_t read_arena(int fd, struct seg_copy *copy, uint64_t at)
 /* Reads header and buckets, then how much more there is. */
 static int read_table(int fd, struct seg_copy *copy, struct seg_header *head, uint64_t *bump)
 {
-    int status = seg_access_header(fd, copy->file_size, head);
+    int status = seg_access_header(fd, head);
     uint64_t now;
     ssize_t n;
 

@@ -60,6 +60,18 @@ int seg_copy_records(struct seg_copy *copy, seg_record_fn *fn, void *arg);
 typedef int seg_arc_fn(void *arg, uint32_t bit, const struct seg_arc *arc, const int32_t *trail);
 int seg_copy_arcs(struct seg_copy *copy, const struct seg_entry *code, seg_arc_fn *fn, void *arg);
 
+/* One more step on a list. True: it goes in a circle (Brent: remember the place at each power of
+ * two steps, a circle comes back to it). Both begin at zero. */
+static inline bool seg_in_circle(uint64_t off, uint64_t *steps, uint64_t *mark)
+{
+    if (off == *mark)
+        return true;
+    ++*steps;
+    if ((*steps & (*steps - 1)) == 0)
+        *mark = off;
+    return false;
+}
+
 /* The number of hits: bits that are set, in all contexts. As hits are only ever added, two copies
  * of a segment with the same number hold the same ones. */
 uint64_t seg_copy_hits(struct seg_copy *copy);

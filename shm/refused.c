@@ -21,6 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "hash.h"
 #include "keep.h"
 #include "layout.h"
@@ -135,12 +136,8 @@ static void count(struct seg_refused *refused, uint32_t pid)
 
 static void put_down(const struct seg_refused *refused, int fd)
 {
-    const off_t off = offsetof(struct seg_header, lost) + SEG_LOST_USER * sizeof(seg_u64);
-    ssize_t n;
-
-    do {
-        n = pwrite(fd, &refused->n, sizeof refused->n, off);
-    } while (n < 0 && errno == EINTR);
+    seg_access_put(fd, offsetof(struct seg_header, lost) + SEG_LOST_USER * sizeof(seg_u64),
+                   refused->n);
 }
 
 void seg_refused_take(struct seg_refused *refused, int socket, int fd)

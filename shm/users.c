@@ -22,11 +22,11 @@
 #include <unistd.h>
 
 #include "access.h"
-#include "circle.h"
 #include "grow.h"
 #include "kill_point.h"
 #include "layout.h"
 #include "platform.h"
+#include "reader.h"
 #include "status.h"
 
 #define PAUSE_MS 20u
@@ -174,14 +174,14 @@ int seg_users_look(struct seg_users *users)
     if (look.variable == NULL)
         return SEG_ERR_NOMEM;
     look.mapping_known = seg_platform_mapping_name(users->fd, users->mapped, look.mapping);
-    look.status = seg_access_header_of(users->fd, &head);
+    look.status = seg_access_header(users->fd, &head);
     if (look.status == SEG_OK && head.supervisor_start < since)
         since = head.supervisor_start;
     users->n = 0;
     seg_platform_each_since(since, look.shared, look_at_process, &look);
     /* The header again, and after the processes: one that ends meanwhile leaves its row. */
     if (look.status == SEG_OK)
-        look.status = seg_access_header_of(users->fd, &head);
+        look.status = seg_access_header(users->fd, &head);
     if (look.status == SEG_OK)
         look_at_rows(&look, seg_load_relaxed(&head.processes)); /* relaxed: a private copy */
     if (look.status == SEG_OK && users->n == 0)

@@ -70,19 +70,22 @@ static bool pause_in_python(void *arg, unsigned ms)
     return stop;
 }
 
+/* Adds an item to a list, which is gone where that fails. Both are given away. */
+static void append(PyObject **list, PyObject *item)
+{
+    if (!item || PyList_Append(*list, item))
+        Py_CLEAR(*list);
+    Py_XDECREF(item);
+}
+
 static PyObject *list_of(const struct seg_users *users)
 {
     PyObject *list = PyList_New(0);
 
-    for (size_t i = 0; list && i < users->n; i++) {
-        PyObject *item =
-            Py_BuildValue("(IKK)", users->user[i].pid, (unsigned long long)users->user[i].start,
-                          (unsigned long long)seg_platform_namespace());
-
-        if (!item || PyList_Append(list, item))
-            Py_CLEAR(list);
-        Py_XDECREF(item);
-    }
+    for (size_t i = 0; list && i < users->n; i++)
+        append(&list,
+               Py_BuildValue("(IKK)", users->user[i].pid, (unsigned long long)users->user[i].start,
+                             (unsigned long long)seg_platform_namespace()));
     return list;
 }
 
@@ -277,11 +280,9 @@ static PyObject *sweep(PyObject *module, PyObject *noargs)
 static void add_path(void *arg, const char *path)
 {
     PyObject **list = arg; /* NULL: an exception */
-    PyObject *item = *list ? PyUnicode_DecodeFSDefault(path) : NULL;
 
-    if (*list && (!item || PyList_Append(*list, item)))
-        Py_CLEAR(*list);
-    Py_XDECREF(item);
+    if (*list)
+        append(list, PyUnicode_DecodeFSDefault(path));
 }
 
 static PyObject *segments(PyObject *module, PyObject *left)
@@ -315,7 +316,7 @@ static PyObject *open_segment(PyObject *module, PyObject *args)
     return result;
 }
 
-static PyObject *name_for(PyObject *module, PyObject *arg)
+static PyObject *name_of(PyObject *module, PyObject *arg)
 {
     PyObject *path, *result;
     char *name;
@@ -465,8 +466,8 @@ PyMethodDef rt_ending_methods[] = {
     {"open_segment", open_segment, METH_VARARGS,
      "open_segment(path, writable) -> fd\n\n"
      "Opens a segment that this user may trust. OSError; ValueError says why it is none."},
-    {"name_for", name_for, METH_O,
-     "name_for(path) -> str\n\nThe name of a segment, as SHMCOV_SEGMENT holds it."},
+    {"name_of", name_of, METH_O,
+     "name_of(path) -> str\n\nThe name of a segment, as SHMCOV_SEGMENT holds it."},
     {"alive", alive, METH_VARARGS,
      "alive(pid, start, namespace) -> bool\n\n"
      "Does that process run? False where it cannot be known: in another pid namespace."},

@@ -279,7 +279,7 @@ static PyObject *create(PyObject *module, PyObject *args)
     plan.size = size;
     status = seg_create(&plan, &seg, &path, &fd);
     if (status == SEG_ERR_SYSTEM)
-        PyErr_SetFromErrno(PyExc_OSError);
+        PyErr_SetFromErrnoWithFilename(PyExc_OSError, folder_name);
     else if (status)
         PyErr_SetString(PyExc_OSError, seg_strstatus(status));
     else

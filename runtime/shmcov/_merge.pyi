@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a segment to a data file that coverage.py reads: see docs/merge.md."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from typing import TypedDict, final
 
@@ -68,29 +68,27 @@ class Copy:
         """Did a process come to run code of a module __main__, measured or not?"""
     def multiline_wanted(self) -> list[str]:
         """Files whose arcs may depend on which lines form a statement: give these a map."""
-    def set_multiline(self, path: str, first_line: Mapping[int, int] | Sequence[int], /) -> None:
-        """Say which first line each line belongs to. A line without one stands for itself; in a
-        sequence, item l belongs to line l. KeyError: the file was not measured."""
+    def set_multiline(self, path: str, first_line: dict[int, int], /) -> None:
+        """Say which first line each line belongs to. A line without one stands for itself.
+        KeyError: the file was not measured."""
     def write(
         self,
         target: str | PathLike[str],
         *,
-        append: str | PathLike[str] | bool | None = None,
+        append: bool = False,
         touch: Iterable[str] = (),
         coverage_version: str,
         argv: str | None = None,
         when: str | None = None,
-        relative: Callable[[str], str | None] | Mapping[str, str] | None = None,
+        relative: Callable[[str], str | None] | None = None,
         tracers: Mapping[str, str] | None = None,
     ) -> Counts:
         """Write the data file and put it in the place of the old one. Raises DataError.
 
-        append: the old data file to unite with, True for the target itself; one that does not
-        exist is empty.
+        append: unite with what the target is now; if it does not exist, that is empty.
         touch: files that never ran.
         relative: gives the name that a file has in the data file, for measured files and for
-        those of touch; a mapping may leave out names that stay as they are, and a callable that
-        returns None leaves out the file.
+        those of touch; None leaves out the file.
         tracers: the file tracer plug-ins whose files are in touch; those that are not are Python.
         """
 

@@ -268,7 +268,7 @@ class Keeper:
             if not name.startswith(NOT_FOR_SALVAGE)
         ]
         # All users see the arguments of a process.
-        named = path if _shmcov.name_for(path) == path else "-"
+        named = path if segments.name_of(path) == path else "-"
         environment.append(f"{KEPT}={path}")
         arguments = [
             PROGRAM,

@@ -27,6 +27,10 @@ _open = open
 VARIABLE = "SHMCOV_SEGMENT"
 
 
+name_of = _shmcov.name_of
+"""What SHMCOV_SEGMENT says of the segment at a path."""
+
+
 class SegmentNotUsable(Exception):
     """A file that is no segment of this user, in words."""
 

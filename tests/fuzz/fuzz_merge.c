@@ -183,8 +183,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct stat st;
 
         read_all(merge);
-        if (data[0] & 2)
-            options.append = target;
+        options.append = data[0] & 2;
         if (merge_write(merge, &options, &counts, &error) == 0)
             check_file();
         else

@@ -58,7 +58,7 @@ static seg_t *make_segment(uint32_t flags, int *fd)
     return seg;
 }
 
-static int write_file(int fd, const char *append, struct merge_counts *counts)
+static int write_file(int fd, bool append, struct merge_counts *counts)
 {
     struct merge_options options = {.target = target, .append = append, .version = "7.0"};
     struct merge_error error;
@@ -114,7 +114,7 @@ Test(merge, lines)
     }
     cr_assert_eq(segfill_line(seg, "t", "/a", 9), 0);
     cr_assert_eq(segfill_line(seg, "t", "/a", 8), 0);
-    cr_assert_eq(write_file(fd, NULL, &counts), 0);
+    cr_assert_eq(write_file(fd, false, &counts), 0);
     cr_expect_str_eq(query(LINE_ROWS), "/a  020000800100008001--8001---------------008001;"
                                        "/a t 0003;"
                                        "/b t 020000800100008001--8001---------------008001;");
@@ -133,7 +133,7 @@ Test(merge, rows_too_long_to_wait)
     cr_assert_eq(segfill_line(seg, NULL, "/b", MERGE_BATCH_BYTES * 8 - 1), 0);
     cr_assert_eq(segfill_line(seg, NULL, "/c", MERGE_BATCH_BYTES * 8 + 5), 0);
     cr_assert_eq(segfill_line(seg, NULL, "/d", 1), 0);
-    cr_assert_eq(write_file(fd, NULL, &counts), 0);
+    cr_assert_eq(write_file(fd, false, &counts), 0);
     cr_expect_str_eq(query("select path, length(numbits), hex(substr(numbits, -1)) from line_bits "
                            "join file on id = file_id order by line_bits.rowid"),
                      "/a 1 02;/b 65536 80;/c 65537 20;/d 1 02;");
@@ -151,7 +151,7 @@ Test(merge, more_rows_than_a_batch)
         snprintf(path, sizeof path, "/%d", i);
         cr_assert_eq(segfill_line(seg, NULL, path, 1), 0);
     }
-    cr_assert_eq(write_file(fd, NULL, &counts), 0);
+    cr_assert_eq(write_file(fd, false, &counts), 0);
     cr_expect_eq(counts.line_rows, 3 * MERGE_BATCH + 1);
     cr_expect_str_eq(query("select count(*) from line_bits where numbits = x'02'"), "193;");
 }
@@ -176,7 +176,7 @@ Test(merge, branches)
     cr_assert_eq(segfill_line(seg, "t", "/a", 3), 0);
     cr_assert_eq(segfill_line(seg, "t", "/a", 6), 0);
     cr_assert_eq(segfill_arc(seg, "t", "/a", (uint32_t)first + 1), 0);
-    cr_assert_eq(write_file(fd, NULL, &counts), 0);
+    cr_assert_eq(write_file(fd, false, &counts), 0);
     cr_expect_str_eq(query(ARC_ROWS), "/a  1 1;/a  1 3;/a  3 -1;/a  3 3;"
                                       "/a t 1 4;/a t 3 4;/a t 6 6;");
     cr_expect_str_eq(query("select count(*) from line_bits"), "0;");
@@ -196,7 +196,7 @@ Test(merge, the_segment_of_a_killed_writer)
         raise(SIGKILL);
     }
     cr_assert_eq(waitpid(child, NULL, 0), child);
-    cr_assert_eq(write_file(fd, NULL, &counts), 0);
+    cr_assert_eq(write_file(fd, false, &counts), 0);
     cr_expect_str_eq(query(LINE_ROWS), "/a  20;/a t 40;");
 }
 
@@ -224,7 +224,7 @@ static int temporary_files(char path[256])
     return n;
 }
 
-static void check_killed(const char *point, const char *append)
+static void check_killed(const char *point, bool append)
 {
     struct merge_counts counts;
     int fd, status;
@@ -237,7 +237,7 @@ static void check_killed(const char *point, const char *append)
     /* The old file. */
     cr_assert_eq(segfill_line(seg, NULL, "/old", 7), 0);
     unlink(target);
-    cr_assert_eq(write_file(fd, NULL, &counts), 0);
+    cr_assert_eq(write_file(fd, false, &counts), 0);
     close(fd);
     seg = make_segment(0, &fd);
     cr_assert_eq(segfill_line(seg, NULL, "/new", 1), 0);
@@ -268,8 +268,8 @@ Test(merge, killed)
                                          "merge.built:1",   "merge.synced:1", "merge.renamed:1"};
 
     for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
-        check_killed(points[i], NULL);
-        check_killed(points[i], target);
+        check_killed(points[i], false);
+        check_killed(points[i], true);
     }
 }
 
@@ -291,12 +291,12 @@ Test(merge, the_temporary_file_of_a_merge_that_goes_on)
     child = fork();
     if (child == 0) {
         seg_kill_hook = stop_when_built;
-        _exit(write_file(fd, NULL, &counts) != 0);
+        _exit(write_file(fd, false, &counts) != 0);
     }
     cr_assert_eq(waitpid(child, &status, WUNTRACED), child);
     cr_assert(WIFSTOPPED(status));
     cr_assert_eq(temporary_files(left), 1);
-    cr_expect_eq(write_file(fd, NULL, &counts), 0);
+    cr_expect_eq(write_file(fd, false, &counts), 0);
     cr_expect_eq(temporary_files(same), 1);
     cr_expect_str_eq(same, left, "its writer is alive");
     kill(child, SIGCONT);
@@ -339,7 +339,7 @@ Test(merge, what_is_no_temporary_file_of_ours_stays)
     make_file(file, ".shmcov-4444444444444444.tmp");
 
     cr_assert_eq(segfill_line(seg, NULL, "/a", 1), 0);
-    cr_assert_eq(write_file(fd, NULL, &counts), 0);
+    cr_assert_eq(write_file(fd, false, &counts), 0);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[256];
 

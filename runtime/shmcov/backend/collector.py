@@ -130,7 +130,7 @@ class Collector(coverage.collector.Collector):
         owns = self._session and self._session.role is Role.OWNS
         if owns and process.run and process.recorded and not self._collectors:
             # What this process took part in before goes on.
-            name = _shmcov.name_for(process.run)
+            name = segments.name_of(process.run)
             _shmcov.start(name)
             os.environ[segments.VARIABLE] = name
 

@@ -148,10 +148,10 @@ class Session:
             _shmcov.resume()
         else:
             try:
-                _shmcov.start(_shmcov.name_for(self.path))
+                _shmcov.start(segments.name_of(self.path))
             except OSError as error:
                 raise CoverageException(f"Couldn't start to measure: {error}") from error
-        os.environ[segments.VARIABLE] = _shmcov.name_for(self.path)
+        os.environ[segments.VARIABLE] = segments.name_of(self.path)
 
     def pause(self) -> None:
         """Nothing of this process is recorded, and new children are not measured for it."""

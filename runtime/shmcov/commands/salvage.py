@@ -70,15 +70,13 @@ def _parser() -> argparse.ArgumentParser:
 def _one(path: Path, options: argparse.Namespace) -> int:
     delivery = Delivery(str(path), any_size=options.force or options.discard)
     try:
-        # Whatever it is, it may go.
-        busy = (
-            "" if options.force else _busy(path, delivery, unreadable_is_busy=not options.discard)
-        )
+        info = _looked_at(delivery, options)
+        busy = "" if options.force or info is None else _busy(path, delivery, info)
         if busy and not options.kept:
             complain(f"{busy} `shmcov status` shows it; --force takes what is there.")
             return 1
-        if not options.discard:
-            cov, target = _configured(delivery, options)
+        if info is not None and not options.discard:
+            cov, target = _configured(info, options)
             if options.kept and not _is_ours(delivery, target, options):
                 return REPLACED
             delivery.deliver(lambda copy: _write(copy, cov, target, quiet=options.kept))
@@ -90,25 +88,30 @@ def _one(path: Path, options: argparse.Namespace) -> int:
     return 0
 
 
-def _busy(path: Path, delivery: Delivery, *, unreadable_is_busy: bool) -> str:
-    """Who else cares for this segment, in words; nothing if nobody does."""
+def _looked_at(delivery: Delivery, options: argparse.Namespace) -> _merge.Info | None:
+    """What a segment says before anything is done to it. None: it is nothing, which may go."""
+    if options.force and options.discard:
+        return None
     try:
-        supervised = _supervised(delivery.copy())
-        users = delivery.settle()
+        return delivery.copy().info()
     except segments.SegmentNotUsable:
-        if unreadable_is_busy:
-            raise
-        return ""
-    if supervised:
+        if options.discard:
+            return None
+        raise
+
+
+def _busy(path: Path, delivery: Delivery, info: _merge.Info) -> str:
+    """Who else cares for this segment, in words; nothing if nobody does."""
+    if _supervised(info):
         return f"The run of {path} is still going on, and will write its data itself."
-    if users:
+    if users := delivery.settle():
         who = ", ".join(f"{user.pid} ({user.command()})" for user in users)
         return f"The supervisor of {path} has ended, but these still record into it: {who}."
     return ""
 
 
-def _supervised(copy: _merge.Copy) -> bool:
-    return segments.Process(*copy.info()["supervisor"]).alive()
+def _supervised(info: _merge.Info) -> bool:
+    return segments.Process(*info["supervisor"]).alive()
 
 
 def _is_ours(delivery: Delivery, target: Target, options: argparse.Namespace) -> bool:
@@ -120,10 +123,7 @@ def _is_ours(delivery: Delivery, target: Target, options: argparse.Namespace) ->
     return _shmcov.target(target.path) == before[1]
 
 
-def _configured(
-    delivery: Delivery, options: argparse.Namespace
-) -> tuple[coverage.Coverage, Target]:
-    info = delivery.copy().info()
+def _configured(info: _merge.Info, options: argparse.Namespace) -> tuple[coverage.Coverage, Target]:
     cov = coverage.Coverage(
         config_file=options.rcfile or True,
         branch=bool(info["flags"] & _shmcov.FLAG_BRANCH),
@@ -202,9 +202,10 @@ def _list() -> int:
                 print(error)
             continue
         info = copy.info()
-        state = "running" if _supervised(copy) else "left over"
+        running = _supervised(info)
+        state = "running" if running else "left over"
         print(f"{path}  {state}, {len(copy.files())} files, {segments.described(info)}")
-        total += 0 if _supervised(copy) else info["allocated"]
+        total += 0 if running else info["allocated"]
     if total:
         print(
             f"\n{segments.in_words(total)} of memory or disk are held by runs that are over.\n"

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import _shmcov
 import coverage
 
 from shmcov import _merge, plan, result, segments, startup
@@ -100,7 +99,7 @@ def environment(segment: str) -> Mapping[str, str]:
     for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
         variables.pop(name, None)
     variables["COVERAGE_RUN"] = "true"
-    variables[segments.VARIABLE] = _shmcov.name_for(segment)
+    variables[segments.VARIABLE] = segments.name_of(segment)
     return variables
 
 
