@@ -299,7 +299,7 @@ class Collector(coverage.collector.Collector):
             self._deliver(session)
             covdata.write()
         result.tell(self._cov, delivery.still_running(running, session.wait, "[shmcov] wait"))
-        return delivery.settle()  # helpers of this process included
+        return running or delivery.settle()  # helpers of this process included
 
 
 _live: weakref.WeakSet[Collector] = weakref.WeakSet()
