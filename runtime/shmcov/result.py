@@ -12,7 +12,7 @@ import datetime
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import coverage
@@ -87,7 +87,7 @@ def write(
     tell(cov, failures)
     for path in copy.tracers():
         tracers.pop(path, None)  # whoever traced it has it
-    return merge(
+    return write_file(
         copy,
         target.path,
         append=target.append,
@@ -98,18 +98,18 @@ def write(
     )
 
 
-def merge(
+def write_file(
     copy: _merge.Copy,
     path: str,
     *,
     append: bool,
-    touch: Sequence[str],
+    touch: Iterable[str],
+    tracers: Mapping[str, str] | None = None,
     argv: str | None,
     relative: Callable[[str], str | None] | None,
-    tracers: Mapping[str, str] | None = None,
 ) -> _merge.Counts:
-    """Writes a data file. `argv`: only where it makes no two equal files differ, else None."""
-    # Which lines make one statement, where it matters to the arcs.
+    """Writes a data file as this coverage.py does. `argv`: as in coverage.py, only where it makes
+    no two equal files differ."""
     for file in copy.multiline_wanted():
         copy.set_multiline(file, logical_lines.of_file(file))
     now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
@@ -120,7 +120,7 @@ def merge(
         tracers=tracers,
         coverage_version=coverage.__version__,
         argv=argv,
-        when=None if argv is None else now,
+        when=now if argv is not None else None,
         relative=relative,
     )
 

@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from typing import Any
 
+import coverage
 import pytest
 from project_support import REFERENCE_CORE, Project
 
@@ -634,6 +635,86 @@ def test_instructions_that_do_the_work_of_the_next_one(
     theirs = project.coverage("run", "--data-file", "theirs", "prog.py")
     assert theirs.returncode == 0, theirs.stderr
     assert not differences(project.report("theirs"), actual)
+
+
+EACH_BRANCH = """
+    def none(x):
+        if x is None:
+            x = 1
+        while x is not None:
+            x = None
+        return x
+
+    def truth(x, y):
+        if x and not y:
+            x = y
+        if x or not y:
+            return 1
+        return 2
+
+    def loop(n):
+        for i in range(n):
+            if i:
+                continue
+            n = 0
+        else:
+            n += 1
+        return n
+
+    async def waits(n):
+        async for i in counts(n):
+            n = i
+        return n
+
+    async def counts(n):
+        for i in range(n):
+            yield i
+"""
+
+
+@pytest.mark.parametrize("sites", ["1", "0"], ids=["sites", "plain"])
+def test_each_kind_of_branch_is_told_in_every_context(project: Project, sites: str) -> None:
+    """What is disabled in one context and not restored for the next is lost in that."""
+    project.write("branches.py", EACH_BRANCH)
+    project.write(
+        "prog.py",
+        """
+        import asyncio
+        from branches import loop, none, truth, waits
+
+        def test_one(): none(None); truth(1, 0); loop(3); asyncio.run(waits(2))
+        def test_two(): none(1); truth(0, 1); loop(0); asyncio.run(waits(0))
+        def test_three(): none(None); none(2); truth(1, 1); loop(1); asyncio.run(waits(1))
+
+        for _ in range(2):
+            test_one()
+            test_two()
+            test_three()
+        """,
+    )
+    configure(project, branch=True, more="dynamic_context = test_function\n")
+    ours = project.shmcov("run", "--data-file=ours", "prog.py", env={"SHMCOV_SITES": sites})
+    assert ours.returncode == 0, ours.stderr
+    theirs = project.coverage("run", "--data-file=theirs", "prog.py")
+    assert theirs.returncode == 0, theirs.stderr
+    report = project.report("theirs")["branches.py"]
+    possible = {(a, b) for a, b in report["executed_branches"] + report["missing_branches"]}
+    expected = branches_by_context(project, "theirs", "branches.py", possible)
+    assert branches_by_context(project, "ours", "branches.py", possible) == expected
+    assert len(expected) > 3
+
+
+def branches_by_context(
+    project: Project, data_file: str, name: str, possible: set[tuple[int, int]]
+) -> dict[str, set[tuple[int, int]]]:
+    data = coverage.CoverageData(basename=str(project.folder / data_file))
+    data.read()
+    found = {}
+    for context in data.measured_contexts():
+        data.set_query_context(context)
+        taken = set(data.arcs(str(project.folder / name)) or ())
+        found[context] = taken & possible
+    return found
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")

@@ -595,6 +595,41 @@ def test_the_warning_can_be_turned_off(project: Project, how: str) -> None:
 # -- the ground changes --
 
 
+def test_who_was_named_may_end_before_the_owner_does(project: Project) -> None:
+    """What it has done since the owner delivered is the keeper's to deliver."""
+    project.write(
+        "prog.py",
+        """
+        import os, time
+        import coverage
+
+        def late():
+            return 1
+
+        pid = os.fork()
+        if pid == 0:
+            while not os.path.exists("go on"):
+                time.sleep(0.01)
+            late()
+            os._exit(0)
+        warn = coverage.Coverage._warn
+
+        def warn_and_wait(self, text, slug=None):
+            warn(self, text, slug)
+            if slug == "still-running":
+                open("go on", "w").close()
+                os.waitpid(pid, 0)
+
+        coverage.Coverage._warn = warn_and_wait
+        """,
+    )
+    run = Run(project, "plugin")
+    done = run("prog.py", SHMCOV_WAIT="0.3")
+    assert "Still running" in done.stderr
+    run.settled()
+    assert {5, 11, 12} <= set(project.lines("prog.py"))
+
+
 def test_an_owner_that_became_another_user(project: Project) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can")

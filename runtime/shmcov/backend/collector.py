@@ -253,7 +253,7 @@ class Collector(coverage.collector.Collector):
         )
         touch = plan.never_ran(self._cov, files, copy.packages()) if files else []
         argv = str(getattr(sys, "argv", None)) if self.covdata._suffix is True else None
-        result.merge(copy, path, append=append, touch=touch, argv=argv, relative=mapper)
+        result.write_file(copy, path, append=append, touch=touch, argv=argv, relative=mapper)
 
     def _mapped_if_wanted(self, path: str) -> str | None:
         inorout = self._cov._inorout
@@ -299,7 +299,7 @@ class Collector(coverage.collector.Collector):
             self._deliver(session)
             covdata.write()
         result.tell(self._cov, delivery.still_running(running, session.wait, "[shmcov] wait"))
-        return delivery.settle()  # helpers of this process included
+        return running or delivery.settle()  # helpers of this process included
 
 
 _live: weakref.WeakSet[Collector] = weakref.WeakSet()

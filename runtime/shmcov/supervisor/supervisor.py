@@ -12,7 +12,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import coverage
@@ -72,7 +72,8 @@ def run(
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     rules = the_plan.rules + plan.identity(f"shmcov run {shlex.join(program.args)}", target.path)
     path, fd = segments.create(the_plan.flags, rules, own)
-    supervisor = Supervisor(cov, target, own, save_signal, Delivery(path, fd), ours)
+    awaited = ours if save_signal is None else ours | {save_signal}
+    supervisor = Supervisor(cov, target, own, Delivery(path, fd), awaited, save_signal)
     if notice := segments.leftover_notice():
         result.tell(cov, [(notice, segments.LEFT)])
     if save_signal is not None:
@@ -103,31 +104,23 @@ def environment(segment: str) -> Mapping[str, str]:
     return variables
 
 
+@dataclass
 class Supervisor:
     """One program and its segment, from the start of the one to the end of the other."""
 
-    def __init__(
-        self,
-        cov: coverage.Coverage,
-        target: Target,
-        own: Settings,
-        save_signal: int | None,
-        delivery: Delivery,
-        ours: set[int],
-    ) -> None:
-        self.cov = cov
-        self.target = target
-        self.own = own
-        self.save_signal = save_signal
-        self.delivery = delivery
-        self.signals = ours if save_signal is None else ours | {save_signal}
-        self.program = 0
-        self.argv: list[str] = []
-        self.status: int | None = None
-        self.complete = True  # all that ran was recorded
+    cov: coverage.Coverage
+    target: Target
+    own: Settings
+    delivery: Delivery
+    awaited: set[int]  # signals
+    save_signal: int | None
+    program: int = 0
+    argv: Sequence[str] = ()
+    status: int | None = None
+    complete: bool = True  # all that ran was recorded
 
     def start(self, program: Program, mask: signals.Mask) -> None:
-        self.argv = list(program.args)
+        self.argv = program.args
         if self.own.keeper:
             self.delivery.keeper = Keeper.of(
                 self.delivery.path, self.own.wait, self.target.salvage_options(self.cov)
@@ -152,7 +145,7 @@ class Supervisor:
     def wait(self) -> int:
         """Waits for the program to end; passes on what is meant for it."""
         while self.status is None:
-            info = signal.sigwaitinfo(self.signals | {signal.SIGCHLD})
+            info = signal.sigwaitinfo(self.awaited | {signal.SIGCHLD})
             if info.si_signo == signal.SIGCHLD:
                 self._reap()
             elif info.si_signo == self.save_signal:
@@ -207,7 +200,7 @@ class Supervisor:
 
     def _interrupted(self, seconds: float) -> bool:
         """Lets time pass. Somebody who sends a signal by now does not want to wait longer."""
-        info = signal.sigtimedwait(self.signals | {signal.SIGCHLD}, seconds)
+        info = signal.sigtimedwait(self.awaited | {signal.SIGCHLD}, seconds)
         if info is None:
             return False
         if info.si_signo == signal.SIGCHLD:
