@@ -242,7 +242,7 @@ static int put_arc(struct merge_pass *p, int64_t file, int64_t context, uint64_t
 /* In a dynamic context a line that an arc begins or ends at needs no row of its own. Reports take
  * a line as run for any arc, and look at (l, l) only for lines with one way out, which they do not
  * count; but such rows, for each context, would be most of the file. */
-static void drop_told(struct merge_pass *p)
+static void drop_lines_of_arcs(struct merge_pass *p)
 {
     for (size_t i = 0; i < p->arcs_n; i++) {
         merge_lines_remove(&p->lines, from_of(p->arcs[i]));
@@ -268,7 +268,7 @@ static int put_arcs(struct merge_pass *p, int64_t file, int64_t context,
     }
     sort_arcs(p->arcs, p->arcs_n);
     if (hits[0].context)
-        drop_told(p);
+        drop_lines_of_arcs(p);
     taken_n = p->arcs_n;
     if (!push_lines(p))
         return merge_no_memory(p->error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What must hold before a byte of a segment is believed: whose file it is, and that its header is
- * one. Writers, readers and Python ask here, so that all accept the same files.
+ * The checks before a byte of a segment is trusted: whose file it is, and that its header is that
+ * of a segment. Writers, readers and Python all call them, so all accept the same files.
  */
 #ifndef SEG_ACCESS_H
 #define SEG_ACCESS_H
@@ -10,11 +10,11 @@
 
 #include "layout.h"
 
-/* Other users may read and write a segment of this mode, and of none other. */
+/* Other users may read and write a segment of this mode, and of no other. */
 #define SEG_MODE_SHARED 0666
 
-/* A name of a segment, as SHMCOV_SEGMENT holds it, is its path. That of one which admits other
- * users has in front whose it has to be: "shared-by:UID:/path". */
+/* The name of a segment, as SHMCOV_SEGMENT holds it, is its path. Where other users are admitted,
+ * it begins with the user to whom the segment has to belong: "shared-by:UID:/path". */
 #define SEG_SHARED_BY "shared-by:"
 
 /* The path in a name. *owner: the user that it names, or SEG_NOT_SHARED. */
@@ -30,7 +30,7 @@ int seg_access_open(const char *path, int flags, int *fd);
 /* The same for one that another user may have made; SEG_NOT_SHARED: it has to be ours. */
 int seg_access_open_of(uint32_t owner, const char *path, int flags, int *fd, struct stat *st);
 
-/* Writes into buf why a path was answered with SEG_ERR_ACCESS: "it has several names". */
+/* Writes into buf why a path gave SEG_ERR_ACCESS: "it has several names". */
 void seg_access_why(const char *path, char *buf, size_t size);
 
 /* Reads and checks the header behind fd; not whether the file has the size that it says. */

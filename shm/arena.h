@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Room in a segment.
+ * Allocation in a segment.
  */
 #ifndef SEG_ARENA_H
 #define SEG_ARENA_H

@@ -17,8 +17,8 @@ struct seg_plan {
 };
 
 /* Creates a segment with an unguessable name and mode 0600, or SEG_MODE_SHARED with
- * SEG_FLAG_OTHERS. On success *path (malloc) is its name
- * and *fd a descriptor (close-on-exec) that goes on working whatever happens to the name. */
+ * SEG_FLAG_OTHERS. On success *path (malloc) is its name and *fd a descriptor (close-on-exec) that
+ * goes on working whatever happens to the name. */
 int seg_create(const struct seg_plan *plan, seg_t **out, char **path, int *fd);
 
 #endif

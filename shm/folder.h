@@ -24,13 +24,13 @@ int seg_leftover_folder(unsigned which, char *buf, size_t size);
 /* Is it one for segments that admit other users? */
 bool seg_folder_is_open(unsigned which);
 
-/* Makes sure that the folder is there, is no link, is the effective user's and has that mode. */
+/* Makes sure that the folder exists, is not a link, is the effective user's and has that mode. */
 #define SEG_FOLDER_PRIVATE 0700
 #define SEG_FOLDER_OPEN 0711 /* others pass through, and cannot list it */
 int seg_folder_make(const char *path, unsigned mode);
 
 /* Writes the path that the segment at `path` has once it is left over. SEG_ERR_FOREIGN: it is
- * outside of the folders of live segments. */
+ * outside the folders of live segments. */
 int seg_leftover_path(const char *path, char *buf, size_t size);
 
 /* Is the folder number `which`, at `path`, the effective user's, and no link, and can nobody else

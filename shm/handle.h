@@ -21,7 +21,7 @@ uint32_t seg_supervisor(const seg_t *seg, bool *alive);
 
 uint32_t seg_flags(const seg_t *seg);
 
-/* May other users write into it? Not what its header says, which they may write to. */
+/* May other users write into it? By its mode, not by its header, which they may write to. */
 bool seg_is_shared(const seg_t *seg);
 const char *seg_path(const seg_t *seg);
 

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* Bytes of memory that may be used before somebody is killed for it. `proc` and `cgroup` are
+/* Bytes of memory that can be used before the kernel kills somebody. `proc` and `cgroup` are
  * "/proc" and "/sys/fs/cgroup". UINT64_MAX: nobody knows of a limit. */
 uint64_t seg_headroom(const char *proc, const char *cgroup);
 

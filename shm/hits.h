@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bits for what runs.
+ * Where the hits of what runs are: chunks and records.
  */
 #ifndef SEG_HITS_H
 #define SEG_HITS_H

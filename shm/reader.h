@@ -26,7 +26,8 @@ struct seg_copy {
 };
 
 /* Copies the segment behind fd (any position; it is not moved). SEG_ERR_FOREIGN, SEG_ERR_VERSION
- * and SEG_ERR_DAMAGED as in seg_attach. Who may read is the caller's business: seg_access_open. */
+ * and SEG_ERR_DAMAGED as in seg_attach. Who may read is for the caller to check: seg_access_open.
+ */
 int seg_copy_read(int fd, struct seg_copy *out);
 void seg_copy_free(struct seg_copy *copy);
 

@@ -50,7 +50,7 @@ static int new_socket(void)
     return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 }
 
-void seg_refused_tell(const char *path)
+void seg_refused_notify(const char *path)
 {
     int saved = errno, fd = new_socket();
     struct sockaddr_un name;
@@ -180,7 +180,7 @@ void seg_refused_take(struct seg_refused *refused, int socket, int fd)
 
 #else
 
-void seg_refused_tell(const char *path)
+void seg_refused_notify(const char *path)
 {
     (void)path;
 }

@@ -15,7 +15,7 @@
 /* -- in a process that was refused -- */
 
 /* Notifies the keeper of the segment at `path`, if there is one. Never blocks. */
-void seg_refused_tell(const char *path);
+void seg_refused_notify(const char *path);
 
 /* -- in the owner -- */
 

@@ -16,7 +16,7 @@ const char *seg_strstatus(int status)
         return strerror(errno);
     case SEG_ERR_ACCESS:
         return "Not a private file of this user (a plain file, mode 0600, one link, no symbolic "
-               "link, in a folder of mode 0700), and not shared by the user who is said to";
+               "link, in a folder of mode 0700), nor shared by the user that its name says";
     case SEG_ERR_FOREIGN:
         return "Not a shmcov segment";
     case SEG_ERR_VERSION:

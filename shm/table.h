@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The intern table: everything in a segment that has a name, and its number.
+ * The intern table: everything in a segment that is known by its content, and its number.
  */
 #ifndef SEG_TABLE_H
 #define SEG_TABLE_H

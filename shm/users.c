@@ -204,16 +204,16 @@ int seg_users_settle(struct seg_users *users, unsigned ms, bool (*pause)(void *a
                      void *arg)
 {
     uint64_t until = now_ms() + ms, now, newest;
-    bool alone = false;
+    bool no_users = false;
     int status;
 
     for (;;) {
         newest = users->newest;
         status = seg_users_look(users);
-        if (status != SEG_OK || (alone && users->n == 0 && users->newest == newest))
+        if (status != SEG_OK || (no_users && users->n == 0 && users->newest == newest))
             break;
-        alone = users->n == 0;
-        if (alone)
+        no_users = users->n == 0;
+        if (no_users)
             continue;
         now = now_ms();
         if (now >= until || pause(arg, until - now < PAUSE_MS ? (unsigned)(until - now) : PAUSE_MS))

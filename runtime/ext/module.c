@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The module `_shmcov`: all that a measured process imports. The start-up file calls attach(); the
- * supervisor calls create().
+ * The module `_shmcov`: all that a measured process imports, unless coverage.py's plug-ins or our
+ * own run in it. The start-up file calls attach(); the owner of a run calls create().
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -58,7 +58,7 @@ static void notify_if_refused(const char *name, int status)
     if (!notified && (status == SEG_ERR_ACCESS ||
                       (status == SEG_ERR_SYSTEM && (errno == EACCES || errno == EPERM)))) {
         notified = true;
-        seg_refused_tell(seg_path_of(name, &owner));
+        seg_refused_notify(seg_path_of(name, &owner));
     }
 }
 

@@ -156,7 +156,7 @@ class Delivery:
         return True
 
     def remove(self) -> None:
-        """Everything was delivered, or nobody wants it."""
+        """Removes the segment: everything was delivered, or nobody wants it."""
         if _shmcov.attached() == self.path:
             _shmcov.leave()
         with contextlib.suppress(OSError):  # another user's by now: the keeper's business
@@ -164,7 +164,7 @@ class Delivery:
             self._end_keeper()
 
     def set_aside(self) -> str:
-        """Nobody delivers it for now. Says where it is then, and the command that writes it."""
+        """Sets the segment aside. Says where it is then, and the command that writes its data."""
         self.path = _shmcov.set_aside(self.path)
         self._end_keeper()
         return f"It is kept in the segment {self.path}\nWrite it with: shmcov salvage {self.path}"

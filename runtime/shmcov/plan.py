@@ -65,7 +65,7 @@ def build(
     `program` is what is to run, without the interpreter: the script or module and its arguments;
     `as_module` says that it is a module (-m). They determine where the program's imports are
     looked for. `cov` keeps what never_ran() and last_warnings() need. Give `plan.warnings` to
-    tell().
+    warn().
 
     Raises coverage.py's ConfigError for settings that coverage.py would refuse.
     """
@@ -226,7 +226,7 @@ def last_warnings(
     return warnings
 
 
-def tell(cov: coverage.Coverage, warnings: Warnings) -> None:
+def warn(cov: coverage.Coverage, warnings: Warnings) -> None:
     """Gives warnings to the user in coverage.py's way, but for those that `cov` disables."""
     for text, slug in warnings:
         cov._warn(text, slug=slug)

@@ -84,7 +84,7 @@ def write(
     """Writes the data file. `cov` has been through plan.build()."""
     failures: plan.Warnings = []
     tracers = plan.files_of_plugins(cov, copy.packages(), failures)
-    tell(cov, failures)
+    warn(cov, failures)
     for path in copy.tracers():
         tracers.pop(path, None)  # whoever traced it has it
     return write_file(
@@ -131,13 +131,13 @@ def last_warnings(copy: _merge.Copy, cov: coverage.Coverage, target: Target) -> 
     return plan.last_warnings(cov, copy.files(), copy.packages(), appended=appended)
 
 
-def tell(cov: coverage.Coverage, texts: plan.Warnings) -> None:
+def warn(cov: coverage.Coverage, texts: plan.Warnings) -> None:
     """Warns as coverage.py does, but never so that it costs the data."""
     with warnings.catch_warnings():
         warnings.formatwarning = _format_warning
         for one in texts:
             try:
-                plan.tell(cov, [one])
+                plan.warn(cov, [one])
             except CoverageWarning as warning:
                 # -W error: printed all the same, because it is no reason to stop here.
                 print(f"CoverageWarning: {warning}", file=sys.stderr)

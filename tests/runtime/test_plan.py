@@ -214,7 +214,7 @@ def test_tell_honours_disable_warnings(recwarn: pytest.WarningsRecorder) -> None
     cov, made = make(
         source=["app"], include=["x"], settings={"run:disable_warnings": ["include-ignored"]}
     )
-    plan.tell(cov, [*made.warnings, ("Loud.", "no-data-collected"), ("Bare", None)])
+    plan.warn(cov, [*made.warnings, ("Loud.", "no-data-collected"), ("Bare", None)])
     found = [str(warning.message) for warning in recwarn]
     assert len(found) == 2
     assert found[0].startswith("Loud. (no-data-collected)")

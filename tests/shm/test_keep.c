@@ -196,7 +196,7 @@ static void tell_and_ask(struct run *r)
 {
     seg_t *seg = r->place.seg;
 
-    seg_refused_tell(r->path);
+    seg_refused_notify(r->path);
     seg_refused_ask(r->path, 30000);
     CHILD_CHECK(lost(seg, SEG_LOST_USER) == 1);
     _exit(0);
@@ -217,7 +217,7 @@ static void tell_a_starting_keeper(void *unused)
         run->place = make_live();
         strcpy(run->path, run->place.path);
         CHILD_CHECK(start_keeper() == 0);
-        seg_refused_tell(run->path);
+        seg_refused_notify(run->path);
         seg_refused_ask(run->path, 30000);
         CHILD_CHECK(lost(run->place.seg, SEG_LOST_USER) == 1);
         seg_keeper_end(&run->keeper);
@@ -235,7 +235,7 @@ static void tell_when_the_owner_has_gone(struct run *r)
     struct held child = hold_child(NULL, NULL); /* a user of the segment, so the keeper waits */
 
     (void)child;
-    seg_refused_tell(r->path);
+    seg_refused_notify(r->path);
     _exit(0);
 }
 

@@ -40,7 +40,7 @@ static void take(void)
 static void tell(void *unused)
 {
     (void)unused;
-    seg_refused_tell(place.path);
+    seg_refused_notify(place.path);
 }
 
 static uint64_t told(void)
@@ -62,7 +62,7 @@ Test(refused, counts_processes)
 
 static void tell_twice(void *unused)
 {
-    seg_refused_tell(place.path);
+    seg_refused_notify(place.path);
     tell(unused);
 }
 
@@ -78,7 +78,7 @@ Test(refused, no_other_segment_is_meant)
     char other[300];
 
     snprintf(other, sizeof other, "%s0", place.path);
-    seg_refused_tell(other);
+    seg_refused_notify(other);
     take();
     cr_assert_eq(told(), 0);
 }

@@ -234,7 +234,7 @@ class Collector(coverage.collector.Collector):
     def _write_to_data(self, copy: _merge.Copy) -> str | None:
         for text in result.losses(copy.info()):
             self._lost = f"Not all of this run was recorded: {text}"
-            result.tell(self._cov, [(self._lost, None)])
+            result.warn(self._cov, [(self._lost, None)])
         self._tell_name()
         self._tell_packages(copy)
         return data.take(self.covdata, self.branch, functools.partial(self._write, copy))
@@ -267,7 +267,7 @@ class Collector(coverage.collector.Collector):
         for text, slug in session.delivery.name_gone():
             self._name_told = True
             self._lost = text
-            result.tell(self._cov, [(text, slug)])
+            result.warn(self._cov, [(text, slug)])
 
     def _tell_packages(self, copy: _merge.Copy) -> None:
         """Which source packages were imported: coverage.py warns of the others."""
@@ -298,7 +298,7 @@ class Collector(coverage.collector.Collector):
                 return []  # whoever took the data file away has what was in it then
             self._deliver(session)
             covdata.write()
-        result.tell(self._cov, delivery.still_running(running, session.wait, "[shmcov] wait"))
+        result.warn(self._cov, delivery.still_running(running, session.wait, "[shmcov] wait"))
         return running or delivery.settle()  # helpers of this process included
 
 

@@ -107,7 +107,7 @@ class Session:
             make_room()
             self.path = _create(cov, self.settings, wanted, kept=kept)
             if notice := segments.leftover_notice():
-                result.tell(cov, [(notice, segments.LEFT)])
+                result.warn(cov, [(notice, segments.LEFT)])
         else:
             assert process.run is not None
             self.path = process.run

@@ -134,7 +134,7 @@ def _configured(info: _merge.Info, options: argparse.Namespace) -> tuple[coverag
     _take_source(cov.config, info["rules"])
     built = plan.build(cov, branch=cov.config.branch, context=None)
     if not options.kept:
-        result.tell(cov, built.warnings)
+        result.warn(cov, built.warnings)
     target = Target.of(cov, append=options.append)
     target.check(has_arcs=cov.config.branch)
     return cov, target
@@ -144,7 +144,7 @@ def _write(copy: _merge.Copy, cov: coverage.Coverage, target: Target, *, quiet: 
     if not quiet:
         for text in result.losses(copy.info()):
             complain(f"Not all of this run was recorded: {text}")
-        result.tell(cov, result.last_warnings(copy, cov, target))
+        result.warn(cov, result.last_warnings(copy, cov, target))
     counts = result.write(copy, cov, target, ["salvage"])
     if not quiet:
         print(f"{counts['lines']} lines in {counts['files']} files are in {target.path}")

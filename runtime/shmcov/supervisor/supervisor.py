@@ -64,7 +64,7 @@ def run(
         program=program.args,
         as_module=program.as_module,
     )
-    result.tell(cov, the_plan.warnings)
+    result.warn(cov, the_plan.warnings)
     target.check(has_arcs=config.branch)
     ours = signals.ours()
     # From here on whatever is to end us waits until the data is safe.
@@ -75,7 +75,7 @@ def run(
     awaited = ours if save_signal is None else ours | {save_signal}
     supervisor = Supervisor(cov, target, own, Delivery(path, fd), awaited, save_signal)
     if notice := segments.leftover_notice():
-        result.tell(cov, [(notice, segments.LEFT)])
+        result.warn(cov, [(notice, segments.LEFT)])
     if save_signal is not None:
         # It is for us: without a handler of coverage.py's it would kill the program.
         signal.signal(save_signal, signal.SIG_IGN)
@@ -214,7 +214,7 @@ class Supervisor:
         if unseen:
             self.complete = False
         running_on = self.delivery.still_running(running, self.own.wait, "--shm-wait")
-        result.tell(self.cov, [*unseen, *no_proc(), *running_on])
+        result.warn(self.cov, [*unseen, *no_proc(), *running_on])
 
     def _tell(self, copy: _merge.Copy) -> None:
         for text in result.losses(copy.info()):
@@ -228,4 +228,4 @@ class Supervisor:
                 f"{startup.why_not()}. SHMCOV_DEBUG=1 in the environment makes it say more."
             )
             texts = [text for text in texts if text[1] != "no-data-collected"]
-        result.tell(self.cov, texts)
+        result.warn(self.cov, texts)
