@@ -71,7 +71,7 @@ lint-python: $(VENV)/lint
 lint-c: packages lint-packages
 	clang-format --dry-run -Werror $(C_FILES)
 	cmake --preset dev $(CMAKE_ARGS)
-	clang-tidy --quiet -p build/dev --extra-arg=-Wno-unknown-warning-option $(TIDY_FILES)
+	echo $(TIDY_FILES) | xargs -P $$(nproc) -n 8 clang-tidy --quiet -p build/dev --extra-arg=-Wno-unknown-warning-option
 
 format: $(VENV)/lint lint-packages
 	$(VENV)/bin/ruff format .
