@@ -105,9 +105,9 @@ struct rt_context *rt_context_get(void)
     /* acquire: pairs with the release in switch_all; the name of the context is in the segment */
     uint64_t now = atomic_load_explicit(&everywhere, memory_order_acquire);
 
-    if (!rt_context_enabled())
-        return NULL;
-    return current && current->seen == now ? current : get_slowly(now);
+    if (current && current->seen == now)
+        return current; /* it is enabled: where it ends, rt_context_reset() begins a generation */
+    return rt_context_enabled() ? get_slowly(now) : NULL;
 }
 
 static int switch_all(const char *name, size_t len, uint64_t *now)

@@ -349,7 +349,9 @@ Test(kill, the_one_who_comes_second_takes_what_is_there)
 
 static void stop_at_point(const char *name)
 {
-    if (strcmp(name, getenv("SEG_STOP_AT")) == 0)
+    const char *stop = getenv("SEG_STOP_AT");
+
+    if (stop && strcmp(name, stop) == 0)
         raise(SIGSTOP);
 }
 
