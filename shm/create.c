@@ -278,7 +278,7 @@ static int given_folder(const struct seg_plan *plan, seg_t **out, int *fd)
 
 int seg_create(const struct seg_plan *plan, seg_t **out, char **path, int *fd)
 {
-    int status = (plan->folder != NULL ? given_folder : choose_folder)(plan, out, fd);
+    int status = plan->folder != NULL ? given_folder(plan, out, fd) : choose_folder(plan, out, fd);
 
     if (status != SEG_OK)
         return status;

@@ -161,10 +161,10 @@ void seg_folder_each(enum seg_which which, void (*fn)(void *arg, const char *pat
 {
     char folder[256];
 
-    for (unsigned i = 0; (which == SEG_LEFT ? seg_leftover_folder
-                                            : seg_folder_name)(i, folder, sizeof folder) == SEG_OK;
-         i++) {
-        if (which != SEG_SAFE || seg_folder_is_ours(i, folder))
+    for (unsigned i = 0; seg_folder_name(i, folder, sizeof folder) == SEG_OK; i++) {
+        if (which == SEG_SAFE && !seg_folder_is_ours(i, folder))
+            continue;
+        if (which != SEG_LEFT || seg_leftover_folder(i, folder, sizeof folder) == SEG_OK)
             each_in(folder, fn, arg);
     }
 }
