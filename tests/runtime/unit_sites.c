@@ -2,12 +2,14 @@
 /*
  * sites.c: single events of a code object are disabled and re-armed, and other tools' are not.
  */
+#define Py_BUILD_CORE 1
 #include "unit.h"
 
-#include "monitors.h"
 #include "sites.h"
 
 #if RT_SITES
+
+#include "monitors_layout.h" /* 3.12 has the numbers of events there */
 
 #define TOOL 3
 #define OTHER 5
