@@ -75,6 +75,7 @@ static int make(seg_t *seg, enum seg_kind kind, uint64_t hash, const void *key, 
                 const void *value, size_t value_len, uint64_t *off, struct seg_entry **out)
 {
     seg_u32 *next_id = &seg_head(seg)->next_id[kind];
+    uint64_t size = entry_size(key_len, value_len);
     struct seg_entry *entry;
     void *piece;
     int status;
@@ -84,8 +85,8 @@ static int make(seg_t *seg, enum seg_kind kind, uint64_t hash, const void *key, 
         return SEG_ERR_LIMIT;
     }
     /* A decision that finds no room is made again: that costs time, and loses nothing. */
-    status = (kind == SEG_KIND_DECISION ? seg_try_alloc : seg_alloc)(
-        seg, entry_size(key_len, value_len), off, &piece);
+    status = kind == SEG_KIND_DECISION ? seg_try_alloc(seg, size, off, &piece)
+                                       : seg_alloc(seg, size, off, &piece);
     if (status != SEG_OK)
         return status;
     entry = piece;
