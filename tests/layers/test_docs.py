@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the pages say of files is there: a file that moves takes its mentions along."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "bench" / "README.md"]
+NAME = re.compile(r"`((?:[\w-]+/)*[\w-]+\.(?:c|h|py))(?::|`)")
+LINK = re.compile(r"\]\(([^)#:]+)[)#]")
+EXAMPLES = re.compile(r"x\.py|.*NAME.*|Include/.*")
+"""Names that a page makes up, and CPython's."""
+OF_OTHERS = {"own-suites.md"}
+"""Pages about other projects' files."""
+
+
+@pytest.fixture(scope="module")
+def files() -> set[str]:
+    """Each file of the project, under all the ends of its path."""
+    found = set()
+    for folder in ("bench", "merge", "runtime", "shm", "tests"):
+        for path in ROOT.joinpath(folder).rglob("*"):
+            parts = path.relative_to(ROOT).parts
+            found |= {"/".join(parts[at:]) for at in range(len(parts))}
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_are_there(page: Path, files: set[str]) -> None:
+    """By name, by the end of its path, or by the whole path."""
+    names = {name for name in NAME.findall(page.read_text()) if not EXAMPLES.fullmatch(name)}
+    assert names - files == set() or page.name in OF_OTHERS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = LINK.findall(page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
