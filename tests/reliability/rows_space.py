@@ -530,7 +530,7 @@ ROWS = [
     def told():
         import witness
         for line in (4, 5, 6, 7, 8):
-            witness._append(witness._LOG, f"p_before.py\\t0\\t{line}\\t\\n")
+            witness.report("p_before.py", 0, line)
 """
             },
         ),

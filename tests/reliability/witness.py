@@ -51,6 +51,11 @@ def _say(back: int, context: str) -> None:
     line = frame.f_lineno
     name = frame.f_code.co_filename.rpartition("/")[2]
     since = line - back if back else 0
+    report(name, since, line, context)
+
+
+def report(name: str, since: int, line: int, context: str = "") -> None:
+    """Of this file the line ran, or with `since` the jump to it from that line was taken."""
     # A kill may cut the write short: such a record has no tab at its end, and the next is apart.
     _append(_LOG, f"\n{name}\t{since}\t{line}\t{context}\t")
 
