@@ -40,6 +40,8 @@ def load(name: str) -> list[dict[str, Any]]:
 def section(name: str, results: list[dict[str, Any]]) -> list[str]:
     case = importlib.import_module(f"cases.{name}")
     out = [f"\n## {case.TITLE}\n", case.TEXT, ""]
+    for result in results if hasattr(case, "plot") else []:
+        case.plot(result)
     modes = [m for m in (*MODES, "") if any(row["mode"] == m for r in results for row in r["rows"])]
     columns = [tool.name for tool in TOOLS]
     present = {row["tool"] for result in results for row in result["rows"]}

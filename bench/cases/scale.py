@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does what a run costs grow with what it holds, and no faster?
 
-Each size is measured bare and under each tool; what the tool adds, for each item, is shown relative
-to the smallest size. A plot of it is drawn where matplotlib is installed. That nothing is lost at
-such sizes is shown by the rows `scale-...` of docs/reliability.md.
+Each size is measured bare and under each tool in turn; what the tool adds, for each item, is shown
+relative to the smallest size. A plot of it is drawn where matplotlib is installed. That nothing is
+lost at such sizes is shown by the rows `scale-...` of docs/reliability.md.
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from harness import (
     BARE,
     CTRACE,
     HERE,
     LINES,
-    PYTHON,
     SHMCOV,
     Row,
     Settings,
@@ -33,6 +34,7 @@ TEXT = (
     "relative to the same at the smallest size: 1 is linear, less is better than linear."
 )
 STEPS = (1, 2, 4, 8)
+STEPS_OF_CTRACE = 2
 # The smallest size; CPU time of less than some tenths of a second says nothing.
 SMALLEST = {
     "processes": 100,
@@ -49,61 +51,70 @@ def bar(python: tuple[int, int], mode: str, program: str) -> float | None:
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    added: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for what, smallest in SMALLEST.items():
         if not settings.wants(what):
             continue
+        one: dict[str, float] = {}
         for step in STEPS:
             size = smallest * step
-            bare = cost(BARE, what, size, settings.folder)
-            for tool in (SHMCOV, CTRACE):
-                if tool is CTRACE and step > 2:
-                    continue
-                more = cost(tool, what, size, settings.folder) - bare
-                points = added.setdefault((what, tool.name), [])
-                points.append((size, more))
-                one = points[0][1] / points[0][0]
-                value = more / size / one
-                say(f"  {size} {what} {tool.name}: {more:.2f} s more, {value:.2f}")
-                if step > 1:
-                    detail: dict[str, object] = {"bare": bare, "added": more}
-                    yield Row(f"{size:,} {what}", LINES, tool.name, value, detail=detail)
-    plot(added)
+            # ctrace keeps nothing of processes that end by os._exit, so they cost it nothing.
+            compared = step <= STEPS_OF_CTRACE and what != "processes"
+            tools = [SHMCOV, CTRACE] if compared else [SHMCOV]
+            for name, added in costs(tools, what, size, settings).items():
+                more = statistics.median(added)
+                value = more / size / one.setdefault(name, more / size)
+                say(f"  {size} {what} {name}: {more:.2f} s more, {value:.2f}")
+                detail: dict[str, object] = {"what": what, "size": size, "added": added}
+                yield Row(f"{size:,} {what}", LINES, name, value, detail=detail)
 
 
-def cost(tool: Tool, what: str, size: int, folder: Path) -> float:
-    """CPU seconds of a whole run; the best of three."""
+def costs(tools: list[Tool], what: str, size: int, settings: Settings) -> dict[str, list[float]]:
+    """CPU seconds that each tool adds to a whole run, one figure a round."""
+    cpu(BARE, what, size, settings.folder)  # makes the modules
+    added: dict[str, list[float]] = {tool.name: [] for tool in tools}
+    for _ in range(settings.rounds):
+        bare = cpu(BARE, what, size, settings.folder)
+        for tool in tools:
+            added[tool.name].append(cpu(tool, what, size, settings.folder) - bare)
+    return added
+
+
+def cpu(tool: Tool, what: str, size: int, folder: Path) -> float:
     options = tool.options(LINES, str(folder), folder, None)
     if what == "contexts" and tool is not BARE:
         rc = folder / "rc"
         rc.write_text("[run]\ndynamic_context = test_function\n")
         options.append(f"--rcfile={rc}")
-    program = str(HERE / "programs" / PROGRAM)
-    command = [sys.executable, *options, program, what, str(size), str(folder / "made")]
+    made = folder / f"{what} {size}".replace(" ", "-")
+    command = [sys.executable, *options, str(HERE / "programs" / PROGRAM), what, str(size)]
     env = environment(tool.environment())
-    return min(execute(command, env, folder, folder / "log").cpu for _ in range(3))
+    return execute([*command, str(made)], env, folder, folder / "log").cpu
 
 
-def plot(added: dict[tuple[str, str], list[tuple[int, float]]]) -> None:
+def plot(result: dict[str, Any]) -> None:
+    """Draws what the results of one version hold."""
     try:
         import matplotlib
 
         matplotlib.use("svg")
         from matplotlib import pyplot
     except ImportError:
-        say("  no plot: matplotlib is not installed")
         return
-    names = list(dict.fromkeys(what for what, _ in added))
-    if not names:
-        return
-    figure, axes = pyplot.subplots(1, len(names), figsize=(4 * len(names), 3.2), squeeze=False)
-    for axis, name in zip(axes[0], names, strict=True):
-        for (what, tool), points in added.items():
-            if what == name:
-                axis.plot(*zip(*points, strict=True), marker="o", label=tool)
-        axis.set(title=name, xlabel="size", ylabel="CPU seconds added", xlim=(0, None))
+    figure, axes = pyplot.subplots(1, len(SMALLEST), figsize=(4 * len(SMALLEST), 3.2))
+    for axis, what in zip(axes, SMALLEST, strict=True):
+        for tool in (SHMCOV, CTRACE):
+            details = [
+                row["detail"]
+                for row in result["rows"]
+                if (row["tool"], row["detail"]["what"]) == (tool.name, what)
+            ]
+            points = sorted((one["size"], statistics.median(one["added"])) for one in details)
+            if points:
+                axis.plot(*zip(*points, strict=True), marker="o", label=tool.name)
+        axis.set(title=what, xlabel="size", ylabel="CPU seconds added", xlim=(0, None))
         axis.set_ylim(0, None)
         axis.legend()
-    figure.suptitle(f"What a run costs, Python {PYTHON}")
+    version = ".".join(result["python"].split(".")[:2])
+    figure.suptitle(f"What a run costs, Python {version}")
     figure.tight_layout()
-    figure.savefig(HERE / "results" / f"scale-{PYTHON}.svg", metadata={"Date": None})
+    figure.savefig(HERE / "results" / f"scale-{version}.svg", metadata={"Date": None})

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scale.py WHAT SIZE FOLDER: so many processes, files, contexts or lines; cases/scale.py."""
+"""scale.py WHAT SIZE FOLDER: so many processes, files, contexts or lines; cases/scale.py.
+
+The first run leaves the modules in the folder, so that no later one writes them.
+"""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -54,14 +56,14 @@ def high(size, folder):
 
 def module(folder, name, text):
     path = Path(folder, f"{name}.py")
-    path.write_text(text)
+    if not path.exists():
+        path.write_text(text)
     exec(compile(text, str(path), "exec"), {"__name__": name, "__file__": str(path)})
 
 
 if __name__ == "__main__":
     what, size, folder = sys.argv[1:]
-    shutil.rmtree(folder, ignore_errors=True)
-    Path(folder).mkdir()
+    Path(folder).mkdir(exist_ok=True)
     {
         "processes": processes,
         "files": files,
