@@ -7,6 +7,7 @@
 #include "module.h"
 
 #include "logical.h"
+#include "names.h"
 
 static struct merge_module *state_of(PyObject *module)
 {
@@ -89,6 +90,18 @@ static PyObject *logical_lines(PyObject *Py_UNUSED(module), PyObject *source)
     return map;
 }
 
+static int add_constants(PyObject *module, const char *prefix, const struct seg_name *names)
+{
+    char name[64];
+    int status = 0;
+
+    for (; names->name && !status; names++) {
+        snprintf(name, sizeof name, "%s_%s", prefix, names->name);
+        status = PyModule_AddIntConstant(module, name, (long)names->value);
+    }
+    return status;
+}
+
 static int module_exec(PyObject *module)
 {
     struct merge_module *state = state_of(module);
@@ -102,7 +115,9 @@ static int module_exec(PyObject *module)
     if (!state->segment_error || !state->data_error || !state->copy_type ||
         PyModule_AddObjectRef(module, "SegmentError", state->segment_error) ||
         PyModule_AddObjectRef(module, "DataError", state->data_error) ||
-        PyModule_AddType(module, (PyTypeObject *)state->copy_type))
+        PyModule_AddType(module, (PyTypeObject *)state->copy_type) ||
+        add_constants(module, "FLAG", seg_flag_names) ||
+        add_constants(module, "RULE", seg_rule_names))
         return -1;
     return 0;
 }

@@ -13,34 +13,6 @@ Claim = Callable[[str, FrameType], Calls | Literal[False] | None]
 
 StrPath = str | PathLike[str]
 
-# shm/names.c; shm/layout.h says what they mean.
-FLAG_BRANCH: int
-FLAG_TEST_FUNCTION: int
-FLAG_CONTEXTS: int
-FLAG_NO_ADOPT: int
-FLAG_OWNED: int
-FLAG_HOLD: int
-FLAG_QUALNAME: int
-FLAG_KEPT: int
-FLAG_OTHERS: int
-RULE_SOURCE_DIR: int
-RULE_SOURCE_PKG: int
-RULE_INCLUDE: int
-RULE_OMIT: int
-RULE_STDLIB_DIR: int
-RULE_THIRD_DIR: int
-RULE_THIRD_SOURCE: int
-RULE_NEVER_DIR: int
-RULE_COVER_PYLIB: int
-RULE_CONTEXT: int
-RULE_SOURCE_PKG_THIRD: int
-RULE_VENV_THIRD: int
-RULE_FILE_TRACERS: int
-RULE_OWNER: int
-RULE_COMMAND: int
-RULE_FOLDER: int
-RULE_DATA_FILE: int
-
 TRACER: str
 
 def attach() -> bool: ...

@@ -13,7 +13,6 @@
 #include "codemap.h"
 #include "context.h"
 #include "ending.h"
-#include "names.h"
 #include "process.h"
 #include "segment.h"
 #include "state.h"
@@ -335,23 +334,9 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static int module_add_constants(PyObject *module, const char *prefix, const struct seg_name *names)
-{
-    char name[64];
-    int status = 0;
-
-    for (; names->name && !status; names++) {
-        snprintf(name, sizeof name, "%s_%s", prefix, names->name);
-        status = PyModule_AddIntConstant(module, name, (long)names->value);
-    }
-    return status;
-}
-
 static int module_exec(PyObject *module)
 {
-    if (module_add_constants(module, "FLAG", seg_flag_names) ||
-        module_add_constants(module, "RULE", seg_rule_names) ||
-        PyModule_AddStringConstant(module, "TRACER", tracer->name) ||
+    if (PyModule_AddStringConstant(module, "TRACER", tracer->name) ||
         PyModule_AddFunctions(module, rt_claimed_methods) ||
         PyModule_AddFunctions(module, rt_ending_methods))
         return -1;

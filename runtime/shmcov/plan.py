@@ -27,7 +27,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import _shmcov
 import coverage
 import coverage.context
 import coverage.inorout
@@ -35,7 +34,7 @@ from coverage.exceptions import ConfigError, CoverageException
 from coverage.files import canonical_filename, find_python_files, globs_to_regex, prep_patterns
 from coverage.misc import isolate_module
 
-from shmcov import file_tracers
+from shmcov import _merge, file_tracers
 
 os = isolate_module(os)
 
@@ -75,11 +74,11 @@ def build(
     plan = Plan()
     config = cov.config
     if branch:
-        plan.flags |= _shmcov.FLAG_BRANCH
+        plan.flags |= _merge.FLAG_BRANCH
     if config.dynamic_context == "test_function":
-        plan.flags |= _shmcov.FLAG_TEST_FUNCTION
+        plan.flags |= _merge.FLAG_TEST_FUNCTION
         if "co_qualname" in _inside(coverage.context, "qualname_from_frame").__code__.co_names:
-            plan.flags |= _shmcov.FLAG_QUALNAME
+            plan.flags |= _merge.FLAG_QUALNAME
     elif config.dynamic_context not in (None, "", "none"):
         raise ConfigError(f"Don't understand dynamic_context setting: {config.dynamic_context!r}")
     _check_patterns(prep_patterns(config.run_include))
@@ -88,13 +87,13 @@ def build(
     inorout, unknown = _inorout(cov, plan.warnings, program, as_module)
     cov._inorout = inorout
     plan.rules = list(_rules(inorout, unknown))
-    plan.rules.append((_shmcov.RULE_OWNER, digest(config)))
+    plan.rules.append((_merge.RULE_OWNER, digest(config)))
     if config.cover_pylib:
-        plan.rules.append((_shmcov.RULE_COVER_PYLIB, ""))
+        plan.rules.append((_merge.RULE_COVER_PYLIB, ""))
     if context:
-        plan.rules.append((_shmcov.RULE_CONTEXT, context))
+        plan.rules.append((_merge.RULE_CONTEXT, context))
     if plugins is not None:
-        plan.rules.append((_shmcov.RULE_FILE_TRACERS, plugins))
+        plan.rules.append((_merge.RULE_FILE_TRACERS, plugins))
     _warn_about_plugins(cov, plan.warnings)
     inorout.warn_conflicting_settings()
     return plan
@@ -103,9 +102,9 @@ def build(
 def identity(command: str, data_file: str) -> list[tuple[int, str]]:
     """What a segment says of its run, to people who find it."""
     return [
-        (_shmcov.RULE_COMMAND, command),
-        (_shmcov.RULE_FOLDER, os.getcwd()),
-        (_shmcov.RULE_DATA_FILE, data_file),
+        (_merge.RULE_COMMAND, command),
+        (_merge.RULE_FOLDER, os.getcwd()),
+        (_merge.RULE_DATA_FILE, data_file),
     ]
 
 
@@ -284,34 +283,34 @@ def _inorout(
 
 def _rules(inorout: Any, unknown: Iterable[str]) -> Iterator[tuple[int, str]]:
     for kind, name in (
-        (_shmcov.RULE_SOURCE_DIR, "source_match"),
-        (_shmcov.RULE_STDLIB_DIR, "pylib_match"),
-        (_shmcov.RULE_THIRD_DIR, "third_match"),
-        (_shmcov.RULE_THIRD_SOURCE, "source_in_third_match"),
+        (_merge.RULE_SOURCE_DIR, "source_match"),
+        (_merge.RULE_STDLIB_DIR, "pylib_match"),
+        (_merge.RULE_THIRD_DIR, "third_match"),
+        (_merge.RULE_THIRD_SOURCE, "source_in_third_match"),
     ):
         matcher = _inside(inorout, name)
         if matcher is not None:
             for path in sorted(set(_inside(matcher, "paths"))):
                 yield kind, path
     for path in sorted(set(_inside(inorout, "cover_paths"))):
-        yield _shmcov.RULE_NEVER_DIR, canonical_filename(path)
-    yield _shmcov.RULE_NEVER_DIR, canonical_filename(str(Path(__file__).parent))
+        yield _merge.RULE_NEVER_DIR, canonical_filename(path)
+    yield _merge.RULE_NEVER_DIR, canonical_filename(str(Path(__file__).parent))
     # They run before `coverage run` would begin to measure.
     for name in ("sitecustomize", "usercustomize"):
         file = getattr(sys.modules.get(name), "__file__", None)
         if file:
-            yield _shmcov.RULE_NEVER_DIR, canonical_filename(file)
+            yield _merge.RULE_NEVER_DIR, canonical_filename(file)
     for name in _inside(inorout, "source_pkgs"):
-        yield _shmcov.RULE_SOURCE_PKG, name
+        yield _merge.RULE_SOURCE_PKG, name
     for name in dict.fromkeys(unknown):
         # Found only by the program itself. Wherever it finds it, that is the source.
-        yield _shmcov.RULE_SOURCE_PKG_THIRD, name
-    for kind, name in ((_shmcov.RULE_INCLUDE, "include"), (_shmcov.RULE_OMIT, "omit")):
+        yield _merge.RULE_SOURCE_PKG_THIRD, name
+    for kind, name in ((_merge.RULE_INCLUDE, "include"), (_merge.RULE_OMIT, "omit")):
         for pattern in _inside(inorout, name):
             yield kind, pattern
     # Since 7.11 coverage.py looks at a process's sys.path again whenever that changes.
     if hasattr(coverage.inorout, "_analyze_directory"):
-        yield _shmcov.RULE_VENV_THIRD, ""
+        yield _merge.RULE_VENV_THIRD, ""
 
 
 def _built(cov: coverage.Coverage) -> Any:

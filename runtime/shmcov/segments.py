@@ -37,10 +37,10 @@ class SegmentNotUsable(Exception):
 
 def create(flags: int, rules: list[tuple[int, str]], own: Settings) -> tuple[str, int]:
     """A new segment: its path, and a descriptor to read and write it with. OSError."""
-    flags |= 0 if own.adopt else _shmcov.FLAG_NO_ADOPT
-    flags |= _shmcov.FLAG_CONTEXTS if own.contexts else 0
-    flags |= _shmcov.FLAG_OTHERS if own.other_users else 0
-    if own.other_users and any(kind == _shmcov.RULE_FILE_TRACERS for kind, _ in rules):
+    flags |= 0 if own.adopt else _merge.FLAG_NO_ADOPT
+    flags |= _merge.FLAG_CONTEXTS if own.contexts else 0
+    flags |= _merge.FLAG_OTHERS if own.other_users else 0
+    if own.other_users and any(kind == _merge.RULE_FILE_TRACERS for kind, _ in rules):
         raise OSError(
             "other users can't be admitted to a run with file tracer plug-ins: whoever may write "
             "into the segment would choose what code they load"
@@ -133,7 +133,7 @@ def leftover_notice() -> str | None:
     for path in leftovers():
         with contextlib.suppress(SegmentNotUsable), opened(path) as fd:
             info = read(path, fd, any_size=True).info()
-            if (_shmcov.RULE_FOLDER, here) in info["rules"]:
+            if (_merge.RULE_FOLDER, here) in info["rules"]:
                 lines.append(f"\n    {path}  {described(info)}")
                 total += info["allocated"]
     if not lines:
@@ -149,10 +149,10 @@ def described(info: _merge.Info) -> str:
     """What a segment belongs to."""
     named = dict(info["rules"])
     text = f"{age_in_words(info['created'])} old, {in_words(info['allocated'])}"
-    if _shmcov.RULE_COMMAND in named:
-        text += f": {named[_shmcov.RULE_COMMAND]}"
-    if _shmcov.RULE_FOLDER in named:
-        text += f" (in {named[_shmcov.RULE_FOLDER]})"
+    if _merge.RULE_COMMAND in named:
+        text += f": {named[_merge.RULE_COMMAND]}"
+    if _merge.RULE_FOLDER in named:
+        text += f" (in {named[_merge.RULE_FOLDER]})"
     return text
 
 

@@ -11,10 +11,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import _shmcov
 import pytest
 from project_support import Project, mount_namespace, wait_until
-from shmcov import segments
+from shmcov import _merge, segments
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts other users' processes")
 
@@ -78,7 +77,7 @@ def segments_of(project: Project) -> list[Path]:
     for path in segments.found():
         with contextlib.suppress(segments.SegmentNotUsable), segments.opened(path) as fd:
             info = segments.read(path, fd, any_size=True).info()
-            if (_shmcov.RULE_FOLDER, str(project.folder)) in info["rules"]:
+            if (_merge.RULE_FOLDER, str(project.folder)) in info["rules"]:
                 found.append(path)
     return found
 

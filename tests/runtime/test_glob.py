@@ -11,12 +11,12 @@ import ctypes
 import random
 import re
 
-import _shmcov
 import coverage.files
 import pytest
 from coverage.exceptions import ConfigError
 from coverage.files import GlobMatcher
 from select_library import BadRules, Selection
+from shmcov import _merge
 
 # Python's `re` warns of classes such as [[a] and [a&&b]; they mean what they always meant.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -115,7 +115,7 @@ def compare_globs(library: ctypes.CDLL, rng: random.Random, pattern: str) -> tup
     """How many paths matched, and how many did not."""
     matcher = glob_matcher(pattern)
     try:
-        selection = Selection(library, [(_shmcov.RULE_INCLUDE, pattern)])
+        selection = Selection(library, [(_merge.RULE_INCLUDE, pattern)])
     except BadRules:
         assert matcher is None, f"only the C code refuses {pattern!r}"
         return 0, 0
@@ -154,7 +154,7 @@ def test_patterns_unite(library: ctypes.CDLL) -> None:
             continue
         matcher = GlobMatcher(patterns, "test")
         with Selection(
-            library, [(_shmcov.RULE_INCLUDE, pattern) for pattern in patterns]
+            library, [(_merge.RULE_INCLUDE, pattern) for pattern in patterns]
         ) as selection:
             for path in paths_for(rng, rng.choice(patterns)):
                 assert selection.match(path, None) == matcher.match(path), (patterns, path)
@@ -162,5 +162,5 @@ def test_patterns_unite(library: ctypes.CDLL) -> None:
 
 def test_no_pattern_is_slow(library: ctypes.CDLL) -> None:
     pattern = "*/" + "*a" * 30 + "*b"
-    with Selection(library, [(_shmcov.RULE_OMIT, pattern)]) as selection:
+    with Selection(library, [(_merge.RULE_OMIT, pattern)]) as selection:
         assert selection.match("/" + "a" * 4000, None)

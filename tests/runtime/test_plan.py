@@ -16,12 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import _shmcov
 import coverage
 import coverage.inorout
 import pytest
 from coverage.exceptions import ConfigError, CoverageException
-from shmcov import plan
+from shmcov import _merge, plan
 
 FILES = {
     "app/__init__.py": "raise RuntimeError('the supervisor must not run the program')",
@@ -79,8 +78,8 @@ def test_flags_and_context() -> None:
     cov.set_option("run:dynamic_context", "test_function")
     made = plan.build(cov, branch=True, context="é")
     # The third came with coverage.py 7.16.
-    assert made.flags & ~_shmcov.FLAG_QUALNAME == _shmcov.FLAG_BRANCH | _shmcov.FLAG_TEST_FUNCTION
-    assert texts(made, _shmcov.RULE_CONTEXT) == ["é"]
+    assert made.flags & ~_merge.FLAG_QUALNAME == _merge.FLAG_BRANCH | _merge.FLAG_TEST_FUNCTION
+    assert texts(made, _merge.RULE_CONTEXT) == ["é"]
     assert all(type(kind) is int for kind, _ in made.rules)
 
 
@@ -93,7 +92,7 @@ def test_nothing_is_imported_and_nothing_changes(project: Path) -> None:
     assert not {"app", "app.sub", "beside"} & (set(sys.modules) - modules)
     assert sys.path == path
     assert coverage.inorout.file_and_path_for_module is original
-    assert texts(made, _shmcov.RULE_SOURCE_PKG_THIRD) == []
+    assert texts(made, _merge.RULE_SOURCE_PKG_THIRD) == []
 
 
 def test_packages_beside_the_script(project: Path) -> None:
@@ -105,20 +104,20 @@ def test_packages_beside_the_script(project: Path) -> None:
         ([], False, ["beside", "nope"]),
     ):
         _, made = make(settings=settings, program=program, as_module=as_module)
-        assert texts(made, _shmcov.RULE_SOURCE_PKG_THIRD) == unknown, program
-        assert texts(made, _shmcov.RULE_SOURCE_PKG) == ["beside", "nope"]
+        assert texts(made, _merge.RULE_SOURCE_PKG_THIRD) == unknown, program
+        assert texts(made, _merge.RULE_SOURCE_PKG) == ["beside", "nope"]
 
 
 def test_the_script_may_be_a_link(project: Path) -> None:
     (project / "link.py").symlink_to("scripts/run.py")
     _, made = make(settings={"run:source_pkgs": ["beside"]}, program=["link.py"])
-    assert texts(made, _shmcov.RULE_SOURCE_PKG_THIRD) == []
+    assert texts(made, _merge.RULE_SOURCE_PKG_THIRD) == []
 
 
 def test_source_names_that_are_no_folders_are_packages(project: Path) -> None:
     _, made = make(source=["app", "single", "ns"])
-    assert texts(made, _shmcov.RULE_SOURCE_DIR) == [str(project / "app"), str(project / "ns")]
-    assert texts(made, _shmcov.RULE_SOURCE_PKG) == ["single"]
+    assert texts(made, _merge.RULE_SOURCE_DIR) == [str(project / "app"), str(project / "ns")]
+    assert texts(made, _merge.RULE_SOURCE_PKG) == ["single"]
 
 
 def test_include_is_ignored_with_source() -> None:
@@ -178,7 +177,7 @@ def test_context_plugins_are_told(plugin: Path) -> None:
     assert [text for text, _ in made.warnings] == [
         "Plugin contexts (a_plugin.Plugin) aren't supported with shmcov",
     ]
-    assert _shmcov.RULE_FILE_TRACERS not in [kind for kind, _ in made.rules]
+    assert _merge.RULE_FILE_TRACERS not in [kind for kind, _ in made.rules]
 
 
 def test_file_tracers_are_a_rule(plugin: Path) -> None:
@@ -187,7 +186,7 @@ def test_file_tracers_are_a_rule(plugin: Path) -> None:
     settings = {"run:plugins": ["a_plugin"], "a_plugin:option": "value"}
     _, made = make(settings=settings, source=["app"], omit=["x/*"])
     assert made.warnings == []
-    (text,) = [text for kind, text in made.rules if kind == _shmcov.RULE_FILE_TRACERS]
+    (text,) = [text for kind, text in made.rules if kind == _merge.RULE_FILE_TRACERS]
     facts = json.loads(text)
     assert all(Path(entry).is_absolute() for entry in facts["path"])
     assert str(plugin.parent) in facts["path"]

@@ -15,13 +15,12 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import _shmcov
 import coverage
 import coverage.files
 import pytest
 from select_library import BadRules, Selection
 from select_world import World
-from shmcov import plan
+from shmcov import _merge, plan
 
 
 @pytest.fixture(autouse=True)
@@ -207,7 +206,7 @@ def test_sys_path_changes(
 def test_not_utf8(library: ctypes.CDLL, world: World) -> None:
     """A name that cannot be written to the data file is not measured."""
     name = os.fsdecode(os.fsencode(world.root) + b"/bad\xff/x.py")
-    with Selection(library, [(_shmcov.RULE_SOURCE_DIR, str(world.root))]) as selection:
+    with Selection(library, [(_merge.RULE_SOURCE_DIR, str(world.root))]) as selection:
         assert selection.decide(name, None, None)[0] is False
         for raw in (
             *[b"/\x80", b"/\xc3", b"/\xc0\xaf", b"/\xed\xa0\x80", b"/\xf5\x80\x80\x80"],
@@ -224,9 +223,9 @@ def test_not_utf8(library: ctypes.CDLL, world: World) -> None:
 
 def test_package(library: ctypes.CDLL) -> None:
     rules = [
-        (_shmcov.RULE_SOURCE_PKG, "a.b"),
-        (_shmcov.RULE_SOURCE_PKG, "c"),
-        (_shmcov.RULE_SOURCE_PKG_THIRD, "d"),
+        (_merge.RULE_SOURCE_PKG, "a.b"),
+        (_merge.RULE_SOURCE_PKG, "c"),
+        (_merge.RULE_SOURCE_PKG_THIRD, "d"),
     ]
     with Selection(library, rules) as selection:
         names = ("a", "a.b", "a.b.c", "a.bc", "c", "d", "")
@@ -236,9 +235,9 @@ def test_package(library: ctypes.CDLL) -> None:
 
 def test_a_package_that_only_the_program_finds(library: ctypes.CDLL) -> None:
     rules = [
-        (_shmcov.RULE_SOURCE_PKG, "p"),
-        (_shmcov.RULE_SOURCE_PKG_THIRD, "p"),
-        (_shmcov.RULE_THIRD_DIR, "/third"),
+        (_merge.RULE_SOURCE_PKG, "p"),
+        (_merge.RULE_SOURCE_PKG_THIRD, "p"),
+        (_merge.RULE_THIRD_DIR, "/third"),
     ]
     with Selection(library, rules) as selection:
         for path, module, expected in (
@@ -257,14 +256,14 @@ def test_a_package_that_only_the_program_finds(library: ctypes.CDLL) -> None:
 
 
 def test_folders_of_the_interpreter(library: ctypes.CDLL) -> None:
-    never = [(_shmcov.RULE_NEVER_DIR, "/never")]
-    stdlib = [(_shmcov.RULE_STDLIB_DIR, "/std")]
+    never = [(_merge.RULE_NEVER_DIR, "/never")]
+    stdlib = [(_merge.RULE_STDLIB_DIR, "/std")]
     names = ("/never/x.py", "/std/x.py", "/neverx/x.py", "/x.py")
     for rules, expected in (
         ([*never, *stdlib], [False, False, True, True]),
-        ([*never, *stdlib, (_shmcov.RULE_COVER_PYLIB, "")], [False, True, True, True]),
-        ([*never, *stdlib, (_shmcov.RULE_INCLUDE, "*")], [True, True, True, True]),
-        ([*never, *stdlib, (_shmcov.RULE_SOURCE_DIR, "/never")], [True, False, False, False]),
+        ([*never, *stdlib, (_merge.RULE_COVER_PYLIB, "")], [False, True, True, True]),
+        ([*never, *stdlib, (_merge.RULE_INCLUDE, "*")], [True, True, True, True]),
+        ([*never, *stdlib, (_merge.RULE_SOURCE_DIR, "/never")], [True, False, False, False]),
     ):
         with Selection(library, rules) as selection:
             assert [selection.match(name, None) for name in names] == expected

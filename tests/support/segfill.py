@@ -13,11 +13,11 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import _shmcov
+from shmcov import _merge
 
 ROOT = Path(__file__).resolve().parents[2]
 
-BRANCH = _shmcov.FLAG_BRANCH
+BRANCH = _merge.FLAG_BRANCH
 TRAIL, EXACT, LINES = range(3)
 
 Arc = tuple[int, int, Sequence[int]]  # from, kind, trail
@@ -77,7 +77,7 @@ class Segment:
         size: int = 0,
     ) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
-        rules = packed_rules([(_shmcov.RULE_CONTEXT, context)] if context else [])
+        rules = packed_rules([(_merge.RULE_CONTEXT, context)] if context else [])
         fd = ctypes.c_int(-1)
         self.handle = library().segfill_create(
             os.fsencode(folder), BRANCH if branch else 0, rules, len(rules), size, ctypes.byref(fd)

@@ -18,7 +18,7 @@ import coverage
 from coverage.exceptions import CoverageException
 from coverage.misc import isolate_module
 
-from shmcov import plan, result, segments, settings
+from shmcov import _merge, plan, result, segments, settings
 from shmcov.backend.callers import pytest_cov, saves
 from shmcov.delivery import Delivery, Keeper
 
@@ -180,12 +180,12 @@ def _create(cov: coverage.Coverage, own: settings.Settings, wanted: Wanted, *, k
     inorout = cov._inorout
     the_plan = plan.build(cov, branch=config.branch, context=config.context)
     cov._inorout = inorout
-    flags = the_plan.flags | _shmcov.FLAG_OWNED
+    flags = the_plan.flags | _merge.FLAG_OWNED
     if pytest_cov():
-        flags |= _shmcov.FLAG_HOLD
+        flags |= _merge.FLAG_HOLD
     # With `patch = execv` coverage.py saves before an exec, and starts again after it.
     if kept and saves(cov) and "execv" not in wanted.patch:
-        flags |= _shmcov.FLAG_KEPT
+        flags |= _merge.FLAG_KEPT
     rules = the_plan.rules + plan.identity(" ".join(_arguments()), config.data_file)
     path, fd = segments.create(flags, rules, own)
     os.close(fd)  # programs close what they did not open
@@ -207,7 +207,7 @@ def _remove_former() -> None:
         with contextlib.suppress(OSError, segments.SegmentNotUsable), segments.opened(path) as fd:
             copy = segments.read(path, fd)
             info = copy.info()
-            ours = info["flags"] & _shmcov.FLAG_OWNED and info["supervisor"][0] == os.getpid()
+            ours = info["flags"] & _merge.FLAG_OWNED and info["supervisor"][0] == os.getpid()
             delivered = _shmcov.delivered(fd)
             if ours and delivered is not None and delivered[0] == copy.hits():
                 Delivery(str(path)).remove()

@@ -126,7 +126,7 @@ def _is_ours(delivery: Delivery, target: Target, options: argparse.Namespace) ->
 def _configured(info: _merge.Info, options: argparse.Namespace) -> tuple[coverage.Coverage, Target]:
     cov = coverage.Coverage(
         config_file=options.rcfile or True,
-        branch=bool(info["flags"] & _shmcov.FLAG_BRANCH),
+        branch=bool(info["flags"] & _merge.FLAG_BRANCH),
     )
     if options.data_file:
         cov.config.data_file = options.data_file
@@ -154,9 +154,9 @@ def _write(copy: _merge.Copy, cov: coverage.Coverage, target: Target, *, quiet: 
 def _take_source(config: CoverageConfig, rules: list[tuple[int, str]]) -> None:
     """--source of the run's own command line, which is in no configuration file."""
     if not (config.source or config.source_dirs or config.source_pkgs):
-        folders = [Path(text) for kind, text in rules if kind == _shmcov.RULE_SOURCE_DIR]
+        folders = [Path(text) for kind, text in rules if kind == _merge.RULE_SOURCE_DIR]
         config.source_dirs = [str(folder) for folder in folders if folder.is_dir()]
-        config.source_pkgs = [text for kind, text in rules if kind == _shmcov.RULE_SOURCE_PKG]
+        config.source_pkgs = [text for kind, text in rules if kind == _merge.RULE_SOURCE_PKG]
 
 
 def _all(options: argparse.Namespace) -> int:
@@ -179,7 +179,7 @@ def _all(options: argparse.Namespace) -> int:
                 failed = True
                 continue
         else:
-            folder = dict(info["rules"]).get(_shmcov.RULE_FOLDER, here)
+            folder = dict(info["rules"]).get(_merge.RULE_FOLDER, here)
             if folder != here and not options.discard:
                 print(f"{path}  {segments.described(info)}: salvage it there")
                 continue
