@@ -229,7 +229,7 @@ static struct rows read_rows(const char *path, bool branch)
                 blobs_cap = blobs_cap ? blobs_cap * 2 : 1 << 20;
                 rows.blobs = realloc(rows.blobs, blobs_cap);
             }
-            if (row.len > 0)
+            if (rows.blobs != NULL && row.len > 0)
                 memcpy(rows.blobs + row.bits, sqlite3_column_blob(stmt, 2), row.len);
             rows.blobs_n += row.len;
         }
