@@ -133,6 +133,8 @@ def last_warnings(copy: _merge.Copy, cov: coverage.Coverage, target: Target) -> 
 
 def warn(cov: coverage.Coverage, texts: plan.Warnings) -> None:
     """Warns as coverage.py does, but never so that it costs the data."""
+    if not texts:
+        return  # catch_warnings() makes the measured program repeat warnings
     with warnings.catch_warnings(module=warnings):  # sys.modules may be empty by now
         warnings.formatwarning = _format_warning
         for one in texts:
