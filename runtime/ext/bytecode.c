@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grow.h"
 #include "layout.h"
 
 enum { NOT_REACHED, BY_BRANCH, BY_OTHER };
@@ -33,23 +34,6 @@ struct reading {
     uint32_t *known_at; /* [unit] head of the chain, RT_NO_ARC at the end */
     size_t cap_arcs, cap_branches, cap_implied;
 };
-
-static int shape_grow(void **items, size_t *cap, size_t need, size_t size)
-{
-    size_t want = *cap ? *cap : 16;
-    void *bigger;
-
-    if (need <= *cap)
-        return 0;
-    while (want < need)
-        want *= 2;
-    bigger = realloc(*items, want * size);
-    if (!bigger)
-        return -1;
-    *items = bigger;
-    *cap = want;
-    return 0;
-}
 
 size_t rt_shape_heads(struct rt_bytes table, int first_line, int *heads, size_t max)
 {
@@ -197,7 +181,7 @@ static int put_words(struct reading *r, const int32_t *words, size_t n)
 {
     struct rt_shape *out = r->out;
 
-    if (shape_grow((void **)&out->arcs, &r->cap_arcs, out->arcs_len + n * 4, 1))
+    if (!SEG_GROW(out->arcs, r->cap_arcs, out->arcs_len + n * 4))
         return -1;
     memcpy(out->arcs + out->arcs_len, words, n * 4);
     out->arcs_len += n * 4;
@@ -300,7 +284,7 @@ static int arc_to(struct reading *r, int32_t from, uint32_t dest, uint32_t *arc)
             *arc = r->known[k].arc;
             return 0;
         }
-    if (shape_grow((void **)&r->known, &cap, r->n_known + 1, sizeof *r->known))
+    if (!SEG_GROW(r->known, cap, r->n_known + 1))
         return -1;
     r->cap_known = (uint32_t)cap;
     if (put_arc_head(r, from, SEG_ARC_TRAIL, &head) || put_trail(r, head, from, dest))
@@ -324,8 +308,7 @@ static int add_implied(struct reading *r, uint32_t unit, uint32_t arc)
 {
     struct rt_shape *out = r->out;
 
-    if (shape_grow((void **)&out->implied, &r->cap_implied, out->n_implied + 1,
-                   sizeof *out->implied))
+    if (!SEG_GROW(out->implied, r->cap_implied, out->n_implied + 1))
         return -1;
     out->implied[out->n_implied++] = (struct rt_implied){unit, arc};
     return 0;
@@ -337,8 +320,7 @@ static int add_branch(struct reading *r, struct rt_branch branch)
 
     if (branch.near_arc == RT_NO_ARC && branch.far_arc == RT_NO_ARC)
         return 0;
-    if (shape_grow((void **)&out->branches, &r->cap_branches, out->n_branches + 1,
-                   sizeof *out->branches))
+    if (!SEG_GROW(out->branches, r->cap_branches, out->n_branches + 1))
         return -1;
     out->branches[out->n_branches++] = branch;
     return 0;
