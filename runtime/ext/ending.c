@@ -80,12 +80,12 @@ static void append(PyObject **list, PyObject *item)
 
 static PyObject *list_of(const struct seg_users *users)
 {
+    unsigned long long ns = seg_platform_namespace();
     PyObject *list = PyList_New(0);
 
     for (size_t i = 0; list && i < users->n; i++)
-        append(&list,
-               Py_BuildValue("(IKK)", users->user[i].pid, (unsigned long long)users->user[i].start,
-                             (unsigned long long)seg_platform_namespace()));
+        append(&list, Py_BuildValue("(IKK)", users->user[i].pid,
+                                    (unsigned long long)users->user[i].start, ns));
     return list;
 }
 
