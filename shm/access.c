@@ -29,18 +29,24 @@ const char *seg_path_of(const char *name, uint32_t *owner)
     return end + 1;
 }
 
-char *seg_name_for(const char *path)
+char *seg_name_with(const char *path, const struct stat *st)
 {
-    struct stat st;
     size_t size = sizeof SEG_SHARED_BY "4294967295:" + strlen(path);
     char *name;
 
-    if (lstat(path, &st) != 0 || (st.st_mode & 07777) != SEG_MODE_SHARED)
+    if ((st->st_mode & 07777) != SEG_MODE_SHARED)
         return strdup(path);
     name = malloc(size);
     if (name != NULL)
-        snprintf(name, size, SEG_SHARED_BY "%lu:%s", (unsigned long)st.st_uid, path);
+        snprintf(name, size, SEG_SHARED_BY "%lu:%s", (unsigned long)st->st_uid, path);
     return name;
+}
+
+char *seg_name_for(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 ? seg_name_with(path, &st) : strdup(path);
 }
 
 /* What we own may be shared with others; what others own has to be, and to be theirs who are said
@@ -104,14 +110,21 @@ int seg_access_open(const char *path, int flags, int *fd)
     return seg_access_open_of(SEG_NOT_SHARED, path, flags, fd, &st);
 }
 
-int seg_access_header(int fd, struct seg_header *head)
+ssize_t seg_access_get(int fd, uint64_t off, void *to, size_t len)
 {
-    uint64_t bump;
     ssize_t n;
 
     do {
-        n = pread(fd, head, sizeof *head, 0);
+        n = pread(fd, to, len, (off_t)off);
     } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+int seg_access_header(int fd, struct seg_header *head)
+{
+    ssize_t n = seg_access_get(fd, 0, head, sizeof *head);
+    uint64_t bump;
+
     if (n < 0)
         return SEG_ERR_SYSTEM;
     if (n != (ssize_t)sizeof *head || head->magic != SEG_MAGIC || head->endian != SEG_ENDIAN)

@@ -7,6 +7,7 @@
 #define SEG_ACCESS_H
 
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include "layout.h"
 
@@ -24,6 +25,9 @@ const char *seg_path_of(const char *name, uint32_t *owner);
 /* The name of the segment at `path` (malloc); NULL: no memory. */
 char *seg_name_for(const char *path);
 
+/* The same for a file of that status, wherever its path leads by now. */
+char *seg_name_with(const char *path, const struct stat *st);
+
 /* Opens a segment with the checks of docs/segment.md; `flags` is O_RDONLY or O_RDWR. */
 int seg_access_open(const char *path, int flags, int *fd);
 
@@ -35,6 +39,9 @@ void seg_access_why(const char *path, char *buf, size_t size);
 
 /* Reads and checks the header behind fd; not whether the file has the size that it says. */
 int seg_access_header(int fd, struct seg_header *out);
+
+/* Reads at most `len` bytes at `off` behind fd: how many there are, or -1. */
+ssize_t seg_access_get(int fd, uint64_t off, void *to, size_t len);
 
 /* Writes a word of the header behind fd. */
 int seg_access_put(int fd, size_t off, uint64_t value);

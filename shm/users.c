@@ -13,7 +13,6 @@
  */
 #include "users.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,16 +118,6 @@ static void look_at_older(struct look *look)
     }
 }
 
-static bool read_at(int fd, void *to, size_t len, uint64_t off)
-{
-    ssize_t n;
-
-    do {
-        n = pread(fd, to, len, (off_t)off);
-    } while (n < 0 && errno == EINTR);
-    return n == (ssize_t)len;
-}
-
 static void look_at_rows(struct look *look, uint64_t newest)
 {
     struct seg_process row;
@@ -137,7 +126,7 @@ static void look_at_rows(struct look *look, uint64_t newest)
     look->users->newest = newest;
     while (off != 0) {
         if (off % SEG_ALIGN != 0 || seg_in_circle(off, &steps, &mark) ||
-            !read_at(look->users->fd, &row, sizeof row, off))
+            seg_access_get(look->users->fd, off, &row, sizeof row) != (ssize_t)sizeof row)
             break; /* damaged: what follows is unknown */
         look_at_row(look, &row);
         off = row.next;
@@ -145,18 +134,16 @@ static void look_at_rows(struct look *look, uint64_t newest)
 }
 
 /* What a process of the run has in its environment. */
-static char *variable_of(const char *path, bool shared, uid_t owner)
+static char *variable_of(const char *path, const struct stat *st)
 {
-    static const char longest[] = "SHMCOV_SEGMENT=" SEG_SHARED_BY "4294967295:";
-    size_t size = strlen(path) + sizeof longest;
-    char *text = malloc(size);
+    char *name = seg_name_with(path, st), *text = NULL;
+    size_t size = name == NULL ? 0 : sizeof "SHMCOV_SEGMENT=" + strlen(name);
 
-    if (text == NULL)
-        return NULL;
-    if (shared)
-        snprintf(text, size, "SHMCOV_SEGMENT=" SEG_SHARED_BY "%lu:%s", (unsigned long)owner, path);
-    else
-        snprintf(text, size, "SHMCOV_SEGMENT=%s", path);
+    if (name != NULL)
+        text = malloc(size);
+    if (text != NULL)
+        snprintf(text, size, "SHMCOV_SEGMENT=%s", name);
+    free(name);
     return text;
 }
 
@@ -170,7 +157,7 @@ int seg_users_look(struct seg_users *users)
     uint64_t since = look.young_since;
 
     look.shared = fstat(users->fd, &st) == 0 && (st.st_mode & 07777) == SEG_MODE_SHARED;
-    look.variable = variable_of(users->path, look.shared, st.st_uid);
+    look.variable = variable_of(users->path, &st);
     if (look.variable == NULL)
         return SEG_ERR_NOMEM;
     look.mapping_known = seg_platform_mapping_name(users->fd, users->mapped, look.mapping);
