@@ -170,11 +170,12 @@ static enum rt_kind kind_of(uint8_t op, bool *back)
 #ifdef END_FOR
     case END_FOR:
     case END_SEND:
-        return RT_SKIPPED;
-#endif
 #ifdef POP_ITER
     case POP_ITER:
+#endif
         return RT_SKIPPED;
+#endif
+#ifdef NOT_TAKEN
     case NOT_TAKEN:
         return RT_NOT_TAKEN;
 #endif
