@@ -49,14 +49,14 @@ static int map_one(seg_t *seg, unsigned window)
     size_t page = seg->page;
     uint8_t *address = seg_platform_extend((void *)(before + start - page), len + page);
 
-    if (address != NULL) {
-        munmap(address, page); /* the last page of the window before, where the mapping began */
-        address += page;
-    } else {
-        address = map_again(seg, start, len);
-        if (address == MAP_FAILED)
-            return SEG_ERR_MAP;
-    }
+    /* Both begin with the last page of the window before, which leaves a gap in its place. Valgrind
+     * aborts where one piece of a file is mapped right behind the piece before it. */
+    if (address == NULL)
+        address = map_again(seg, start - page, len + page);
+    if (address == MAP_FAILED)
+        return SEG_ERR_MAP;
+    munmap(address, page);
+    address += page;
     seg_platform_hide(address, len);
 
     /* Pairs with the acquire in seg_ptr: the mapping exists before its address is known. */
