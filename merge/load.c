@@ -7,7 +7,7 @@
  * Ids come from the segment and may be anything; one that names no file or context is damage.
  */
 #include "internal.h"
-#include "name_ids.h"
+#include "text.h"
 
 #include <errno.h>
 #include <stdlib.h>
