@@ -41,8 +41,6 @@ struct merge_pass {
     struct merge_lines any;   /* of the file, whatever the context */
     uint64_t *arcs;           /* of the row */
     size_t arcs_n, arcs_cap;
-    uint8_t *united;
-    size_t united_cap;
 };
 
 /* -- tables.c -- */
