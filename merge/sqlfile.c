@@ -346,18 +346,19 @@ int merge_db_finish(struct merge_db *db)
     return status ? status : db_exec(db, "COMMIT");
 }
 
+/* With all of its statements. */
+static void close_file(sqlite3 *db)
+{
+    sqlite3_stmt *stmt;
+
+    while (db && (stmt = sqlite3_next_stmt(db, NULL)))
+        sqlite3_finalize(stmt);
+    sqlite3_close(db);
+}
+
 void merge_db_close(struct merge_db *db)
 {
-    sqlite3_finalize(db->meta);
-    sqlite3_finalize(db->file.insert);
-    sqlite3_finalize(db->file.find);
-    sqlite3_finalize(db->context.insert);
-    sqlite3_finalize(db->context.find);
-    sqlite3_finalize(db->tracer);
-    sqlite3_finalize(db->tracer_of);
-    sqlite3_finalize(db->one);
-    sqlite3_finalize(db->many);
-    sqlite3_close(db->db);
+    close_file(db->db);
     free(db->bytes);
     *db = (struct merge_db){0};
 }
@@ -552,6 +553,6 @@ int merge_old_open(struct merge_old *old, const char *path, bool has_arcs, bool 
 
 void merge_old_close(struct merge_old *old)
 {
-    sqlite3_close(old->db);
+    close_file(old->db);
     old->db = NULL;
 }
