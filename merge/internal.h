@@ -8,7 +8,7 @@
  *   merge.c    the pass, which pass.h, tables.c and rows.c belong to
  *   sqlfile.c  the data file as SQLite sees it
  *   place.c    the data file as the file system sees it
- *   name_ids.c which row a name is
+ *   text.c     what of a name a data file can hold
  */
 #ifndef MERGE_INTERNAL_H
 #define MERGE_INTERNAL_H
@@ -132,13 +132,21 @@ struct merge_row {
     size_t len;
 };
 
+/* `file` or `context`: rows that have a name, which SQLite finds. */
+struct merge_names {
+    sqlite3_stmt *insert, *find;
+    int64_t max;  /* highest id */
+    uint64_t old; /* rows of an old file: with any, a name may well be there already */
+};
+
 /* The file that is built. */
 struct merge_db {
     sqlite3 *db;
     const char *path; /* that messages name */
     struct merge_error *error;
     bool has_arcs;
-    sqlite3_stmt *meta, *file, *context, *tracer, *tracer_of;
+    sqlite3_stmt *meta, *tracer, *tracer_of;
+    struct merge_names file, context;
     sqlite3_stmt *one, *many; /* rows of line_bits or arc: one, MERGE_BATCH */
     struct merge_row rows[MERGE_BATCH];
     unsigned rows_n;
@@ -151,6 +159,9 @@ int merge_db_create(struct merge_db *db, const char *tmp, const char *path, bool
 int merge_db_meta(struct merge_db *db, const char *key, const char *value);
 int merge_db_name(struct merge_db *db, sqlite3_stmt *stmt, int64_t id, const char *name,
                   size_t len);
+/* The row of a name, inserted if it is new. */
+int merge_db_row(struct merge_db *db, struct merge_names *names, const char *name, size_t len,
+                 int64_t *id);
 /* Says that a file, called `path`, is one of a plug-in. It is an error if it is another one's. */
 int merge_db_tracer(struct merge_db *db, int64_t file, const char *path, const char *name,
                     size_t len);

@@ -23,10 +23,11 @@ static bool room(struct merge_lines *lines, size_t len)
     return true;
 }
 
-/* Lengths are multiples of 8, as those of records are. */
 static void unite(struct merge_lines *lines, size_t at, const uint8_t *bits, size_t len)
 {
-    for (size_t i = 0; i < len; i += 8) {
+    size_t i = 0;
+
+    for (; i + 8 <= len; i += 8) {
         uint64_t a, b;
 
         memcpy(&a, lines->bits + at + i, 8);
@@ -34,6 +35,8 @@ static void unite(struct merge_lines *lines, size_t at, const uint8_t *bits, siz
         a |= b;
         memcpy(lines->bits + at + i, &a, 8);
     }
+    for (; i < len; i++)
+        lines->bits[at + i] |= bits[i];
     if (lines->used < at + len)
         lines->used = at + len;
 }
@@ -50,11 +53,11 @@ bool merge_lines_add(struct merge_lines *lines, uint32_t number,
     return true;
 }
 
-bool merge_lines_unite(struct merge_lines *lines, const struct merge_lines *other)
+bool merge_lines_unite(struct merge_lines *lines, const uint8_t *bits, size_t len)
 {
-    if (!room(lines, other->used))
+    if (!room(lines, len))
         return false;
-    unite(lines, 0, other->bits, other->used);
+    unite(lines, 0, bits, len);
     return true;
 }
 

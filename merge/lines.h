@@ -16,7 +16,8 @@ struct merge_lines {
 /* Adds the lines of a record. False: no memory. */
 bool merge_lines_add(struct merge_lines *lines, uint32_t number,
                      const uint8_t bits[SEG_RECORD_BYTES]);
-bool merge_lines_unite(struct merge_lines *lines, const struct merge_lines *other);
+/* Adds those of a bitmap. */
+bool merge_lines_unite(struct merge_lines *lines, const uint8_t *bits, size_t len);
 void merge_lines_clear(struct merge_lines *lines);
 
 static inline bool merge_lines_has(const struct merge_lines *lines, int64_t line)

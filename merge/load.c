@@ -4,10 +4,11 @@
  * one array of all hits, sorted by file, context, space and number. The hits of the static context
  * become records like those of the dynamic ones, so that there is one kind of hit from here on.
  *
- * Ids come from the segment and may be anything; one that names no file or context is damage.
+ * The reader lets no entry through whose id or value cannot be (value_fits in shm/reader.c). Ids in
+ * keys may be anything; one that names no file or context is damage.
  */
 #include "internal.h"
-#include "name_ids.h"
+#include "text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -109,9 +110,8 @@ static bool load_files(struct load *load)
     uint32_t max = 0;
 
     while ((entry = seg_copy_next(&m->copy, SEG_KIND_FILE, &cursor))) {
-        if (entry->id == 0 || entry->id >= MAX_FILES || entry->key_len == 0 ||
-            entry->value_len < sizeof(struct seg_file) ||
-            memchr(seg_entry_key(entry), 0, entry->key_len) || m->files_n == MAX_FILES - 1) {
+        if (entry->key_len == 0 || memchr(seg_entry_key(entry), 0, entry->key_len) ||
+            m->files_n == MAX_FILES - 1) {
             m->copy.damaged++;
             continue;
         }
@@ -173,7 +173,7 @@ static bool load_contexts(struct load *load)
     m->contexts[0] = (struct merge_context){.name = ""};
     m->contexts_n = 1;
     while ((entry = seg_copy_next(&m->copy, SEG_KIND_CONTEXT, &cursor))) {
-        if (entry->id == 0 || entry->id >= MAX_CONTEXTS || m->contexts_n == MAX_CONTEXTS) {
+        if (m->contexts_n == MAX_CONTEXTS) {
             m->copy.damaged++;
             continue;
         }
@@ -238,13 +238,10 @@ static bool load_arcs(struct load *load)
     const struct seg_entry *entry;
 
     while ((entry = seg_copy_next(&m->copy, SEG_KIND_CODE, &cursor))) {
-        struct seg_code_key key;
+        struct seg_code_key key = {.file = UINT32_MAX};
 
-        if (entry->key_len < sizeof key || entry->value_len < sizeof(struct seg_code)) {
-            m->copy.damaged++;
-            continue;
-        }
-        memcpy(&key, seg_entry_key(entry), sizeof key);
+        if (entry->key_len >= sizeof key)
+            memcpy(&key, seg_entry_key(entry), sizeof key);
         if (key.file >= load->file_of_n || load->file_of[key.file] == NOWHERE) {
             m->copy.damaged++;
             continue;

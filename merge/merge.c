@@ -21,7 +21,6 @@ static int build(struct merge_pass *p)
 
 static void free_pass(struct merge_pass *p)
 {
-    sqlite3_finalize(p->old_rows);
     merge_db_close(&p->db);
     merge_old_close(&p->old); /* before the place: see copy_into_place */
     merge_place_close(&p->place);
@@ -47,8 +46,6 @@ int merge_write(struct merge *m, const struct merge_options *options, struct mer
     if (!status)
         status = build(&pass);
     merge_db_close(&pass.db);
-    sqlite3_finalize(pass.old_rows);
-    pass.old_rows = NULL;
     SEG_KILL_POINT("merge.built");
     if (!status)
         status = merge_place_commit(&pass.place, error);

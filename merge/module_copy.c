@@ -139,9 +139,8 @@ static PyObject *lossy_list(struct seg_copy *copy)
     while (list && (entry = seg_copy_next(copy, SEG_KIND_FILE, &cursor))) {
         const struct seg_file *file = (const struct seg_file *)(entry + 1);
 
-        if (entry->value_len < sizeof *file || !seg_load32_relaxed(&file->lossy))
-            continue;
-        append(&list, path_string((const char *)seg_entry_key(entry), entry->key_len));
+        if (seg_load32_relaxed(&file->lossy))
+            append(&list, path_string((const char *)seg_entry_key(entry), entry->key_len));
     }
     return list;
 }

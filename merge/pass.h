@@ -7,7 +7,7 @@
 #define MERGE_PASS_H
 
 #include "internal.h"
-#include "name_ids.h"
+#include "text.h"
 
 /* Which rows of `file` or `context` the segment's files or contexts are. */
 struct merge_rows {
@@ -31,9 +31,7 @@ struct merge_pass {
     struct merge_place place;
     struct merge_old old;
     struct merge_db db;
-    struct merge_names file_names, context_names;
     struct merge_rows files, contexts;
-    char **context_texts;   /* by context: made here, to free */
     struct merge_hit *hits; /* the segment's, or own_hits */
     size_t hits_n;
     struct merge_hit *own_hits;
@@ -43,8 +41,6 @@ struct merge_pass {
     struct merge_lines any;   /* of the file, whatever the context */
     uint64_t *arcs;           /* of the row */
     size_t arcs_n, arcs_cap;
-    uint8_t *united;
-    size_t united_cap;
 };
 
 /* -- tables.c -- */

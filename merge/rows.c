@@ -92,44 +92,23 @@ static int put_old_before(struct merge_pass *p, const struct merge_old_row *row,
 static int put_lines(struct merge_pass *p, int64_t file, int64_t context)
 {
     struct merge_old_row row = {.file = file, .context = context};
-    const uint8_t *bits = p->lines.bits;
-    size_t len = p->lines.used;
+    struct merge_lines *lines = &p->lines;
     bool equal;
     int status;
 
-    while (len && bits[len - 1] == 0)
-        len--;
-    if (len == 0)
+    while (lines->used && lines->bits[lines->used - 1] == 0)
+        lines->used--;
+    if (lines->used == 0)
         return 0;
     status = put_old_before(p, &row, &equal);
     if (status)
         return status;
-    if (equal) {
-        const uint8_t *old = sqlite3_column_blob(p->old_rows, 2);
-        size_t old_len = (size_t)sqlite3_column_bytes(p->old_rows, 2);
-        size_t both = old_len > len ? old_len : len;
-
-        if (both > p->united_cap) {
-            free(p->united);
-            p->united = malloc(both * 2);
-            p->united_cap = p->united ? both * 2 : 0;
-            if (!p->united)
-                return merge_no_memory(p->error);
-        }
-        memset(p->united, 0, both);
-        memcpy(p->united, bits, len);
-        for (size_t i = 0; i < old_len; i++)
-            p->united[i] |= old[i];
-        bits = p->united;
-        len = both;
-        status = merge_db_line_bits(&p->db, file, context, bits, len);
-        if (!status)
-            status = next_old(p);
-    } else {
-        status = merge_db_line_bits(&p->db, file, context, bits, len);
-    }
+    if (equal && !merge_lines_unite(lines, sqlite3_column_blob(p->old_rows, 2),
+                                    (size_t)sqlite3_column_bytes(p->old_rows, 2)))
+        return merge_no_memory(p->error);
     p->counts->line_rows++;
-    return status;
+    status = merge_db_line_bits(&p->db, file, context, lines->bits, lines->used);
+    return status || !equal ? status : next_old(p);
 }
 
 /* -- arcs of one row group -- */
@@ -303,7 +282,7 @@ static int put_group(struct merge_pass *p, const struct merge_hit *hits, size_t 
             !merge_lines_add(&p->lines, merge_hit_number(&hits[i]), hits[i].bits))
             return merge_no_memory(p->error);
     }
-    if (!merge_lines_unite(&p->any, &p->lines))
+    if (!merge_lines_unite(&p->any, p->lines.bits, p->lines.used))
         return merge_no_memory(p->error);
     return p->m->has_arcs ? put_arcs(p, file, context, hits, n) : put_lines(p, file, context);
 }
@@ -335,5 +314,4 @@ void merge_rows_free(struct merge_pass *p)
     free(p->lines.bits);
     free(p->any.bits);
     free(p->arcs);
-    free(p->united);
 }

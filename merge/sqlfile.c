@@ -186,9 +186,12 @@ int merge_db_create(struct merge_db *db, const char *tmp, const char *path, bool
         (status = db_exec(db, version)) ||
         (status =
              db_prepare(db, "INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", &db->meta)) ||
-        (status = db_prepare(db, "INSERT INTO file (id, path) VALUES (?, ?)", &db->file)) ||
-        (status =
-             db_prepare(db, "INSERT INTO context (id, context) VALUES (?, ?)", &db->context)) ||
+        (status = db_prepare(db, "INSERT OR IGNORE INTO file (id, path) VALUES (?, ?)",
+                             &db->file.insert)) ||
+        (status = db_prepare(db, "SELECT id FROM file WHERE path = ?", &db->file.find)) ||
+        (status = db_prepare(db, "INSERT OR IGNORE INTO context (id, context) VALUES (?, ?)",
+                             &db->context.insert)) ||
+        (status = db_prepare(db, "SELECT id FROM context WHERE context = ?", &db->context.find)) ||
         (status =
              db_prepare(db, "INSERT INTO tracer (file_id, tracer) VALUES (?, ?)", &db->tracer)) ||
         (status = db_prepare(db, "SELECT tracer FROM tracer WHERE file_id = ?", &db->tracer_of)) ||
@@ -211,6 +214,38 @@ int merge_db_name(struct merge_db *db, sqlite3_stmt *stmt, int64_t id, const cha
     sqlite3_bind_int64(stmt, 1, id);
     sqlite3_bind_text(stmt, 2, name, (int)len, SQLITE_STATIC);
     return db_insert(db, stmt);
+}
+
+/* The row of a name, if it has one. */
+static int db_find(struct merge_db *db, struct merge_names *names, const char *name, size_t len,
+                   int64_t *id, bool *found)
+{
+    int code;
+
+    sqlite3_bind_text(names->find, 1, name, (int)len, SQLITE_STATIC);
+    code = sqlite3_step(names->find);
+    *found = code == SQLITE_ROW;
+    *id = sqlite3_column_int64(names->find, 0);
+    sqlite3_reset(names->find);
+    return *found || code == SQLITE_DONE ? 0 : db_fail(db, code);
+}
+
+int merge_db_row(struct merge_db *db, struct merge_names *names, const char *name, size_t len,
+                 int64_t *id)
+{
+    bool found = false;
+    int status = names->old ? db_find(db, names, name, len, id, &found) : 0;
+
+    if (status || found)
+        return status;
+    status = merge_db_name(db, names->insert, names->max + 1, name, len);
+    if (status)
+        return status;
+    if (sqlite3_changes(db->db)) {
+        *id = ++names->max;
+        return 0;
+    }
+    return db_find(db, names, name, len, id, &found);
 }
 
 int merge_db_tracer(struct merge_db *db, int64_t file, const char *path, const char *name,
@@ -311,16 +346,19 @@ int merge_db_finish(struct merge_db *db)
     return status ? status : db_exec(db, "COMMIT");
 }
 
+/* With all of its statements. */
+static void close_file(sqlite3 *db)
+{
+    sqlite3_stmt *stmt;
+
+    while (db && (stmt = sqlite3_next_stmt(db, NULL)))
+        sqlite3_finalize(stmt);
+    sqlite3_close(db);
+}
+
 void merge_db_close(struct merge_db *db)
 {
-    sqlite3_finalize(db->meta);
-    sqlite3_finalize(db->file);
-    sqlite3_finalize(db->context);
-    sqlite3_finalize(db->tracer);
-    sqlite3_finalize(db->tracer_of);
-    sqlite3_finalize(db->one);
-    sqlite3_finalize(db->many);
-    sqlite3_close(db->db);
+    close_file(db->db);
     free(db->bytes);
     *db = (struct merge_db){0};
 }
@@ -515,6 +553,6 @@ int merge_old_open(struct merge_old *old, const char *path, bool has_arcs, bool 
 
 void merge_old_close(struct merge_old *old)
 {
-    sqlite3_close(old->db);
+    close_file(old->db);
     old->db = NULL;
 }

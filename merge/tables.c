@@ -28,9 +28,8 @@ static int copy_meta(struct merge_pass *p)
     return status;
 }
 
-/* Copies file, context or tracer, all (id, text), and remembers the names. */
-static int copy_names(struct merge_pass *p, const char *sql, sqlite3_stmt *insert,
-                      struct merge_names *names)
+/* Copies file, context or tracer, all (id, text). */
+static int copy_names(struct merge_pass *p, const char *sql, struct merge_names *names)
 {
     sqlite3_stmt *stmt = NULL;
     bool row = false;
@@ -39,21 +38,18 @@ static int copy_names(struct merge_pass *p, const char *sql, sqlite3_stmt *inser
     while (!status && !(status = merge_old_step(&p->old, stmt, &row)) && row) {
         int64_t id = sqlite3_column_int64(stmt, 0);
         const char *text = (const char *)sqlite3_column_text(stmt, 1);
-        size_t len = (size_t)sqlite3_column_bytes(stmt, 1);
 
         if (!text)
             continue;
-        if (names) {
-            struct merge_name *name = merge_names_get(names, text, len, true);
-
-            if (!name) {
-                status = merge_no_memory(p->error);
-                break;
-            }
-            name->id = id;
-            names->max = id > names->max ? id : names->max;
-        }
-        status = merge_db_name(&p->db, insert, id, text, len);
+        names->max = id > names->max ? id : names->max;
+        names->old++;
+        status =
+            merge_db_name(&p->db, names->insert, id, text, (size_t)sqlite3_column_bytes(stmt, 1));
+        if (!status && (!id || !sqlite3_changes(p->db.db)))
+            status = merge_fail(p->error, MERGE_ERR_DATA,
+                                "Couldn't use data file '%s': its row of '%s' has no number, or is"
+                                " there twice; erase it, or run without --append",
+                                p->old.path, text);
     }
     sqlite3_finalize(stmt);
     return status;
@@ -61,19 +57,17 @@ static int copy_names(struct merge_pass *p, const char *sql, sqlite3_stmt *inser
 
 int merge_tables_copy(struct merge_pass *p)
 {
+    struct merge_names tracers = {.insert = p->db.tracer};
     int status;
 
     if (!p->old.db)
         return 0;
     if ((status = copy_meta(p)) ||
-        (status =
-             copy_names(p, "SELECT id, path FROM file ORDER BY id", p->db.file, &p->file_names)) ||
-        (status = copy_names(p, "SELECT id, context FROM context ORDER BY id", p->db.context,
-                             &p->context_names)) ||
-        (status = copy_names(p, "SELECT file_id, tracer FROM tracer ORDER BY file_id", p->db.tracer,
-                             NULL)))
+        (status = copy_names(p, "SELECT id, path FROM file ORDER BY id", &p->db.file)) ||
+        (status = copy_names(p, "SELECT id, context FROM context ORDER BY id", &p->db.context)) ||
+        (status = copy_names(p, "SELECT file_id, tracer FROM tracer ORDER BY file_id", &tracers)))
         return status;
-    p->counts->old_files = p->file_names.n;
+    p->counts->old_files = p->db.file.old;
     return merge_old_prepare(&p->old,
                              p->m->has_arcs ? "SELECT file_id, context_id, fromno, tono FROM arc"
                                               " ORDER BY file_id, context_id, fromno, tono"
@@ -97,25 +91,6 @@ static void free_rows(struct merge_rows *rows)
     free(rows->id);
     free(rows->rank);
     free(rows->ids);
-}
-
-/* The row of a name, inserted if it is new. */
-static int row_of(struct merge_pass *p, struct merge_names *names, sqlite3_stmt *insert,
-                  const char *text, size_t len, int64_t *id)
-{
-    struct merge_name *name = merge_names_get(names, text, len, false);
-
-    if (!name)
-        return merge_no_memory(p->error);
-    if (!name->id) {
-        int status = merge_db_name(&p->db, insert, ++names->max, text, len);
-
-        if (status)
-            return status;
-        name->id = names->max;
-    }
-    *id = name->id;
-    return 0;
 }
 
 static int compare_ids(const void *left, const void *right)
@@ -166,7 +141,7 @@ static int name_files(struct merge_pass *p)
             p->counts->unnamed++;
             continue;
         }
-        status = row_of(p, &p->file_names, p->db.file, text, len, &p->files.id[i]);
+        status = merge_db_row(&p->db, &p->db.file, text, len, &p->files.id[i]);
         tracer = merge_tracer(m, i, &len);
         if (!status && tracer)
             status = merge_db_tracer(&p->db, p->files.id[i], text, tracer, len);
@@ -178,7 +153,7 @@ static int name_files(struct merge_pass *p)
 
         if (!text || !merge_is_utf8(text, strlen(text)))
             continue;
-        status = row_of(p, &p->file_names, p->db.file, text, strlen(text), &id);
+        status = merge_db_row(&p->db, &p->db.file, text, strlen(text), &id);
         tracer = p->options->tracers ? p->options->tracers[i] : NULL;
         if (!status && tracer)
             status = merge_db_tracer(&p->db, id, text, tracer, strlen(tracer));
@@ -212,22 +187,22 @@ static int name_contexts(struct merge_pass *p)
 {
     const struct merge *m = p->m;
 
-    p->context_texts = calloc(m->contexts_n, sizeof *p->context_texts);
-    if (!p->context_texts || !make_rows(&p->contexts, m->contexts_n))
+    if (!make_rows(&p->contexts, m->contexts_n))
         return merge_no_memory(p->error);
     for (size_t i = 0; i < m->hits_n; i++) /* contexts that hit nothing get no row */
         p->contexts.id[m->hits[i].context] = 1;
     for (size_t i = 0; i < m->contexts_n; i++) {
         size_t len;
+        char *text;
         int status;
 
         if (!p->contexts.id[i])
             continue;
-        p->context_texts[i] = context_text(m, &m->contexts[i], &len);
-        if (!p->context_texts[i])
+        text = context_text(m, &m->contexts[i], &len);
+        if (!text)
             return merge_no_memory(p->error);
-        status = row_of(p, &p->context_names, p->db.context, p->context_texts[i], len,
-                        &p->contexts.id[i]);
+        status = merge_db_row(&p->db, &p->db.context, text, len, &p->contexts.id[i]);
+        free(text);
         if (status)
             return status;
     }
@@ -296,11 +271,6 @@ int merge_tables_fill(struct merge_pass *p)
 
 void merge_tables_free(struct merge_pass *p)
 {
-    for (size_t i = 0; p->context_texts && i < p->m->contexts_n; i++)
-        free(p->context_texts[i]);
-    free(p->context_texts);
-    merge_names_free(&p->file_names);
-    merge_names_free(&p->context_names);
     free_rows(&p->files);
     free_rows(&p->contexts);
     free(p->own_hits);

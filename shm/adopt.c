@@ -8,8 +8,7 @@
  */
 #include "adopt.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <stddef.h>
 #include <unistd.h>
 
 #include "folder.h"
@@ -95,18 +94,13 @@ static void look_at(void *arg, const char *path)
     search->n = nearest;
 }
 
-int seg_adopt(seg_t **out, char **path)
+int seg_adopt(seg_t **out)
 {
     struct search search = {.found = NULL};
 
     seg_folder_each(SEG_SAFE, look_at, &search);
     if (search.found == NULL)
         return SEG_ERR_FOREIGN;
-    *path = strdup(seg_path(search.found));
-    if (*path == NULL) {
-        seg_discard(search.found);
-        return SEG_ERR_NOMEM;
-    }
     *out = search.found;
     return SEG_OK;
 }

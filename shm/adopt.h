@@ -10,7 +10,7 @@
 
 /* Attaches to a live segment of this user in whose process table an ancestor of this process
  * stands (same pid namespace, same start time). SEG_ERR_FOREIGN: there is none, which is the
- * usual case. *path (malloc) is the name of the segment that was found. */
-int seg_adopt(seg_t **out, char **path);
+ * usual case. */
+int seg_adopt(seg_t **out);
 
 #endif

@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "access.h"
@@ -19,7 +21,17 @@
 
 void seg_discard(seg_t *seg)
 {
-    seg_unmap(seg);
+    for (unsigned i = 0; i < SEG_WINDOWS; i++) {
+        uintptr_t base = atomic_load_explicit(&seg->window[i], memory_order_relaxed);
+        uint64_t start = seg_window_start(i);
+        uint64_t end = seg_window_end(i) < seg->size ? seg_window_end(i) : seg->size;
+
+        if (base != 0)
+            munmap((void *)(base + start), (size_t)(end - start));
+        atomic_store_explicit(&seg->window[i], 0, memory_order_relaxed);
+    }
+    free(seg->path);
+    free(seg);
 }
 
 int seg_attach(const char *name, seg_t **out)

@@ -240,9 +240,7 @@ static const struct seg_entry *entry_at(const struct seg_copy *copy, uint64_t bu
 
     if (entry == NULL || entry->kind == 0 || entry->kind >= SEG_KINDS || entry->id == 0 ||
         seg_bucket(entry->hash) != bucket ||
-        piece(copy, off,
-              sizeof *entry + (((uint64_t)entry->value_len + 7) & ~UINT64_C(7)) + entry->key_len) ==
-            NULL ||
+        piece(copy, off, seg_entry_size(entry->key_len, entry->value_len)) == NULL ||
         !value_fits(entry) ||
         seg_hash(entry->kind, seg_entry_key(entry), entry->key_len) != entry->hash)
         return NULL;

@@ -25,11 +25,6 @@
 #define KEY_MAX (UINT32_C(1) << 22)
 #define VALUE_MAX (UINT32_C(1) << 16)
 
-static uint64_t entry_size(uint64_t key_len, uint64_t value_len)
-{
-    return sizeof(struct seg_entry) + ((value_len + 7) & ~UINT64_C(7)) + key_len;
-}
-
 /* How many ids a key of 64 bits can hold; a code object or a decision is not part of one. */
 static uint32_t id_limit(enum seg_kind kind)
 {
@@ -58,7 +53,7 @@ static int search(seg_t *seg, uint64_t at, uint64_t end, enum seg_kind kind, uin
         if (left == 0)
             return SEG_ERR_DAMAGED;
         if (entry->hash == hash && entry->kind == (uint32_t)kind && entry->key_len == key_len) {
-            if (seg_ptr(seg, at, entry_size(key_len, entry->value_len)) == NULL)
+            if (seg_ptr(seg, at, seg_entry_size(key_len, entry->value_len)) == NULL)
                 return SEG_ERR_DAMAGED;
             if (key_len == 0 || memcmp(seg_entry_key(entry), key, key_len) == 0) {
                 *out = entry;
@@ -75,7 +70,7 @@ static int make(seg_t *seg, enum seg_kind kind, uint64_t hash, const void *key, 
                 const void *value, size_t value_len, uint64_t *off, struct seg_entry **out)
 {
     seg_u32 *next_id = &seg_head(seg)->next_id[kind];
-    uint64_t size = entry_size(key_len, value_len);
+    uint64_t size = seg_entry_size(key_len, value_len);
     struct seg_entry *entry;
     void *piece;
     int status;
@@ -229,7 +224,8 @@ struct seg_entry *seg_entry_at(seg_t *seg, uint64_t offset)
 {
     struct seg_entry *entry = seg_piece(seg, offset, sizeof *entry);
 
-    if (entry == NULL || seg_ptr(seg, offset, entry_size(entry->key_len, entry->value_len)) == NULL)
+    if (entry == NULL ||
+        seg_ptr(seg, offset, seg_entry_size(entry->key_len, entry->value_len)) == NULL)
         return NULL;
     return entry;
 }

@@ -17,6 +17,12 @@ int seg_intern(seg_t *seg, enum seg_kind kind, const void *key, size_t key_len, 
 /* Finds the entry of (kind, key), or NULL. */
 struct seg_entry *seg_find(seg_t *seg, enum seg_kind kind, const void *key, size_t key_len);
 
+/* Bytes of an entry: its value is padded to where a key may begin. */
+static inline uint64_t seg_entry_size(uint64_t key_len, uint64_t value_len)
+{
+    return sizeof(struct seg_entry) + ((value_len + 7) & ~UINT64_C(7)) + key_len;
+}
+
 static inline void *seg_entry_value(struct seg_entry *entry)
 {
     return entry + 1;
@@ -24,7 +30,7 @@ static inline void *seg_entry_value(struct seg_entry *entry)
 
 static inline const uint8_t *seg_entry_key(const struct seg_entry *entry)
 {
-    return (const uint8_t *)(entry + 1) + ((entry->value_len + 7u) & ~UINT32_C(7));
+    return (const uint8_t *)entry + seg_entry_size(0, entry->value_len);
 }
 
 /* The entry of the file with this canonical path; its value is a struct seg_file. */

@@ -49,14 +49,14 @@ static int map_one(seg_t *seg, unsigned window)
     size_t page = seg->page;
     uint8_t *address = seg_platform_extend((void *)(before + start - page), len + page);
 
-    if (address != NULL) {
-        munmap(address, page); /* the last page of the window before, where the mapping began */
-        address += page;
-    } else {
-        address = map_again(seg, start, len);
-        if (address == MAP_FAILED)
-            return SEG_ERR_MAP;
-    }
+    /* Both begin with the last page of the window before, which leaves a gap in its place. Valgrind
+     * aborts where one piece of a file is mapped right behind the piece before it. */
+    if (address == NULL)
+        address = map_again(seg, start - page, len + page);
+    if (address == MAP_FAILED)
+        return SEG_ERR_MAP;
+    munmap(address, page);
+    address += page;
     seg_platform_hide(address, len);
 
     /* Pairs with the acquire in seg_ptr: the mapping exists before its address is known. */
@@ -99,13 +99,10 @@ int seg_map(char *path, uint32_t shared_by, int fd, const struct stat *st, uint6
             seg_t **out)
 {
     seg_t *seg = calloc(1, sizeof *seg);
-    int status;
+    int status = SEG_ERR_NOMEM;
 
-    if (seg == NULL || path == NULL) {
-        free(seg);
-        free(path);
-        return SEG_ERR_NOMEM;
-    }
+    if (seg == NULL || path == NULL)
+        goto failed;
     seg->size = size;
     seg->path = path;
     seg->shared_by = shared_by;
@@ -115,23 +112,11 @@ int seg_map(char *path, uint32_t shared_by, int fd, const struct stat *st, uint6
     seg->page = (size_t)sysconf(_SC_PAGESIZE);
     status = map_first(seg, fd);
     if (status != SEG_OK)
-        seg_unmap(seg);
-    else
-        *out = seg;
-    return status;
-}
-
-void seg_unmap(seg_t *seg)
-{
-    for (unsigned i = 0; i < SEG_WINDOWS; i++) {
-        uintptr_t base = atomic_load_explicit(&seg->window[i], memory_order_relaxed);
-        uint64_t start = seg_window_start(i);
-        uint64_t end = seg_window_end(i) < seg->size ? seg_window_end(i) : seg->size;
-
-        if (base != 0)
-            munmap((void *)(base + start), (size_t)(end - start));
-        atomic_store_explicit(&seg->window[i], 0, memory_order_relaxed);
-    }
-    free(seg->path);
+        goto failed;
+    *out = seg;
+    return SEG_OK;
+failed:
     free(seg);
+    free(path);
+    return status;
 }

@@ -53,9 +53,6 @@ static inline uint64_t seg_window_end(unsigned window)
 int seg_map(char *path, uint32_t shared_by, int fd, const struct stat *st, uint64_t size,
             seg_t **out);
 
-/* Unmaps everything and frees the handle, which nobody may be using any more. */
-void seg_unmap(seg_t *seg);
-
 /* Maps a window and all before it. SEG_ERR_MAP: counted. */
 int seg_window_map(seg_t *seg, unsigned window);
 

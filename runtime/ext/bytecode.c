@@ -529,18 +529,12 @@ static int add_entry(struct reading *r)
     return 0;
 }
 
-static int compare_implied(const void *a, const void *b)
+/* Of what begins with its unit. */
+static int compare_units(const void *a, const void *b)
 {
-    const struct rt_implied *x = a, *y = b;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
-    return (x->unit > y->unit) - (x->unit < y->unit);
-}
-
-static int compare_branches(const void *a, const void *b)
-{
-    const struct rt_branch *x = a, *y = b;
-
-    return (x->unit > y->unit) - (x->unit < y->unit);
+    return (x > y) - (x < y);
 }
 
 static int collect_arcs(struct reading *r)
@@ -571,9 +565,9 @@ static int collect_arcs(struct reading *r)
     if (add_entry(r) || add_definitions(r) || add_nothings(r))
         return -1;
     if (out->n_implied)
-        qsort(out->implied, out->n_implied, sizeof *out->implied, compare_implied);
+        qsort(out->implied, out->n_implied, sizeof *out->implied, compare_units);
     if (out->n_branches)
-        qsort(out->branches, out->n_branches, sizeof *out->branches, compare_branches);
+        qsort(out->branches, out->n_branches, sizeof *out->branches, compare_units);
     return 0;
 }
 

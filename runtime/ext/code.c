@@ -353,6 +353,20 @@ failed:
     return NULL;
 }
 
+PyCodeObject *rt_code_compile(const char *source)
+{
+    PyObject *module = Py_CompileString(source, "<shmcov>", Py_file_input), *consts, *found = NULL;
+
+    if (!module)
+        return NULL;
+    consts = ((PyCodeObject *)module)->co_consts;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(consts) && !found; i++)
+        if (PyCode_Check(PyTuple_GET_ITEM(consts, i)))
+            found = Py_NewRef(PyTuple_GET_ITEM(consts, i));
+    Py_DECREF(module);
+    return (PyCodeObject *)found;
+}
+
 struct rt_code *rt_code_probe(PyCodeObject *code)
 {
     struct rt_code *rc = calloc(1, sizeof *rc);

@@ -80,6 +80,9 @@ struct rt_code {
 struct rt_code *rt_code_make(struct seg_entry *file, PyCodeObject *code, bool *complete);
 void rt_code_free(struct rt_code *rc);
 
+/* The first code object among the constants of a source of ours: new, or NULL with an exception. */
+PyCodeObject *rt_code_compile(const char *source);
+
 /* What a code object that belongs to no file would set, with branches; each entry and each return
  * records something. For probing whether its events fire. NULL: no memory. */
 struct rt_code *rt_code_probe(PyCodeObject *code);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The calling thread's context and its table of records.
+ * The calling thread's context and its records.
  */
 #include "context.h"
 
@@ -13,19 +13,6 @@
 
 /* Relaxed: a switch is published with `everywhere`. */
 static _Atomic bool enabled;
-
-#define FIRST_CAP 256 /* records of a context; a power of two */
-
-struct slot {
-    uint64_t key;
-    uint32_t generation; /* another one: free */
-    seg_u8 *bits;
-};
-
-struct rt_context_table {
-    uint32_t cap, used; /* slots, a power of two; those of this generation */
-    struct slot slots[];
-};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
@@ -45,7 +32,7 @@ static void set_own(struct rt_context *context, bool own)
 static void end_of_thread(void *context)
 {
     set_own(context, false);
-    free(((struct rt_context *)context)->table);
+    free(((struct rt_context *)context)->records.slots);
     free(context);
 }
 
@@ -73,8 +60,7 @@ static void catch_up(struct rt_context *context, uint64_t now)
     context->owner = NULL;
     context->id = (uint32_t)(now >> 32);
     context->generation = (uint32_t)now;
-    if (context->table)
-        context->table->used = 0;
+    rt_map_clear(&context->records);
 }
 
 RT_SELDOM static struct rt_context *get_slowly(uint64_t now)
@@ -170,57 +156,20 @@ void rt_context_reset(bool record)
     switch_all(NULL, 0, &now);
 }
 
-static struct slot *context_slot(struct rt_context_table *table, uint32_t generation,
-                                 uint64_t wanted)
-{
-    uint32_t i = (uint32_t)(wanted * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (table->cap - 1);
-
-    while (table->slots[i].generation == generation && table->slots[i].key != wanted)
-        i = (i + 1) & (table->cap - 1);
-    return &table->slots[i];
-}
-
-static int context_grow(struct rt_context *context)
-{
-    struct rt_context_table *old = context->table, *bigger;
-    uint32_t cap = old ? 2 * old->cap : FIRST_CAP;
-
-    if (old && old->used * 2 < old->cap)
-        return 0;
-    bigger = calloc(1, sizeof *bigger + cap * sizeof *bigger->slots);
-    if (!bigger)
-        return -1;
-    bigger->cap = cap;
-    for (uint32_t i = 0; old && i < old->cap; i++)
-        if (old->slots[i].generation == context->generation) {
-            *context_slot(bigger, context->generation, old->slots[i].key) = old->slots[i];
-            bigger->used++;
-        }
-    free(old);
-    context->table = bigger;
-    return 0;
-}
-
 seg_u8 *rt_context_bits(struct rt_context *context, uint32_t file, enum seg_space space, uint32_t n)
 {
     uint32_t number = n >> SEG_RECORD_SHIFT;
     uint64_t wanted = (uint64_t)file << 32 | (uint64_t)space << 31 | number;
-    struct slot *slot;
+    const int64_t *known = rt_map_get(&context->records, wanted);
     seg_u8 *bits;
 
-    if (context->table) {
-        slot = context_slot(context->table, context->generation, wanted);
-        if (slot->generation == context->generation)
-            return slot->bits;
-    }
-    if (context_grow(context)) {
+    if (known)
+        return (seg_u8 *)(intptr_t)*known;
+    if (seg_record(rt_process.seg, context->id, space, file, number, &bits))
+        bits = NULL; /* counted once a generation */
+    if (rt_map_set(&context->records, wanted, (intptr_t)bits)) {
         seg_lose(rt_process.seg, SEG_LOST_SPACE, 1);
         return NULL;
     }
-    if (seg_record(rt_process.seg, context->id, space, file, number, &bits))
-        bits = NULL; /* counted once a generation */
-    slot = context_slot(context->table, context->generation, wanted);
-    *slot = (struct slot){wanted, context->generation, bits};
-    context->table->used++;
     return bits;
 }

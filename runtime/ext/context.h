@@ -5,7 +5,7 @@
  * A context belongs to the thread that switched to it. A thread that is in none of its own, as
  * every new one, is in the one of the process, which is what any thread switched to last: what a
  * test starts, or has done by a pool, counts for the test. Id 0 is none, the static context.
- * Everything else is the calling thread's own, so nothing is locked: a thread has one table from
+ * Everything else is the calling thread's own, so nothing is locked: a thread has one map from
  * (file, space, record number) to the record's bits, valid for one generation: from one
  * switch to the next.
  */
@@ -14,19 +14,20 @@
 
 #include <stdbool.h>
 
+#include "map.h"
 #include "segment.h"
 
 /* A function that is kept out of those that every event goes through. */
 #define RT_SELDOM __attribute__((noinline, cold))
 
 struct rt_context {
-    uint32_t id;         /* of the context; 0: the static one */
-    uint32_t generation; /* threads that follow share it; each switch begins another */
-    uint64_t seen;       /* the process's context, when the thread looked last */
-    uint32_t epoch;      /* of the process, to which id and table belong */
-    bool own;            /* the thread has chosen this context; otherwise it is the process's */
-    const void *owner;   /* the frame whose end is the context's end (test functions), or NULL */
-    struct rt_context_table *table;
+    uint32_t id;           /* of the context; 0: the static one */
+    uint32_t generation;   /* threads that follow share it; each switch begins another */
+    uint64_t seen;         /* the process's context, when the thread looked last */
+    uint32_t epoch;        /* of the process, to which id and records belong */
+    bool own;              /* the thread has chosen this context; otherwise it is the process's */
+    const void *owner;     /* the frame whose end is the context's end (test functions), or NULL */
+    struct rt_map records; /* (file, space, record number) -> address of its bits */
 };
 
 struct rt_state;

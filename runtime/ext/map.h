@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A small map of integers, for the calling thread or under the GIL: open addressing, a power of two
- * of slots, at most half of them taken.
+ * The map of integers that is used wherever one thread, or the holder of a GIL, is alone with it:
+ * open addressing, a power of two of slots, at most half of them taken. docs/design.md has the
+ * other tables, and why they are others.
  */
 #ifndef RT_MAP_H
 #define RT_MAP_H
@@ -11,20 +12,22 @@
 
 struct rt_map { /* zeroed: empty */
     struct rt_map_slot {
-        uint64_t key; /* 0: free */
+        uint64_t key;
+        uint64_t generation; /* another one than the map's, less one: free */
         int64_t value;
     } * slots;
     size_t cap, used;
+    uint64_t cleared; /* so often */
 };
 
-/* The value of a key other than 0, or NULL; valid until the map changes. */
+/* The value of a key, or NULL; valid until the map changes. */
 int64_t *rt_map_get(const struct rt_map *map, uint64_t key);
 
 /* 0, or -1 without memory. */
 int rt_map_set(struct rt_map *map, uint64_t key, int64_t value);
 void rt_map_remove(struct rt_map *map, uint64_t key);
 
-/* Forgets all keys, and keeps the memory. */
+/* Forgets all keys, whatever their number, in no time, and keeps the memory. */
 void rt_map_clear(struct rt_map *map);
 
 #endif

@@ -13,7 +13,8 @@
  * The structures are those of CPython's headers. Whether this interpreter has them, which may be of
  * an earlier or later bug-fix release, rt_monitors_usable() tries.
  *
- * Everything here needs the GIL, or takes the lock of the code object, and raises nothing.
+ * Where RT_MONITORS is 0 there are no functions, and each call stands behind it. Everything here
+ * needs the GIL, or takes the lock of the code object, and raises nothing.
  */
 #ifndef RT_MONITORS_H
 #define RT_MONITORS_H
@@ -25,8 +26,6 @@
 
 /* Turns local events of our tool on for a code object, those of `events` and no others. */
 typedef int rt_arm(void *arg, PyCodeObject *code, unsigned long events);
-
-#if RT_MONITORS
 
 /* Whether this interpreter has the structures. Leaves no exception set. */
 bool rt_monitors_usable(rt_arm *arm, void *arg, long tool);
@@ -45,36 +44,5 @@ void rt_monitors_recorded(PyCodeObject *code, long tool, uint32_t unit);
 /* Specialised instructions that do the work of the instruction behind them and skip it are made
  * plain where that one is instrumented. CPython does not see to it. */
 void rt_monitors_settle(PyCodeObject *code);
-
-#else
-
-static inline bool rt_monitors_usable(rt_arm *arm, void *arg, long tool)
-{
-    (void)arm, (void)arg, (void)tool;
-    return false;
-}
-
-static inline void rt_monitors_share(PyCodeObject *code)
-{
-    (void)code;
-}
-
-static inline bool rt_monitors_keep(PyCodeObject *code, long tool)
-{
-    (void)code, (void)tool;
-    return false;
-}
-
-static inline void rt_monitors_recorded(PyCodeObject *code, long tool, uint32_t unit)
-{
-    (void)code, (void)tool, (void)unit;
-}
-
-static inline void rt_monitors_settle(PyCodeObject *code)
-{
-    (void)code;
-}
-
-#endif
 
 #endif

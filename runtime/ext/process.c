@@ -65,15 +65,13 @@ static void notify_if_refused(const char *name, int status)
 static int find_segment(seg_t **seg)
 {
     const char *path = rt_secure_getenv("SHMCOV_SEGMENT");
-    char *adopted = NULL;
     int status;
 
     if (path && *path) {
         status = seg_attach(path, seg);
         notify_if_refused(path, status);
     } else {
-        status = seg_adopt(seg, &adopted);
-        free(adopted);
+        status = seg_adopt(seg);
     }
     if (!status && was_ours(*seg)) {
         seg_discard(*seg);

@@ -461,20 +461,6 @@ static const char PROBE[] = "def f(x):\n"
                             "            yield y\n"
                             "    return x\n";
 
-static PyCodeObject *make_probe(void)
-{
-    PyObject *module = Py_CompileString(PROBE, "<shmcov>", Py_file_input), *consts, *found = NULL;
-
-    if (!module)
-        return NULL;
-    consts = ((PyCodeObject *)module)->co_consts;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(consts) && !found; i++)
-        if (PyCode_Check(PyTuple_GET_ITEM(consts, i)))
-            found = Py_NewRef(PyTuple_GET_ITEM(consts, i));
-    Py_DECREF(module);
-    return (PyCodeObject *)found;
-}
-
 /* Where the instrumented opcode of a site stands, and which it is. */
 static uint8_t *place_of(PyCodeObject *code, const struct rt_sites *sites, const struct site *site,
                          uint8_t *instrumented)
@@ -585,7 +571,7 @@ static bool try_sites(PyCodeObject *probe, const struct rt_code *rc, const uint8
 
 bool rt_sites_usable(rt_arm *arm, void *arg, long tool)
 {
-    PyCodeObject *probe = has_jit() ? NULL : make_probe();
+    PyCodeObject *probe = has_jit() ? NULL : rt_code_compile(PROBE);
     struct rt_code *rc = probe ? rt_code_probe(probe) : NULL;
     PyObject *bytes = rc ? PyCode_GetCode(probe) : NULL;
     bool usable =

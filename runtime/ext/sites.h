@@ -11,7 +11,7 @@
  * This needs CPython's own structures (monitors.h). rt_sites_usable() probes them at run time.
  * Where they are not usable (a JIT, which bakes the absence of a site into its code; a
  * free-threaded build, where other threads run the code and have copies of it), the tracer does
- * without.
+ * without. Where RT_SITES is 0 there are no functions, and each call stands behind it.
  *
  * Everything here needs the GIL, and raises nothing.
  */
@@ -20,8 +20,6 @@
 
 #include "code.h"
 #include "monitors.h"
-
-#if RT_SITES
 
 /* Finds the sites of a code object that has just been armed for `tool` (its number): those that
  * have something to record. INSTRUCTION is removed from all units that imply no arc, and LINE from
@@ -44,42 +42,5 @@ bool rt_sites_restore(struct rt_sites *sites, PyCodeObject *code, long tool);
 /* Whether this interpreter's sites can be restored: tried on a function with every kind of site.
  * Leaves no exception set. rt_monitors_usable() has been asked before. */
 bool rt_sites_usable(rt_arm *arm, void *arg, long tool);
-
-#else
-
-static inline struct rt_sites *rt_sites_find(PyCodeObject *code, const struct rt_code *rc,
-                                             long tool)
-{
-    (void)code, (void)rc, (void)tool;
-    return NULL;
-}
-
-static inline bool rt_sites_line_off(struct rt_sites *sites, PyCodeObject *code, long tool,
-                                     int32_t line)
-{
-    (void)sites, (void)code, (void)tool, (void)line;
-    return false;
-}
-
-static inline bool rt_sites_unit_off(struct rt_sites *sites, PyCodeObject *code, long tool,
-                                     uint32_t unit)
-{
-    (void)sites, (void)code, (void)tool, (void)unit;
-    return false;
-}
-
-static inline bool rt_sites_restore(struct rt_sites *sites, PyCodeObject *code, long tool)
-{
-    (void)sites, (void)code, (void)tool;
-    return false;
-}
-
-static inline bool rt_sites_usable(rt_arm *arm, void *arg, long tool)
-{
-    (void)arm, (void)arg, (void)tool;
-    return false;
-}
-
-#endif
 
 #endif

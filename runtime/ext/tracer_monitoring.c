@@ -171,10 +171,10 @@ static bool mon_monitors_usable(const struct rt_state *state)
     struct monitoring *m = mon_of(state);
 
     if (m->monitors == UNPROBED)
-        m->monitors =
-            may_write() && rt_monitors_usable(mon_arm_probe, (void *)state, m->tool_number)
-                ? USABLE
-                : UNUSABLE;
+        m->monitors = RT_MONITORS && may_write() &&
+                              rt_monitors_usable(mon_arm_probe, (void *)state, m->tool_number)
+                          ? USABLE
+                          : UNUSABLE;
     return m->monitors == USABLE;
 }
 
@@ -184,7 +184,7 @@ static bool mon_sites_usable(const struct rt_state *state)
     struct monitoring *m = mon_of(state);
 
     if (m->sites == UNPROBED)
-        m->sites = mon_monitors_usable(state) &&
+        m->sites = RT_SITES && mon_monitors_usable(state) &&
                            rt_sites_usable(mon_arm_probe, (void *)state, m->tool_number)
                        ? USABLE
                        : UNUSABLE;
@@ -202,13 +202,13 @@ static int mon_arm_with(const struct rt_state *state, PyObject *code, struct rt_
         events |= m->event[TEST];
     if (rc->claim)
         events |= m->claimed[rt_process.branches];
-    if (m->monitors == USABLE)
+    if (RT_MONITORS && m->monitors == USABLE)
         rt_monitors_share(object);
     if (mon_arm(state, code, events))
         return -1;
-    if (m->monitors == USABLE)
+    if (RT_MONITORS && m->monitors == USABLE)
         rt_monitors_settle(object);
-    rc->instruction_kept = events & m->event[INSTRUCTION] && m->monitors == USABLE &&
+    rc->instruction_kept = RT_MONITORS && events & m->event[INSTRUCTION] && m->monitors == USABLE &&
                            rt_monitors_keep(object, m->tool_number);
     rc->unit_wise = rc->instruction_kept && !(events & m->event[LINE]);
     return 0;
@@ -243,7 +243,7 @@ static int mon_arm_lasting(const struct rt_state *state, PyObject *code, struct 
             return -1;
     }
     rc->instruction_kept = implied;
-    if (usable && (implied || !rc->only_instruction))
+    if (RT_SITES && usable && (implied || !rc->only_instruction))
         rc->sites = rt_sites_find((PyCodeObject *)code, rc, m->tool_number);
     return 0;
 }
@@ -313,7 +313,7 @@ static void mon_rearm_one(void *arg, PyCodeObject *code)
     if (!rc)
         return;
     rc->rearm = false;
-    if (rc->sites && rt_sites_restore(rc->sites, code, mon_of(state)->tool_number))
+    if (RT_SITES && rc->sites && rt_sites_restore(rc->sites, code, mon_of(state)->tool_number))
         return;
     if (mon_arm(state, (PyObject *)code, 0) || mon_arm_lasting(state, (PyObject *)code, rc))
         PyErr_Clear();
@@ -538,7 +538,7 @@ static PyObject *mon_on_line(PyObject *module, PyObject *const *args, Py_ssize_t
     if (rc->unit_wise)
         Py_RETURN_NONE; /* it comes before INSTRUCTION, which would be lost if it were the last */
     result = mon_after_hit(state, args[0], rc, context);
-    if (rc->sites && result == mon_of(state)->disable &&
+    if (RT_SITES && rc->sites && result == mon_of(state)->disable &&
         rt_sites_line_off(rc->sites, (PyCodeObject *)args[0], mon_of(state)->tool_number, line))
         Py_SETREF(result, Py_NewRef(Py_None)); /* it is off already */
     return result;
@@ -558,9 +558,9 @@ static PyObject *mon_on_instruction(PyObject *module, PyObject *const *args, Py_
     if (rc->file)
         rt_code_unit(rc, context, unit);
     result = mon_after_hit(state, args[0], rc, context);
-    if (rc->unit_wise && result == mon_of(state)->disable)
+    if (RT_MONITORS && rc->unit_wise && result == mon_of(state)->disable)
         rt_monitors_recorded((PyCodeObject *)args[0], mon_of(state)->tool_number, unit);
-    if (rc->sites && result == mon_of(state)->disable &&
+    if (RT_SITES && rc->sites && result == mon_of(state)->disable &&
         rt_sites_unit_off(rc->sites, (PyCodeObject *)args[0], mon_of(state)->tool_number, unit))
         Py_SETREF(result, Py_NewRef(Py_None)); /* it is off already */
     return result;
@@ -711,52 +711,40 @@ static int register_callbacks(PyObject *monitoring, PyObject *module, struct mon
     return 0;
 }
 
-/* The events of several names in one set. */
-static int event_set(PyObject *monitoring, const char *const *names, unsigned long *set)
-{
-    unsigned long bit;
-
-    *set = 0;
-    for (; *names; names++) {
-        if (event_bit(monitoring, *names, &bit))
-            return -1;
-        *set |= bit;
-    }
-    return 0;
-}
-
+/* The sets of events: where each is, and the names of what is in it. */
 static int read_events(PyObject *monitoring, struct monitoring *m)
 {
-    static const char *const resumed[] = {"PY_RESUME", NULL}, *const returned[] = {"PY_RETURN",
-                                                                                   NULL};
-    static const char *const line[] = {"LINE", NULL}, *const instruction[] = {"INSTRUCTION", NULL};
-    static const char *const claimed[] = {"LINE", "PY_RESUME", NULL};
-    static const char *const claimed_arcs[] = {"LINE", "PY_RESUME", "PY_RETURN", NULL};
-    static const char *const thrown[] = {"PY_THROW", NULL};
-    static const char *const thrown_arcs[] = {"PY_THROW", "PY_UNWIND", NULL};
-    static const char *const test[] = {"PY_RESUME", "PY_RETURN", "PY_YIELD", NULL};
-    /* PY_THROW and PY_UNWIND are no local events before 3.15. */
-    static const char *const always[] = {"PY_START", "PY_THROW", "PY_UNWIND", NULL};
-    static const char *const start_only[] = {"PY_START", NULL};
+    const struct {
+        unsigned long *set;
+        const char *names[4];
+    } sets[] = {
+        {&m->event[LINE], {"LINE"}},
+        {&m->event[INSTRUCTION], {"INSTRUCTION"}},
 #if RT_BRANCH_SIDES
-    static const char *const branch[] = {"BRANCH_LEFT", "BRANCH_RIGHT", NULL};
+        {&m->event[SIDES], {"BRANCH_LEFT", "BRANCH_RIGHT"}},
 #else
-    static const char *const branch[] = {"BRANCH", NULL};
+        {&m->event[BRANCH], {"BRANCH"}},
 #endif
+        {&m->event[RESUMED], {"PY_RESUME"}},
+        {&m->event[RETURNED], {"PY_RETURN"}},
+        {&m->event[TEST], {"PY_RESUME", "PY_RETURN", "PY_YIELD"}},
+        {&m->claimed[0], {"LINE", "PY_RESUME"}},
+        {&m->claimed[1], {"LINE", "PY_RESUME", "PY_RETURN"}},
+        {&m->thrown[0], {"PY_THROW"}},
+        {&m->thrown[1], {"PY_THROW", "PY_UNWIND"}},
+        {&m->start_only, {"PY_START"}},
+        /* PY_THROW and PY_UNWIND are no local events before 3.15. */
+        {&m->always, {"PY_START", "PY_THROW", "PY_UNWIND"}},
+    };
+    unsigned long bit;
 
-    if (event_set(monitoring, line, &m->event[LINE]) ||
-        event_set(monitoring, instruction, &m->event[INSTRUCTION]) ||
-        event_set(monitoring, branch, &m->event[RT_BRANCH_SIDES ? SIDES : BRANCH]) ||
-        event_set(monitoring, resumed, &m->event[RESUMED]) ||
-        event_set(monitoring, returned, &m->event[RETURNED]) ||
-        event_set(monitoring, test, &m->event[TEST]) ||
-        event_set(monitoring, claimed, &m->claimed[0]) ||
-        event_set(monitoring, claimed_arcs, &m->claimed[1]) ||
-        event_set(monitoring, thrown, &m->thrown[0]) ||
-        event_set(monitoring, thrown_arcs, &m->thrown[1]) ||
-        event_set(monitoring, start_only, &m->start_only))
-        return -1;
-    return event_set(monitoring, always, &m->always);
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        for (const char *const *name = sets[i].names; *name; name++) {
+            if (event_bit(monitoring, *name, &bit))
+                return -1;
+            *sets[i].set |= bit;
+        }
+    return 0;
 }
 
 static int read_functions(PyObject *monitoring, struct monitoring *m)

@@ -332,6 +332,23 @@ def test_broken_schema(copy: _merge.Copy, target: Path, sql: str) -> None:
     refused(copy, target, "no such table", append=True, early=False)
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "update file set id = 0",
+        "create table twice (id integer primary key, path text);"
+        "insert into twice (path) select path from file;"
+        "insert into twice (path) select path from file;"
+        "drop table file; alter table twice rename to file",
+    ],
+)
+def test_rows_that_are_nobodys(copy: _merge.Copy, target: Path, sql: str) -> None:
+    old_data(target)
+    with closing(sqlite3.connect(target)) as db:
+        db.executescript(sql)
+    refused(copy, target, "has no number, or is there twice", append=True, early=False)
+
+
 @pytest.mark.parametrize("ours", [False, True])
 def test_other_mode(folder: Path, target: Path, ours: bool) -> None:
     data = CoverageData(str(target))

@@ -47,20 +47,6 @@ struct seg_entry *unit_file(const char *path)
     return seg_file(rt_process.seg, path, strlen(path), &file) ? NULL : file;
 }
 
-PyCodeObject *unit_code(const char *source)
-{
-    PyObject *module = Py_CompileString(source, "<unit>", Py_file_input), *consts, *found = NULL;
-
-    if (!module)
-        return NULL;
-    consts = ((PyCodeObject *)module)->co_consts;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(consts) && !found; i++)
-        if (PyCode_Check(PyTuple_GET_ITEM(consts, i)))
-            found = Py_NewRef(PyTuple_GET_ITEM(consts, i));
-    Py_DECREF(module);
-    return (PyCodeObject *)found;
-}
-
 bool unit_is_set(struct seg_entry *file, enum seg_space space, uint32_t n)
 {
     seg_u8 *bits;

@@ -38,9 +38,6 @@ void unit_next_epoch(void);
 /* The entry of a file, or NULL. */
 struct seg_entry *unit_file(const char *path);
 
-/* The first code object among the constants of a compiled source, or NULL. */
-PyCodeObject *unit_code(const char *source);
-
 /* Is the bit set in the static context? */
 bool unit_is_set(struct seg_entry *file, enum seg_space space, uint32_t n);
 

@@ -11,7 +11,8 @@ static struct seg_entry *file;
 
 static struct rt_code *make(bool branches, bool *complete)
 {
-    if (!code && (!unit_enter() || !(code = unit_code(SOURCE)) || !(file = unit_file("/f.py"))))
+    if (!code &&
+        (!unit_enter() || !(code = rt_code_compile(SOURCE)) || !(file = unit_file("/f.py"))))
         return NULL;
     rt_process.branches = branches;
     return rt_code_make(file, code, complete);
@@ -47,7 +48,7 @@ UNIT(code_enters_on_a_line_of_its_own)
     struct rt_code *rc;
 
     CHECK(make(false, &complete));
-    code = unit_code("def f(): return 1\n");
+    code = rt_code_compile("def f(): return 1\n");
     rc = make(false, &complete);
     CHECK(rc && rc->entry_line == 1 && rt_code_enters(rc));
     rt_code_enter(rc, NULL);

@@ -21,7 +21,8 @@ static struct rt_code *entry_of_epoch(void)
 
 UNIT(codemap_has_one_entry_for_a_code_object)
 {
-    PyCodeObject *code = unit_code("def f(): pass\n"), *same = unit_code("def f(): pass\n");
+    PyCodeObject *code = rt_code_compile("def f(): pass\n"),
+                 *same = rt_code_compile("def f(): pass\n");
     struct rt_code *one = entry_of_epoch(), *two = entry_of_epoch();
 
     CHECK(code && same && one && two && !rt_codemap_start(&unit_state));
@@ -41,7 +42,7 @@ UNIT(codemap_has_one_entry_for_a_code_object)
 
 UNIT(codemap_replaces_what_is_of_another_epoch)
 {
-    PyCodeObject *code = unit_code("def f(): pass\n");
+    PyCodeObject *code = rt_code_compile("def f(): pass\n");
     struct rt_code *one = entry_of_epoch(), *two;
 
     CHECK(code && one && !rt_codemap_start(&unit_state));
@@ -67,7 +68,7 @@ UNIT(codemap_entry_goes_with_its_code_object)
         Py_XDECREF(code);
         if (i == MANY - 1)
             PyGC_Collect(); /* frees code where there is no GIL; the next put its entry */
-        code = unit_code("def f(): pass\n");
+        code = rt_code_compile("def f(): pass\n");
         rc = entry_of_epoch();
         CHECK(code && rc);
         rc->claim = Py_NewRef(counted);

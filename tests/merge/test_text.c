@@ -1,43 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The set of names, and what is UTF-8.
+ * Names: what is UTF-8, and what is made of the rest.
  */
 #include <criterion/criterion.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "name_ids.h"
-
-Test(names, many)
-{
-    struct merge_names names = {0};
-    char text[32];
-
-    for (int64_t i = 1; i <= 5000; i++) {
-        struct merge_name *name;
-
-        snprintf(text, sizeof text, "name %lld", (long long)i);
-        name = merge_names_get(&names, text, strlen(text), true);
-        cr_assert_eq(name->id, 0);
-        name->id = i;
-    }
-    for (int64_t i = 1; i <= 5000; i++) {
-        snprintf(text, sizeof text, "name %lld", (long long)i);
-        cr_assert_eq(merge_names_get(&names, text, strlen(text), true)->id, i);
-    }
-    cr_expect_eq(names.n, 5000);
-    cr_expect_eq(merge_names_get(&names, "name 1", 5, false)->id, 0, "a prefix is another name");
-    cr_expect_eq(merge_names_get(&names, "", 0, false)->id, 0);
-    merge_names_free(&names);
-}
+#include "text.h"
 
 static bool is(const char *text)
 {
     return merge_is_utf8(text, strlen(text));
 }
 
-Test(names, utf8)
+Test(text, utf8)
 {
     cr_expect(is(""));
     cr_expect(is("plain"));
@@ -55,7 +31,7 @@ Test(names, utf8)
     cr_expect(!merge_is_utf8("a\0b", 3));
 }
 
-Test(names, made_utf8)
+Test(text, made_utf8)
 {
     size_t len = 9;
     char *text = merge_make_utf8("a\xff\xc3\xa4\0\xed\xa0\x80z", &len);
