@@ -8,9 +8,9 @@
 #include "layout.h"
 #include "status.h"
 
-/* Attaches to a live segment of this user in whose process table an ancestor of this process
- * stands (same pid namespace, same start time). SEG_ERR_FOREIGN: there is none, which is the
- * usual case. *path (malloc) is the name of the segment that was found. */
+/* Attaches to a live segment of this user that has a row for an ancestor of this process (same pid
+ * namespace, same start time). SEG_ERR_FOREIGN: there is none, which is the usual case. *path
+ * (malloc): where it lies. */
 int seg_adopt(seg_t **out, char **path);
 
 #endif
