@@ -23,7 +23,7 @@ static bool room(struct merge_lines *lines, size_t len)
     return true;
 }
 
-/* Lengths are multiples of 8, as those of records are. */
+/* `len` is a multiple of 8, since `used` counts whole records. */
 static void unite(struct merge_lines *lines, size_t at, const uint8_t *bits, size_t len)
 {
     for (size_t i = 0; i < len; i += 8) {

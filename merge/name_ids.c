@@ -71,7 +71,7 @@ void merge_names_free(struct merge_names *names)
     *names = (struct merge_names){0};
 }
 
-/* The next character, or 0 where there is none that may be in a name. */
+/* The next character; 0: it may not be in a name. */
 static uint32_t next(const char **text, const char *end)
 {
     uint32_t c = seg_utf8_next(text, end);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A set of names with their row ids: which file or context of the data file a name already is.
- * Names are kept by pointer, or copied where their owner is about to go.
+ * A map from names of files or contexts to their row ids in the data file. Names are kept by
+ * pointer, or copied where their owner is about to go.
  */
 #ifndef MERGE_NAME_IDS_H
 #define MERGE_NAME_IDS_H
@@ -24,7 +24,7 @@ struct merge_names {
     int64_t max;   /* highest id */
 };
 
-/* The slot of a name, made with id 0 if it is new; NULL: no memory. Valid until the next call. */
+/* The slot of a name, added with id 0 if it is new; NULL: no memory. Valid until the next call. */
 struct merge_name *merge_names_get(struct merge_names *names, const char *text, size_t len,
                                    bool copy);
 void merge_names_free(struct merge_names *names);
@@ -32,7 +32,7 @@ void merge_names_free(struct merge_names *names);
 /* Is it UTF-8 as SQLite and Python want it: no surrogates, nothing overlong, no zero bytes? */
 bool merge_is_utf8(const char *text, size_t len);
 
-/* The text with each byte that is not part of UTF-8 as U+FFFD; malloc, *len is set. */
+/* The text (malloc) with U+FFFD for each byte that is not part of UTF-8; *len is updated. */
 char *merge_make_utf8(const char *text, size_t *len);
 
 #endif
