@@ -11,19 +11,19 @@
 #include "process.h"
 #include "state.h"
 
-/* Relaxed: a switch is published with `everywhere`. */
+/* Relaxed: switches are published through `everywhere`. */
 static _Atomic bool enabled;
 
 #define FIRST_CAP 256 /* records of a context; a power of two */
 
 struct slot {
     uint64_t key;
-    uint32_t generation; /* another one: free */
+    uint32_t generation; /* the slot is free in any other */
     seg_u8 *bits;
 };
 
 struct rt_context_table {
-    uint32_t cap, used; /* slots, a power of two; those of this generation */
+    uint32_t cap, used; /* slots: a power of two; used in this generation */
     struct slot slots[];
 };
 
@@ -59,10 +59,10 @@ static uint32_t next_generation(void)
     return atomic_fetch_add_explicit(&last_generation, 1, memory_order_relaxed) + 1;
 }
 
-/* The process's context: id << 32 | generation. Zero is what no thread has seen. */
+/* The process's context: id << 32 | generation. Never 0, so a new thread has to catch up. */
 static _Atomic uint64_t everywhere = 1;
 
-/* The process's context is another one than when the thread looked last. */
+/* The process's context has changed since the thread looked last. */
 static void catch_up(struct rt_context *context, uint64_t now)
 {
     context->seen = now;
@@ -102,11 +102,11 @@ void rt_context_enable(void)
 
 struct rt_context *rt_context_get(void)
 {
-    /* acquire: pairs with the release in switch_all; the name of the context is in the segment */
+    /* acquire: pairs with the release in switch_all, before which the context got its entry */
     uint64_t now = atomic_load_explicit(&everywhere, memory_order_acquire);
 
     if (current && current->seen == now)
-        return current; /* it is enabled: where it ends, rt_context_reset() begins a generation */
+        return current; /* enabled: else rt_context_reset() would have changed `everywhere` */
     return rt_context_enabled() ? get_slowly(now) : NULL;
 }
 
@@ -218,7 +218,7 @@ seg_u8 *rt_context_bits(struct rt_context *context, uint32_t file, enum seg_spac
         return NULL;
     }
     if (seg_record(rt_process.seg, context->id, space, file, number, &bits))
-        bits = NULL; /* counted once a generation */
+        bits = NULL; /* kept as NULL, so the loss is counted once a generation */
     slot = context_slot(context->table, context->generation, wanted);
     *slot = (struct slot){wanted, context->generation, bits};
     context->table->used++;
