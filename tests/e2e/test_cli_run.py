@@ -320,7 +320,7 @@ def test_no_data_empties_the_old_file_as_coverage_does(prog: Project) -> None:
         assert list(db.execute("select * from file")) == []
 
 
-# -- what is wrong is told as coverage.py tells it --
+# -- errors are reported as coverage.py reports them --
 
 
 @pytest.mark.parametrize(

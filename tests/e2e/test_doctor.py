@@ -153,7 +153,7 @@ def test_combine_is_not_needed(project: Project, rc: str) -> None:
 
 
 def elsewhere(project: Project) -> tuple[str, dict[str, str]]:
-    """An interpreter that has shmcov on PYTHONPATH alone."""
+    """An interpreter that has shmcov only on PYTHONPATH."""
     import coverage
     import shmcov
 

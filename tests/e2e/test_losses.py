@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What could not be recorded is told, kind by kind, where something was lost and only there.
+"""Losses are reported, kind by kind, where something was lost and only there.
 
 Each kind has a program that loses something, and one that does nearly the same and loses nothing.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A program that has no code to run leaves older data alone, as under coverage.py."""
+"""A program without code to run leaves older data as it is, as under coverage.py."""
 
 from __future__ import annotations
 

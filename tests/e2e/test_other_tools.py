@@ -12,7 +12,7 @@ from project_support import Project
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")
 
-# Every line and every way of a branch is first taken at another round, many of them once only, in
+# Every line and every edge of a branch is first taken in another round, many of them only once, in
 # lines of one instruction too; the other tool is asked before each.
 CODE = """
     def walk(n, tool):
@@ -288,7 +288,7 @@ def expected(project: Project) -> dict[str, Any]:
 
 
 def may_lose_async_for(mode: str, sites: str) -> bool:
-    """Before 3.14 INSTRUCTION alone tells the ways of `async for`: plain, it can be silenced."""
+    """Before 3.14 only INSTRUCTION records the edges of `async for`: plain, it can be silenced."""
     return mode != "lines" and sites == "0" and sys.version_info < (3, 14)
 
 

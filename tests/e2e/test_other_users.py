@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Children that run as another user: told of, or with --shm-other-users measured."""
+"""Children that run as another user: reported, or with --shm-other-users measured."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def segments_of(project: Project) -> list[Path]:
     return found
 
 
-# -- told --
+# -- reported --
 
 
 @pytest.mark.parametrize("n", [1, 5])

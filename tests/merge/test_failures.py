@@ -457,7 +457,7 @@ def test_journal_without_a_file(copy: _merge.Copy, target: Path, tmp_path: Path)
 
 
 def write_ahead_log(target: Path) -> None:
-    """The writer was killed: what it wrote is in the log alone."""
+    """The writer was killed: what it wrote is only in the log."""
     old_data(target)
     code = f"""
         import os, sqlite3

@@ -183,7 +183,7 @@ class Tree:
         )
 
 
-# What a run of pytest tells its children.
+# What a run of pytest passes to its children.
 OURS = ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT")
 
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Create and attach: what is refused, and that what was written arrives.
+ * Creating and attaching: what is refused, and that what was written arrives.
  */
 #include "support.h"
 
