@@ -33,8 +33,8 @@ void seg_delivery_put(seg_t *seg, uint64_t hits, uint64_t to);
 uint64_t seg_delivery_target(const char *path);
 
 /* Writes the content of a mapped segment into an empty file, which then reads like the segment: for
- * a process that may no longer open it. The mapping is read by write() alone, which fails with
- * EFAULT where a load would raise SIGBUS. 0 or a seg_status. */
+ * a process that may no longer open it. Only write() reads the mapping: it fails with EFAULT where
+ * a load would raise SIGBUS. 0 or a seg_status. */
 int seg_spill(seg_t *seg, int fd);
 
 /* Has everything in the segment behind fd been delivered? True if it is empty; false on an error.

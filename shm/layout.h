@@ -302,9 +302,9 @@ _Static_assert(sizeof(struct seg_extent) + 10 * sizeof(struct seg_record) == SEG
 /* -- processes -- */
 
 enum seg_process_state {
-    SEG_PROCESS_ATTACHED = 1, /* measured, or was killed */
+    SEG_PROCESS_ATTACHED = 1, /* is measured, or was killed */
     SEG_PROCESS_DONE = 2,     /* its interpreter ended */
-    SEG_PROCESS_LEFT = 4,     /* measured no more, or in another run; its children do not join */
+    SEG_PROCESS_LEFT = 4,     /* not measured now, or in another run; its children do not join */
 };
 
 struct seg_process {

@@ -40,7 +40,7 @@ void seg_platform_in_place(int fd);
 
 /* A process, as the system describes it. */
 struct seg_platform_process {
-    uint64_t start; /* clock ticks since boot, or whatever tells two owners of a pid apart */
+    uint64_t start; /* clock ticks since boot, or what tells two processes of one pid apart */
     uint32_t parent;
     bool ended; /* a zombie */
 };

@@ -97,8 +97,8 @@ class Copy:
     def multiline_wanted(self) -> list[str]:
         """Files whose arcs may depend on which lines form a statement: these need a map."""
     def set_multiline(self, path: str, first_line: dict[int, int], /) -> None:
-        """Give a file its multi-line map: line to first line of its statement. A line that is not in
-        it stands for itself. KeyError: the file was not measured."""
+        """Give a file its multi-line map: line to first line of its statement. A line without one
+        stands for itself. KeyError: the file was not measured."""
     def write(
         self,
         target: str | PathLike[str],
