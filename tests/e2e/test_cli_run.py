@@ -368,7 +368,7 @@ def test_own_options_are_checked(prog: Project, args: list[str]) -> None:
 
 
 def refused(prog: Project, *args: str) -> str:
-    """The message of a run that does not begin."""
+    """The message of a run that is refused."""
     done = prog.shmcov("run", *args, "prog.py")
     assert done.returncode == 1
     assert "['prog.py']" not in done.stdout

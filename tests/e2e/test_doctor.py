@@ -12,7 +12,7 @@ from project_support import Project
 
 
 def sheet(text: str) -> dict[str, str]:
-    """The text under each name."""
+    """The report as a dict, from name to text."""
     found: dict[str, str] = {}
     name = ""
     for line in text.splitlines():

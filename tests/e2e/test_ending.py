@@ -80,7 +80,7 @@ class Run:
         return [path.name for path in self.segments.glob("run-*")]
 
     def settled(self) -> None:
-        """The keeper has done what it had to."""
+        """Waits until the keeper has finished."""
         wait_until(lambda: not self.left(), 30)
 
     def lines(self, name: str) -> list[int]:
@@ -795,7 +795,7 @@ def test_old_data_is_not_replaced_by_nothing(project: Project) -> None:
 
 
 def leave_over(project: Project, name: str = "prog.py") -> Path:
-    """A segment that nobody delivers."""
+    """Leaves over a segment that nobody delivers."""
     project.write(
         name,
         """

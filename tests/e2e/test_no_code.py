@@ -14,7 +14,7 @@ from project_support import Project
 
 @pytest.fixture
 def place(project: Project) -> Project:
-    """Much that can be run, and much that cannot."""
+    """A folder with much that can be run, and much that cannot."""
     files = {
         "old.py": "x = 1",
         "pkg/__init__.py": "x = 1",

@@ -281,7 +281,7 @@ def write(project: Project, *, branch: bool, switches: bool, with_async: bool) -
 
 
 def expected(project: Project) -> dict[str, Any]:
-    """ctrace's report of the code where no other tool is: some of them silence ctrace itself."""
+    """ctrace's report of the code without other tools, of which some silence ctrace itself."""
     done = project.coverage("run", "--data-file", "theirs", "prog.py", "0", "1", "0", "1")
     assert done.returncode == 0, done.stderr
     return dict(project.report("theirs")["code0.py"])

@@ -81,7 +81,7 @@ NO, YES, GONE, LONG = 0, 1, -1, -2
 
 
 class BadRules(ValueError):
-    """rt_rules_load() refused."""
+    """rt_rules_load() failed."""
 
 
 class Selection:
