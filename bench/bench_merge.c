@@ -6,8 +6,8 @@
  *
  *     bench_merge [FOLDER [ROUNDS]]
  *
- * The merge's time is all of it: copying the segment, sorting, writing, fsync, rename. The bare
- * loop has an fsync at its end as well. The segments are synthetic, of the shape of a real project
+ * The merge's time includes copying the segment, sorting, writing, fsync and rename. The bare loop
+ * ends with an fsync as well. The segments are synthetic, of the shape of a real project
  * with contexts (1,249 files, 26,184 contexts, 567,073 rows of line_bits), and of a smaller one
  * with branches. Rounds are interleaved; the figures are medians, by the clock and by the time that
  * the process had the processor, which others on the machine disturb less.

@@ -201,7 +201,7 @@ static void show_contended(const char *what, void (*fn)(unsigned), unsigned n)
 int main(void)
 {
     printf("%-52s %9s\n", "operation", "ns");
-    /* Before there is a segment of ours. Those of other runs of this user would be looked at. */
+    /* Before our segment exists: seg_adopt looks at all segments of this user. */
     show("adopt: no run of an ancestor", adopt_nothing, 1000);
 
     keys = calloc(KEYS, sizeof *keys);

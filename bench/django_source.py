@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Django's own test suite, from the sdist of the version that is installed here."""
+"""Django's own test suite, from the sdist of the installed version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ APPS = ["queries", "forms_tests", "utils_tests", "model_forms", "aggregation", "
 
 
 def unpacked() -> Path:
-    """The folder of the sdist. pip fetches it once."""
+    """The folder of the sdist, which pip fetches once."""
     name = f"django-{metadata.version('django')}"
     place = CACHE / name
     if not place.exists():
@@ -30,7 +30,7 @@ def unpacked() -> Path:
                 raise Failed(fetched.stdout + fetched.stderr)
         with tarfile.open(sdist) as archive:
             archive.extractall(CACHE / "tmp", filter="data")
-        # Fails for root, who may read every file, and a failure cannot be pickled for the parent.
+        # Fails for root, who may read every file, and its failure cannot be pickled for the parent.
         tests = CACHE / "tmp" / name / "tests" / "template_tests" / "test_loaders.py"
         tests.write_text(tests.read_text().replace("def test_permissions_error", "def left_out"))
         # Would let coverage.py measure the workers of bare Python, where it is installed.
@@ -42,7 +42,7 @@ def unpacked() -> Path:
 
 
 def rcfile(folder: Path, *, contexts: bool) -> Path:
-    """One configuration for all tools: what a project would have."""
+    """One configuration for all tools, as a project would have it."""
     path = folder / f"rc{int(contexts)}"
     text = f"[run]\nsource = {unpacked() / 'django'}\n"
     text += "dynamic_context = test_function\n" if contexts else "parallel = True\n"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmarks in cases/ share: the tools, running a program under one, interleaved rounds.
+"""What the benchmarks in cases/ share: tools, running a program under one, interleaved rounds.
 
 A case yields rows; run.py writes them to results/, one file for each case and version of Python,
 and report.py makes RESULTS.md out of those.
@@ -44,7 +44,7 @@ MODES = (LINES, BRANCHES)
 
 @dataclass(frozen=True)
 class Tool:
-    """One way to run a program. What it is called here is its column in the results."""
+    """One way to run a program. Its name is a column of the results."""
 
     name: str
     module: str = ""
@@ -82,7 +82,7 @@ SLIPCOVER = Tool("slipcover", "slipcover")
 TOOLS = (BARE, SHMCOV, SYSMON, SLIPCOVER, CTRACE)
 
 
-# The tools that --tools names; all if it names none.
+# The tools that --tools names; empty: all.
 CHOSEN: tuple[str, ...] = ()
 
 
@@ -96,7 +96,7 @@ def tools(mode: str, without: Sequence[Tool] = ()) -> list[Tool]:
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: of a tool, in a mode, for a program. `detail` is kept, and not shown."""
+    """One figure: of a tool, in a mode, for a program. `detail` is kept but not shown."""
 
     program: str
     mode: str
@@ -118,11 +118,11 @@ class Settings:
 
 
 class Failed(Exception):
-    """A program did not run under a tool."""
+    """A program failed under a tool."""
 
 
 def environment(more: Mapping[str, str] = {}) -> dict[str, str]:
-    """Ours without whatever would start a tool, and with hashes that are the same in each run."""
+    """Our environment without what would start a tool, and with the same hashes in each run."""
     mine = {
         name: value
         for name, value in os.environ.items()
@@ -133,15 +133,15 @@ def environment(more: Mapping[str, str] = {}) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a process and of all the descendants that were waited for."""
+    """Seconds, of a process and of all descendants that were waited for."""
 
     cpu: float
     wall: float
 
 
 def execute(command: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path) -> Cost:
-    """Runs a command to its end, and waits for what it leaves behind, such as a forkserver's
-    workers. Its output goes to a log, which is shown if it fails."""
+    """Runs a command to its end, and waits for processes that it leaves behind, such as the workers
+    of a forkserver. Its output goes to a log, which is shown if it fails."""
     adopt_orphans()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with log.open("wb") as output:
@@ -163,14 +163,14 @@ def execute(command: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path
 
 
 def adopt_orphans() -> None:
-    """Makes orphans ours, so that their time is counted: prctl(PR_SET_CHILD_SUBREAPER)."""
+    """Makes orphans our children, so that their time counts: prctl(PR_SET_CHILD_SUBREAPER)."""
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
 
 
 def run_program(
     tool: Tool, mode: str, folder: Path, program: str, *args: str, rcfile: Path | None = None
 ) -> dict[str, float]:
-    """Runs a program that ends in clock.run() under a tool; what the clock said."""
+    """Runs a program that ends in clock.run() under a tool; returns what the clock printed."""
     path = PROGRAMS / f"{program}.py" if "/" not in program else Path(program)
     times = folder / "times"
     times.unlink(missing_ok=True)
@@ -194,7 +194,7 @@ def units_for(program: str, seconds: float, folder: Path) -> int:
 
 
 def interleave(rounds: int, variants: Sequence[T], measure: Callable[[T], R]) -> dict[T, list[R]]:
-    """Measures each variant once in each round, beginning with another one each time."""
+    """Measures each variant once in each round; each round begins with another one."""
     results: dict[T, list[R]] = {variant: [] for variant in variants}
     for number in range(rounds):
         shift = number % len(variants)
@@ -204,7 +204,7 @@ def interleave(rounds: int, variants: Sequence[T], measure: Callable[[T], R]) ->
 
 
 def ratio(values: Sequence[float], bare: Sequence[float]) -> tuple[float, dict[str, object]]:
-    """The median of the rounds' ratios, and how far they lie apart."""
+    """The median of the rounds' ratios, and their spread."""
     ratios = sorted(one / other for one, other in zip(values, bare, strict=True))
     quarter = len(ratios) // 4
     spread = (round(ratios[quarter], 4), round(ratios[-1 - quarter], 4))

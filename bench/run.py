@@ -3,7 +3,7 @@
 
     python bench/run.py                   all of them
     python bench/run.py steady cpu        these
-    python bench/run.py --report          only makes RESULTS.md of what bench/results/ holds
+    python bench/run.py --report          only makes RESULTS.md from bench/results/
 
 shmcov must be installed in this Python; coverage.py and SlipCover are measured beside it.
 """
@@ -38,7 +38,7 @@ CASES = (
     "merge",
     "scale",
 )
-# Rounds that a case needs by default, and seconds of bare Python that a run of a program takes.
+# By default: rounds of a case, and seconds of bare Python for a run of a program.
 ROUNDS = {
     "attach": 60,
     "cpu": 9,
@@ -81,7 +81,7 @@ def run(name: str, options: argparse.Namespace) -> bool:
         rounds = options.rounds or ROUNDS.get(name, 1)
         settings = Settings(rounds, options.seconds, tuple(options.only), path)
         try:
-            # One by one: what has been measured is kept when a later program fails.
+            # One by one, so that what has been measured is kept if a later program fails.
             for row in case.rows(settings):
                 save(name, asdict(row))
         except Failed as error:
@@ -91,7 +91,7 @@ def run(name: str, options: argparse.Namespace) -> bool:
 
 
 def save(name: str, row: dict[str, object]) -> None:
-    """A new figure takes the place of the one measured earlier, and leaves the others."""
+    """Replaces figures that were measured again, and keeps the others."""
     path = HERE / "results" / f"{name}-{PYTHON}.json"
     path.parent.mkdir(exist_ok=True)
     row["value"] = round(float(str(row["value"])), 5)

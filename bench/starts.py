@@ -27,7 +27,7 @@ def main(job: dict[str, Any], out: str) -> None:
         for kind, python in job["kinds"]:
             env = dict(os.environ)
             if kind == "ctrace":
-                # It is in the environment of no other, whose run it would join.
+                # Set for no other kind, which would join its run.
                 env.pop("SHMCOV_SEGMENT", None)
                 env.update(COVERAGE_PROCESS_START=job["rcfile"], COVERAGE_CORE="ctrace")
             alive = Path(job["folder"]).exists()

@@ -2,13 +2,13 @@
 /*
  * From a trail to an arc.
  *
- * A measured process knows which physical lines a branch leads to, one after the other, but not
- * which of them form one statement. That is coverage.py's multi-line map, which whoever
- * delivers makes from the source of the few files where it can matter. With it the destination of a
- * branch is the first line of its trail that belongs to another statement than the branch itself.
+ * A measured process knows which physical lines an edge leads to, but not which of them form one
+ * statement. Coverage.py's multi-line map says that; whoever delivers makes one for the few files
+ * where it matters. The destination of an arc is the first line of its trail that belongs to
+ * another statement than the branch.
  *
- * A destination counts only if it ran: with arcs, coverage.py takes every positive end of an arc
- * for an executed line.
+ * A destination counts only if it ran, because with arcs coverage.py takes every positive end of an
+ * arc for an executed line.
  */
 #include "internal.h"
 
@@ -89,9 +89,9 @@ struct merge_arc *merge_arcs_find(const struct merge *m, const struct merge_file
     size_t low = 0, high = file->arcs_n;
 
     if (high == 0)
-        return NULL; /* of a damaged segment: m->arcs may be NULL */
+        return NULL; /* a damaged segment; m->arcs may be NULL */
     arcs = m->arcs + file->arcs;
-    if (bit < high && arcs[bit].bit == bit) /* no bits were leaked before it */
+    if (bit < high && arcs[bit].bit == bit) /* unless a lost race leaked bits before it */
         return &arcs[bit];
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -138,7 +138,7 @@ bool merge_arc_wants_multiline(const struct merge_arc *arc, const struct merge_l
     return candidate > 0 && !merge_lines_has(ran, candidate);
 }
 
-/* Calls for each line of a set of hits, whatever the context. */
+/* Adds the lines of a file that ran in any context. */
 static int add_lines(const struct merge *m, const struct merge_file *file,
                      struct merge_lines *lines)
 {

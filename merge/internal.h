@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of merge/ share, and nobody else sees.
+ * What the files of merge/ share among themselves. Errors as in merge.h.
  *
  *   load.c     the copy, sorted: files, contexts, arcs, hits
  *   lines.c    sets of lines
@@ -40,10 +40,10 @@ struct merge_file {
     const char *path;
     uint32_t path_len;
     const struct seg_entry *tracer; /* SEG_KIND_TRACER, or NULL: Python */
-    uint32_t *first_line; /* multi-line map, or NULL; then the last line of the statement beginning
-                             at each line, lines_n entries each */
+    uint32_t *first_line; /* multi-line map, or NULL; behind it, for each line, the last line of the
+                             statement that begins there: first_line_n entries each */
     uint32_t first_line_n;
-    size_t hits, hits_n;   /* range of merge.hits as merge_open sorted them */
+    size_t hits, hits_n;   /* range of merge.hits */
     size_t arcs, arcs_n;   /* range of merge.arcs, by bit */
     size_t pairs, pairs_n; /* range of merge.arcs: SEG_ARC_LINES, which have no bit */
 };
@@ -54,8 +54,8 @@ struct merge_context {
     uint32_t id;
 };
 
-/* 128 bits of one (file, context, space). The key sorts them: file, context, space and number, each
- * in as many bits as in a record of the segment; file and context by rank. */
+/* 128 bits of one (file, context, space). Sorted by a key of file, context, space and number, each
+ * in as many bits as in a record of the segment; file and context are ranks, not ids. */
 struct merge_hit {
     uint64_t key;
     const uint8_t *bits;
@@ -97,7 +97,7 @@ static inline uint32_t merge_hit_number(const struct merge_hit *hit)
     return (uint32_t)hit->key & ((1u << SEG_KEY_CHUNK_BITS) - 1);
 }
 
-/* Sorts by key; false: no memory. */
+/* Sorts by key. False: no memory. */
 bool merge_sort_hits(struct merge_hit **hits, size_t n);
 
 /* -- arcs.c -- */
@@ -109,7 +109,7 @@ void merge_arcs_resolve(struct merge *m, const struct merge_file *file);
 struct merge_arc *merge_arcs_find(const struct merge *m, const struct merge_file *file,
                                   uint32_t bit);
 
-/* Where a taken arc leads among the lines that ran in a context; 0: it is dropped. */
+/* The destination of a taken arc, given the lines that ran in its context; 0: drop it. */
 int32_t merge_arc_target(const struct merge_file *file, const struct merge_arc *arc,
                          const struct merge_lines *ran);
 
@@ -117,12 +117,12 @@ bool merge_arc_wants_multiline(const struct merge_arc *arc, const struct merge_l
 
 /* -- sqlfile.c -- */
 
-/* Puts a message together; returns code. */
+/* Formats the message; returns code. */
 int merge_fail(struct merge_error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int merge_no_memory(struct merge_error *error);
 
-/* Rows that wait to be inserted by one statement: three times as fast as a statement for each. */
+/* Rows that one statement inserts: three times as fast as a statement for each. */
 #define MERGE_BATCH 64
 #define MERGE_BATCH_BYTES (UINT32_C(64) << 10)
 
@@ -142,7 +142,7 @@ struct merge_names {
 /* The file that is built. */
 struct merge_db {
     sqlite3 *db;
-    const char *path; /* that messages name */
+    const char *path; /* for messages */
     struct merge_error *error;
     bool has_arcs;
     sqlite3_stmt *meta, *tracer, *tracer_of;
@@ -159,10 +159,10 @@ int merge_db_create(struct merge_db *db, const char *tmp, const char *path, bool
 int merge_db_meta(struct merge_db *db, const char *key, const char *value);
 int merge_db_name(struct merge_db *db, sqlite3_stmt *stmt, int64_t id, const char *name,
                   size_t len);
-/* The row of a name, inserted if it is new. */
+/* The row id of a name, inserted if it is new. */
 int merge_db_row(struct merge_db *db, struct merge_names *names, const char *name, size_t len,
                  int64_t *id);
-/* Says that a file, called `path`, is one of a plug-in. It is an error if it is another one's. */
+/* Records that a file, called `path`, belongs to a plug-in; an error if it belongs to another. */
 int merge_db_tracer(struct merge_db *db, int64_t file, const char *path, const char *name,
                     size_t len);
 int merge_db_line_bits(struct merge_db *db, int64_t file, int64_t context, const void *bits,
@@ -176,7 +176,7 @@ struct merge_old {
     sqlite3 *db; /* NULL: there is none, or it holds nothing */
     const char *path;
     struct merge_error *error;
-    int has_arcs; /* -1: it does not say */
+    int has_arcs; /* -1: not recorded in it */
 };
 
 /* Opens and checks it; with `lock` nobody else reads or writes it until merge_old_close. */
@@ -192,11 +192,11 @@ struct merge_place {
     char real[PATH_MAX]; /* the target without links */
     char dir[PATH_MAX];
     char tmp[PATH_MAX];
-    int fd;     /* of tmp; -1 */
-    int locked; /* of the old file; -1 */
+    int fd;     /* tmp, or -1 */
+    int locked; /* the old file, or -1 */
     bool exists;
     struct stat old;
-    mode_t mode; /* that the file will have */
+    mode_t mode; /* of the finished file */
 };
 
 /* Finds out where target is and whether it can be written. Creates nothing. */
@@ -204,7 +204,7 @@ int merge_place_find(struct merge_place *place, const char *target, struct merge
 int merge_place_create(struct merge_place *place, struct merge_error *error);
 
 /* Replaces the target by the temporary file, under the lock of the old file, which the process may
- * hold already. */
+ * have already. */
 int merge_place_commit(struct merge_place *place, struct merge_error *error);
 
 /* Removes the temporary file, if it is still there, and unlocks. */

@@ -10,10 +10,10 @@
 struct merge_lines {
     uint8_t *bits;
     size_t cap;
-    size_t used; /* bytes from here on are zero */
+    size_t used; /* bytes; those from here on are zero */
 };
 
-/* Adds the lines of a record. False: no memory. */
+/* Adds the lines of record number `number`. False: no memory. */
 bool merge_lines_add(struct merge_lines *lines, uint32_t number,
                      const uint8_t bits[SEG_RECORD_BYTES]);
 /* Adds those of a bitmap. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From the bytes of a segment to arrays: files by path, contexts by id, arcs by file and bit, and
- * one array of all hits, sorted by file, context, space and number. The hits of the static context
- * become records like those of the dynamic ones, so that there is one kind of hit from here on.
+ * one array of all hits, sorted by file, context, space and number. Chunks of the static context
+ * are split into pieces of a record's size, so that there is one kind of hit from here on.
  *
  * The reader lets no entry through whose id or value cannot be (value_fits in shm/reader.c). Ids in
- * keys may be anything; one that names no file or context is damage.
+ * keys are not trusted; one that names no file or context counts as damage.
  */
 #include "internal.h"
 #include "text.h"
@@ -20,7 +20,7 @@
 #define MAX_CONTEXTS (UINT32_C(1) << SEG_KEY_CONTEXT_BITS)
 #define NOWHERE UINT32_MAX
 
-/* What only loading needs. */
+/* What is needed only while loading. */
 struct load {
     struct merge *m;
     uint32_t *file_of; /* by id; NOWHERE */
@@ -136,7 +136,7 @@ static bool load_files(struct load *load)
     return true;
 }
 
-/* Of several tracers of one file the first one counts, as in coverage.py. */
+/* Of several tracers of one file the first counts, as in coverage.py. */
 static void load_tracers(struct load *load)
 {
     struct merge *m = load->m;
@@ -196,7 +196,7 @@ static bool load_contexts(struct load *load)
 
 /* -- arcs -- */
 
-/* While they are collected, `to` holds the file. */
+/* Until merge_arcs_resolve, `to` is the file's index. */
 static int add_arc(void *arg, uint32_t bit, const struct seg_arc *arc, const int32_t *trail)
 {
     struct load *load = arg;
@@ -218,7 +218,7 @@ static int add_arc(void *arg, uint32_t bit, const struct seg_arc *arc, const int
     return 0;
 }
 
-/* By file; those without a bit after those with one; by bit. */
+/* By file, then those with a bit before those without, then by bit. */
 static int compare_arcs(const void *left, const void *right)
 {
     const struct merge_arc *a = left, *b = right;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A scanner for the only thing that the merge needs to know about a source: where its logical lines
- * begin and end. A tokenizer finds them too, and takes a hundred times as long.
+ * A scanner for all that the merge needs to know about a source: where its logical lines begin and
+ * end. A tokenizer finds that out too, in a hundred times the time.
  *
  * A logical line goes on over an open bracket, a string of several lines, or a backslash at a
  * line's end; so brackets, strings and comments are all that the scanner has to recognise. Fields
@@ -49,7 +49,7 @@ static void comment(struct scan *s)
 
 static void field(struct scan *s);
 
-/* A backslash and what it keeps from having a meaning. */
+/* A backslash and what it escapes. */
 static void escape(struct scan *s, bool fields, bool raw)
 {
     s->at++;
@@ -120,7 +120,7 @@ static void name_or_string(struct scan *s)
     string(s, prefix && fields, prefix && raw);
 }
 
-/* What stands behind the colon of a field, up to its closing brace. */
+/* What follows the colon of a field, up to its closing brace. */
 static void format_spec(struct scan *s)
 {
     while (s->at < s->end && *s->at != '}') {
@@ -175,7 +175,7 @@ size_t merge_count_lines(const char *source, size_t len)
     return s.line + 1;
 }
 
-/* A logical line is over: its lines know their first one. */
+/* Ends a logical line: maps its lines to the first, if there are several. */
 static void end_line(uint32_t start, uint32_t end, uint32_t *first)
 {
     for (uint32_t line = start; start && end != start && line <= end; line++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pass, from the outside: find the place, take the old file, build beside it, replace it.
+ * The pass as a whole: find the target, lock the old file, build the new one beside it, replace it.
  */
 #include "kill_point.h"
 #include "pass.h"
@@ -22,7 +22,7 @@ static int build(struct merge_pass *p)
 static void free_pass(struct merge_pass *p)
 {
     merge_db_close(&p->db);
-    merge_old_close(&p->old); /* before the place: see copy_into_place */
+    merge_old_close(&p->old); /* before the place, whose descriptor keeps the lock */
     merge_place_close(&p->place);
     merge_tables_free(p);
     merge_rows_free(p);
@@ -39,7 +39,7 @@ int merge_write(struct merge *m, const struct merge_options *options, struct mer
     status = merge_place_find(&pass.place, options->target, error);
     if (!status && options->append)
         status = merge_old_open(&pass.old, options->target, m->has_arcs, true, error);
-    if (!status && pass.old.db) /* it may be another file after the wait for its lock */
+    if (!status && pass.old.db) /* it may have been replaced while its lock was waited for */
         status = merge_place_find(&pass.place, options->target, error);
     if (!status)
         status = merge_place_create(&pass.place, error);

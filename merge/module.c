@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The extension module shmcov._merge: what Python sees of merge/. The supervisor and the other
- * commands import it, and a measured process only if it makes a Coverage object with our plug-in.
- * runtime/shmcov/_merge.pyi says what everything means.
+ * commands import it, and of measured processes those that make a Coverage object with our plug-in.
+ * runtime/shmcov/_merge.pyi documents it.
  */
 #include "module.h"
 
@@ -64,7 +64,8 @@ static PyObject *logical_lines(PyObject *Py_UNUSED(module), PyObject *source)
     size_t n, failed = 0;
 
     if (!PyBytes_Check(source))
-        return PyErr_Format(PyExc_TypeError, "a source is bytes, not %.100s",
+        return PyErr_Format(PyExc_TypeError,
+                            "logical_lines() needs the source as bytes, not %.100s",
                             Py_TYPE(source)->tp_name);
     n = merge_count_lines(PyBytes_AS_STRING(source), (size_t)PyBytes_GET_SIZE(source)) + 2;
     first = malloc(n * sizeof *first);

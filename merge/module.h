@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the two halves of the extension module shmcov._merge share.
+ * What the two files of the extension module shmcov._merge share.
  */
 #ifndef MERGE_MODULE_H
 #define MERGE_MODULE_H
@@ -18,7 +18,7 @@ struct merge_module {
 
 extern PyType_Spec merge_copy_spec;
 
-/* Raises DataError or MemoryError; NULL. */
+/* Raises DataError or MemoryError; returns NULL. */
 PyObject *merge_raise(struct merge_module *state, int status, const struct merge_error *error);
 
 #endif

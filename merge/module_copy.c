@@ -32,7 +32,7 @@ static void unlock_copy(struct copy *self)
     PyThread_release_lock(self->lock);
 }
 
-/* dict[key] = value, and the value is given away, also where it is NULL. */
+/* dict[key] = value. Steals the reference to the value, which may be NULL. */
 static int put(PyObject *dict, const char *key, PyObject *value)
 {
     int status = value ? PyDict_SetItemString(dict, key, value) : -1;
@@ -41,7 +41,7 @@ static int put(PyObject *dict, const char *key, PyObject *value)
     return status;
 }
 
-/* Adds an item to a list, which is gone where that fails. Both are given away. */
+/* Adds an item to a list, which becomes NULL if that fails. Steals the reference to the item. */
 static void append(PyObject **list, PyObject *item)
 {
     if (!item || PyList_Append(*list, item))
@@ -69,7 +69,7 @@ static PyObject *path_string(const char *text, size_t len)
 static PyObject *raise_segment(struct merge_module *state, int status, int reason)
 {
     if (status == SEG_ERR_SYSTEM) {
-        PyErr_Format(state->segment_error, "%s: %s", seg_strstatus(status), strerror(reason));
+        PyErr_SetString(state->segment_error, strerror(reason));
         return NULL;
     }
     PyErr_SetString(state->segment_error, seg_strstatus(status));
@@ -129,7 +129,7 @@ static PyObject *lost_dict(const struct seg_header *header)
     return dict;
 }
 
-/* The files of which something is lost. The caller has locked the copy. */
+/* The lossy files. The caller has locked the copy. */
 static PyObject *lossy_list(struct seg_copy *copy)
 {
     PyObject *list = PyList_New(0);
@@ -158,7 +158,7 @@ static PyObject *rules_list(const struct seg_copy *copy)
     return list;
 }
 
-PyDoc_STRVAR(info_doc, "info()\n--\n\nWhat the header and the plan of the segment say.");
+PyDoc_STRVAR(info_doc, "info()\n--\n\nThe header and the plan of the segment.");
 
 static PyObject *copy_info(PyObject *object, PyObject *Py_UNUSED(args))
 {
@@ -238,7 +238,7 @@ static PyObject *copy_processes(PyObject *object, PyObject *Py_UNUSED(args))
     return list;
 }
 
-PyDoc_STRVAR(hits_doc, "hits()\n--\n\nHow much is in the segment: the number of hits.");
+PyDoc_STRVAR(hits_doc, "hits()\n--\n\nThe number of hits in the segment.");
 
 static PyObject *copy_hits(PyObject *object, PyObject *Py_UNUSED(args))
 {
@@ -266,7 +266,7 @@ static PyObject *copy_files(PyObject *object, PyObject *Py_UNUSED(args))
     return list;
 }
 
-/* The file of a path; false with an exception: there is none. */
+/* The file with that path. False: none, an exception is set. */
 static bool find_file(const struct merge *m, PyObject *path, size_t *file)
 {
     PyObject *bytes = NULL;
@@ -281,7 +281,7 @@ static bool find_file(const struct merge *m, PyObject *path, size_t *file)
     return found;
 }
 
-PyDoc_STRVAR(tracers_doc, "tracers()\n--\n\nFiles of plug-ins: path to name of the plug-in.");
+PyDoc_STRVAR(tracers_doc, "tracers()\n--\n\nFiles of plug-ins, with the plug-in's name.");
 
 static PyObject *copy_tracers(PyObject *object, PyObject *Py_UNUSED(args))
 {
@@ -345,7 +345,7 @@ static PyObject *copy_packages(PyObject *object, PyObject *Py_UNUSED(args))
     return list;
 }
 
-PyDoc_STRVAR(main_began_doc, "main_began()\n--\n\nDid a process come to run code of __main__?");
+PyDoc_STRVAR(main_began_doc, "main_began()\n--\n\nHas any process run code of __main__?");
 
 static PyObject *copy_main_began(PyObject *object, PyObject *Py_UNUSED(args))
 {
@@ -388,7 +388,7 @@ static PyObject *copy_multiline_wanted(PyObject *object, PyObject *Py_UNUSED(arg
     return list;
 }
 
-/* A line number, or -1 with an exception; what no segment can hold is 0. */
+/* A line number; 0: one that no segment has room for; -1 with an exception. */
 static long line_of(PyObject *object)
 {
     int overflow;
@@ -399,14 +399,14 @@ static long line_of(PyObject *object)
     return overflow || line < 0 || line >= (long)MERGE_MAX_MULTILINE ? 0 : line;
 }
 
-/* A dict from line to first line, of which nobody else has a reference, as an array; NULL with an
- * exception. */
+/* A dict from line to first line as an array, or NULL with an exception. Nobody else may have a
+ * reference to the dict. */
 static uint32_t *first_lines(PyObject *lines, size_t *n)
 {
     uint32_t *first = NULL;
     long last = 0;
 
-    for (int round = 0; round < 2; round++) { /* first how many, then which */
+    for (int round = 0; round < 2; round++) { /* the length, then the lines */
         PyObject *key, *value;                /* borrowed */
         Py_ssize_t at = 0;
 
@@ -433,7 +433,7 @@ fail:
 }
 
 PyDoc_STRVAR(set_multiline_doc, "set_multiline(path, first_line, /)\n--\n\n"
-                                "Say which first line each line of a file belongs to.");
+                                "Give a file its multi-line map.");
 
 static PyObject *copy_set_multiline(PyObject *object, PyObject *args)
 {
@@ -459,8 +459,8 @@ static PyObject *copy_set_multiline(PyObject *object, PyObject *args)
 
 /* -- Copy: write -- */
 
-/* The names in UTF-8, NULL where there is no such thing or `relative` says None. They live as long
- * as `keep` does. */
+/* The names in UTF-8; NULL for a name that has none or that `relative` leaves out. They live as
+ * long as `keep`. */
 static const char **stored_names(PyObject *relative, PyObject *paths, PyObject *keep)
 {
     Py_ssize_t n = PyList_GET_SIZE(paths);
@@ -491,7 +491,7 @@ static const char **stored_names(PyObject *relative, PyObject *paths, PyObject *
     return names;
 }
 
-/* The plug-ins of the paths in a mapping, NULL where it has none. They live as long as `keep`. */
+/* The plug-in of each path in the mapping, or NULL. They live as long as `keep`. */
 static const char **tracer_names(PyObject *mapping, PyObject *paths, PyObject *keep)
 {
     Py_ssize_t n = PyList_GET_SIZE(paths);
@@ -535,7 +535,7 @@ static PyObject *counts_dict(const struct merge_counts *counts)
 
 PyDoc_STRVAR(write_doc, "write(target, *, append=False, touch=(), coverage_version, argv=None, "
                         "when=None, relative=None, tracers=None)\n--\n\n"
-                        "Write the data file; returns counts.");
+                        "Write the data file and return counts.");
 
 static PyObject *copy_write(PyObject *object, PyObject *args, PyObject *kwargs)
 {

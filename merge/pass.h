@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state of one pass, which three files share: merge.c drives it, tables.c fills the tables that
+ * The state of one pass, shared by three files: merge.c drives it, tables.c fills the tables that
  * give files and contexts their row ids, rows.c fills line_bits and arc.
  */
 #ifndef MERGE_PASS_H
@@ -9,15 +9,15 @@
 #include "internal.h"
 #include "text.h"
 
-/* Which rows of `file` or `context` the segment's files or contexts are. */
+/* The row ids of the segment's files or contexts. */
 struct merge_rows {
     int64_t *id;    /* by index in merge.files or .contexts; 0: left out */
-    uint32_t *rank; /* by index: position of its id among the sorted ones */
+    uint32_t *rank; /* by index: place of its id among the sorted ones */
     int64_t *ids;   /* by rank */
     size_t n;
 };
 
-/* The row that the old file's cursor stands on. */
+/* The current row of the cursor over the old file. */
 struct merge_old_row {
     bool valid;
     int64_t file, context, from, to;
@@ -45,13 +45,13 @@ struct merge_pass {
 
 /* -- tables.c -- */
 
-/* Copies what the old file holds but for its rows, and opens the cursor over those. */
+/* Copies the small tables of the old file, and opens the cursor over the rows of its big one. */
 int merge_tables_copy(struct merge_pass *p);
 
 /* Inserts meta, files and contexts of the segment. */
 int merge_tables_fill(struct merge_pass *p);
 
-/* Sets p->hits: in the order of the rows that they will become. */
+/* Sets p->hits, in the order of the rows that they will become, without files that are left out. */
 int merge_tables_order(struct merge_pass *p);
 void merge_tables_free(struct merge_pass *p);
 

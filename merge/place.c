@@ -4,11 +4,11 @@
  * step that puts the new file in the place of the old one.
  *
  * Guarantee: whenever the process is killed, the target is the old file or the new one, complete.
- * The one exception is a target that is a mount point, which cannot be renamed over and is written
- * in place.
+ * The one exception is a target that is a mount point, over which nothing can be renamed: it is
+ * written in place.
  *
  * A temporary file is locked (flock) from its creation until it is closed. The kernel releases the
- * lock when its holder dies, so whoever gets it knows that nobody writes the file any more.
+ * lock when its process dies, so whoever gets it knows that nobody writes the file any more.
  */
 #include "internal.h"
 
@@ -29,7 +29,7 @@
 #define MAX_LINKS 40
 #define COPY_BYTES (1u << 20)
 
-/* Where SQLite takes its locks (sqlite3's os.h): whoever holds these bytes is alone. */
+/* The bytes that SQLite locks (sqlite3's os.h): a lock on all of them is exclusive. */
 #define SQLITE_LOCK_START 0x40000000
 #define SQLITE_LOCK_LEN 512
 
@@ -90,7 +90,8 @@ static int follow(const char *target, char real[PATH_MAX])
     return -1;
 }
 
-/* In a sticky folder only owners may replace a file, and the rename would tell that too late. */
+/* In a sticky folder only the owners of file and folder may replace the file. Asked early: the
+ * rename would fail only after the run. */
 static bool may_replace(const struct merge_place *place, const struct stat *dir)
 {
     uid_t user = geteuid();
@@ -135,8 +136,8 @@ int merge_place_find(struct merge_place *place, const char *target, struct merge
     return 0;
 }
 
-/* The mode that the file will get: the old one's, else what the umask has left of 0666, which
- * open() knows without asking. Until it is complete, only we read and write it. */
+/* Notes the mode for the finished file: the old one's, or what the umask left of 0666 when the file
+ * was opened. Until it is complete, only we may read and write it. */
 static int keep_mode(struct merge_place *place)
 {
     struct stat new;
@@ -147,13 +148,13 @@ static int keep_mode(struct merge_place *place)
     return fchmod(place->fd, 0600);
 }
 
-/* The owner of the old file too, where we may give files away. */
+/* Gives the file that mode, and if we may the owner and the group of the old one. */
 static int give_mode(const struct merge_place *place)
 {
     if (place->exists && (place->old.st_uid != geteuid() || place->old.st_gid != getegid())) {
         int usual = fchown(place->fd, place->old.st_uid, place->old.st_gid);
 
-        (void)usual; /* root may, others may not */
+        (void)usual; /* only root may */
     }
     return fchmod(place->fd, place->mode);
 }
@@ -184,7 +185,7 @@ static void remove_dead(int dir, const char *name)
     close(fd);
 }
 
-/* What merges have left here that were killed. */
+/* Removes what killed merges left in the folder. */
 static void remove_dead_ones(const struct merge_place *place)
 {
     DIR *dir = opendir(place->dir);
@@ -205,8 +206,8 @@ static int create_locked(struct merge_place *place)
     place->fd = open(place->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (place->fd < 0)
         return errno;
-    /* Another merge may have taken it for one that was left, in the moment before it is locked. On
-     * a file system without locks nobody gets one, and nothing is taken for that. */
+    /* Before it was locked, another merge may have taken it for a dead one and removed it. On a
+     * file system without locks nobody gets one, so nothing is taken for dead. */
     if ((flock(place->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) || fstat(place->fd, &st) ||
         st.st_nlink == 0) {
         close(place->fd);
@@ -227,24 +228,27 @@ int merge_place_create(struct merge_place *place, struct merge_error *error)
         int n;
 
         if (getrandom(&random, sizeof random, 0) != sizeof random)
-            return system_fail(place, error, "no random number for a temporary name", errno);
+            return system_fail(place, error, "there is no random number for a temporary name",
+                               errno);
         n = snprintf(place->tmp, sizeof place->tmp, "%s/%s%016" PRIx64 "%s",
                      strcmp(place->dir, "/") ? place->dir : "", MERGE_TMP_PREFIX, random,
                      MERGE_TMP_SUFFIX);
         if (n < 0 || n >= (int)sizeof place->tmp)
-            return system_fail(place, error, "a temporary file beside it", ENAMETOOLONG);
+            return system_fail(place, error, "no temporary file can be made beside it",
+                               ENAMETOOLONG);
         number = create_locked(place);
     }
     if (!number && keep_mode(place))
         number = errno;
     if (place->fd < 0)
         place->tmp[0] = 0;
-    return number ? system_fail(place, error, "a temporary file beside it", number) : 0;
+    return number ? system_fail(place, error, "no temporary file can be made beside it", number)
+                  : 0;
 }
 
-/* Waits for whoever uses the old file. One that we may not write has no lock that we could take;
- * it is replaced without, as coverage.py deletes it without. Locks are the process's: with --append
- * SQLite has taken this one before, and then there is nobody to wait for. */
+/* Waits for whoever uses the old file. If we may not write it we cannot lock it, and replace it
+ * without, as coverage.py deletes it without. Locks belong to the process: with --append it has
+ * this one already, through SQLite, and waits for nobody. */
 static int lock_old(struct merge_place *place, struct merge_error *error)
 {
     struct flock lock = {.l_type = F_WRLCK,
@@ -281,7 +285,7 @@ static int remove_leftovers(const struct merge_place *place, struct merge_error 
         if (unlink(path) && errno != ENOENT)
             return merge_fail(error, MERGE_ERR_DATA,
                               "Couldn't replace data file '%s': '%s' belongs to the old file and"
-                              " cannot be removed: %s",
+                              " cannot be removed: %s; remove it by hand",
                               place->real, path, strerror(errno));
     }
     return 0;
@@ -316,9 +320,9 @@ out:
     return n < 0 ? -1 : 0;
 }
 
-/* The target is a mount point: its content is replaced. What was there is gone with the first byte,
- * so a failure leaves the temporary file, which is complete. The descriptor stays open until the
- * lock may go: closing any descriptor of a file drops the locks that the process has on it. */
+/* Replaces the content of a target that is a mount point. The old content is gone with the first
+ * byte, so a failure leaves the temporary file, which is complete. place->locked stays open until
+ * the lock may go: closing any descriptor of a file drops the process's locks on it. */
 static int copy_into_place(struct merge_place *place, struct merge_error *error)
 {
     if (place->locked < 0)
@@ -328,7 +332,7 @@ static int copy_into_place(struct merge_place *place, struct merge_error *error)
         char kept[PATH_MAX];
         int len = (int)(strlen(place->tmp) - (sizeof MERGE_TMP_SUFFIX - 1));
 
-        /* Under its own name the next merge would remove it. */
+        /* Renamed, or the next merge would remove it. */
         snprintf(kept, sizeof kept, "%.*s.data", len, place->tmp);
         if (rename(place->tmp, kept))
             strcpy(kept, place->tmp);

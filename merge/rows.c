@@ -72,7 +72,7 @@ static int put_old(struct merge_pass *p)
     return status ? status : next_old(p);
 }
 
-/* Copies the old rows before `row`, or all that are left. *equal: the next one is `row` itself. */
+/* Copies the old rows before `row` (NULL: all that are left). *equal: the next one equals `row`. */
 static int put_old_before(struct merge_pass *p, const struct merge_old_row *row, bool *equal)
 {
     int status = 0;
@@ -111,9 +111,9 @@ static int put_lines(struct merge_pass *p, int64_t file, int64_t context)
     return status || !equal ? status : next_old(p);
 }
 
-/* -- arcs of one row group -- */
+/* -- arcs of one (file, context) -- */
 
-/* Pairs as numbers that sort as SQLite sorts the columns. */
+/* Arcs as numbers that sort as SQLite sorts the two columns. */
 static uint64_t pack(int32_t from, int32_t to)
 {
     return (uint64_t)((uint32_t)from ^ 0x80000000u) << 32 | ((uint32_t)to ^ 0x80000000u);
@@ -155,7 +155,7 @@ static bool push_taken(struct merge_pass *p, const struct merge_hit *hit)
     return true;
 }
 
-/* Arcs of a file that have no bit. */
+/* Arcs of the file that have no bit: SEG_ARC_LINES. */
 static bool push_pairs(struct merge_pass *p, const struct merge_file *file)
 {
     for (size_t i = file->pairs; i < file->pairs + file->pairs_n; i++) {
@@ -188,7 +188,7 @@ static int compare_packed(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* A row group has few branches. */
+/* Insertion sort, as one (file, context) usually has few arcs. */
 static void sort_arcs(uint64_t *arcs, size_t n)
 {
     if (n > 64) {
@@ -218,9 +218,9 @@ static int put_arc(struct merge_pass *p, int64_t file, int64_t context, uint64_t
     return merge_db_arc(&p->db, file, context, row.from, row.to);
 }
 
-/* In a dynamic context a line that an arc begins or ends at needs no row of its own. Reports take
- * a line as run for any arc, and look at (l, l) only for lines with one way out, which they do not
- * count; but such rows, for each context, would be most of the file. */
+/* In a dynamic context a line at which an arc begins or ends needs no row (l, l). For reports a
+ * line has run if it has any arc, and (l, l) matters only to lines with one exit, which they do not
+ * count; but such rows, in each context, would be most of the file. */
 static void drop_lines_of_arcs(struct merge_pass *p)
 {
     for (size_t i = 0; i < p->arcs_n; i++) {
@@ -298,7 +298,7 @@ int merge_rows_put(struct merge_pass *p)
 
         for (end = i + 1; end < p->hits_n && p->hits[end].key >> MERGE_KEY_GROUP == group;)
             end++;
-        /* Sorted hits lie anywhere in the copy. */
+        /* Hits that are sorted lie all over the copy. */
         for (size_t next = end; next < end + PREFETCH && next < p->hits_n; next++)
             __builtin_prefetch(p->hits[next].bits);
         status = put_group(p, p->hits + i, end - i);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The data file as SQLite sees it: coverage.py's schema, the statements that fill it, and the old
- * file that --append reads. Each failure is put into words here, where the cause is known.
+ * file that --append reads. Messages are made here, where the cause of a failure is known.
  *
  * The new file is built without a journal and without syncing, because nobody can see it yet; it
  * gets its name only when it is complete.
@@ -17,7 +17,7 @@
 
 #define SCHEMA_VERSION 7
 
-/* As coverage.py writes it, comments included: .schema prints the same of both. */
+/* As coverage.py writes it, comments included, so that .schema prints the same for both. */
 static const char schema[] =
     "CREATE TABLE coverage_schema (\n"
     "    -- One row, to record the version of the schema in this db.\n"
@@ -96,7 +96,7 @@ int merge_no_memory(struct merge_error *error)
     return merge_fail(error, MERGE_ERR_NOMEM, "Not enough memory to write the data file");
 }
 
-/* What went wrong, with the operating system's reason where SQLite only says "disk I/O error". */
+/* The error in words, with the system's reason where SQLite only says "disk I/O error". */
 static void reason(sqlite3 *db, int code, char *text, size_t size)
 {
     int base = code & 0xff;
@@ -148,8 +148,7 @@ static int db_insert(struct merge_db *db, sqlite3_stmt *stmt)
     return 0;
 }
 
-/* An INSERT of n rows. OR FAIL: an ordinary one of several rows keeps a journal of the statement.
- */
+/* An INSERT of n rows; OR FAIL, so that SQLite need not keep a journal of the statement. */
 static int prepare_rows(struct merge_db *db, unsigned n, sqlite3_stmt **stmt)
 {
     char sql[128 + MERGE_BATCH * 16];
@@ -285,7 +284,7 @@ static int bind_row(const struct merge_db *db, sqlite3_stmt *stmt, int at,
     return at;
 }
 
-/* Inserts the rows that wait. */
+/* Inserts the waiting rows. */
 static int flush_rows(struct merge_db *db)
 {
     int status = 0, at = 1;
@@ -420,8 +419,8 @@ static int old_number(struct merge_old *old, const char *sql, int64_t *number, b
     return status;
 }
 
-/* A journal that SQLite would roll back can name another file, which SQLite would then delete. As
- * coverage.py does, refuse it: no data file is left with one by coverage.py or by us. */
+/* A hot journal can name another file, which SQLite would delete at the rollback. It is refused, as
+ * by coverage.py; neither coverage.py nor we leave a data file with one. */
 static int old_has_hot_journal(struct merge_old *old)
 {
     sqlite3 *db = NULL;
@@ -443,8 +442,8 @@ static int old_has_hot_journal(struct merge_old *old)
                       old->path);
 }
 
-/* A write-ahead log would be taken for the new file's, or be put into it where the target is
- * written in place: its content goes into the old file now. */
+/* A write-ahead log would be taken for the new file's and be applied to it: leaving that mode puts
+ * its content into the old file now. */
 static int old_lock(struct merge_old *old)
 {
     int code = sqlite3_exec(old->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
@@ -501,8 +500,8 @@ static int old_check(struct merge_old *old, bool has_arcs)
     return 0;
 }
 
-/* Opens the file, locked if so wanted; *again: it was replaced while the lock was waited for. The
- * number of the inode alone does not tell: it may be that of a third file by now. */
+/* Opens the file, and with `lock` locks it. *again: it was replaced meanwhile. SQLite is asked,
+ * because a new file may have got the old one's inode number. */
 static int old_try(struct merge_old *old, bool lock, bool *again)
 {
     int code, status, moved = 0;

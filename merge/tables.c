@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The small tables: meta, file, context and tracer. What the old file says stays as it is, ids
- * included; what is new comes after it. Then the hits are brought into the order of those ids.
+ * The small tables: meta, file, context and tracer. Rows of the old file keep their ids; new ones
+ * come after them. Then the hits are sorted by those ids.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "pass.h"
 
-/* -- what the old file holds besides rows -- */
+/* -- the small tables of the old file -- */
 
 static int copy_meta(struct merge_pass *p)
 {
     sqlite3_stmt *stmt = NULL;
     bool row = false;
-    /* The hash is one of data that we are about to change. */
+    /* The old hash will not match the new data. */
     int status =
         merge_old_prepare(&p->old, "SELECT key, value FROM meta WHERE key != 'hash'", &stmt);
 
@@ -100,7 +100,7 @@ static int compare_ids(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Ranks of the ids: 32 bits that sort as the ids do, whatever ids the old file had. */
+/* Ranks sort as the ids do, but fit into a key, whatever ids the old file has. */
 static void rank_rows(struct merge_rows *rows, size_t n)
 {
     size_t unique = 0;
@@ -211,8 +211,8 @@ static int name_contexts(struct merge_pass *p)
     return 0;
 }
 
-/* Do the ids rise with the index? Then the hits are sorted by them already. Contexts without a row
- * have no hits. */
+/* Do the ids rise with the index? Then the hits are in their order already. `gaps`: an index
+ * without a row has no hits. */
 static bool rising(const struct merge_rows *rows, size_t n, bool gaps)
 {
     int64_t last = 0;
@@ -227,7 +227,6 @@ static bool rising(const struct merge_rows *rows, size_t n, bool gaps)
     return true;
 }
 
-/* Without the hits of files that have no name. */
 int merge_tables_order(struct merge_pass *p)
 {
     const struct merge *m = p->m;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may open a segment, and what of its header must fit.
+ * Who may open a segment, and which headers are accepted.
  */
 #include "access.h"
 
@@ -24,7 +24,7 @@ const char *seg_path_of(const char *name, uint32_t *owner)
         return name;
     uid = strtoull(name + sizeof prefix - 1, &end, 10);
     if (*end != ':' || uid >= SEG_NOT_SHARED)
-        return name; /* which is no path of a segment either */
+        return name; /* opening that path will fail */
     *owner = (uint32_t)uid;
     return end + 1;
 }
@@ -49,8 +49,8 @@ char *seg_name_for(const char *path)
     return lstat(path, &st) == 0 ? seg_name_with(path, &st) : strdup(path);
 }
 
-/* What we own may be shared with others; what others own has to be, and to be theirs who are said
- * to share it. Where it may not be used, buf says why. */
+/* A segment of ours may be private or shared. One of another user has to be shared, and to belong
+ * to the user in its name. If it may not be used, buf says why. */
 static bool may_be_used(const struct stat *st, uint32_t owner, char *buf, size_t size)
 {
     const mode_t mode = st->st_mode & 07777;
@@ -62,9 +62,9 @@ static bool may_be_used(const struct stat *st, uint32_t owner, char *buf, size_t
         snprintf(buf, size, "it belongs to user %lu; run this as that user",
                  (unsigned long)st->st_uid);
     else if (st->st_nlink != 1)
-        snprintf(buf, size, "it has several names");
+        snprintf(buf, size, "it has several names; remove its other hard links");
     else if (mode != SEG_MODE_SHARED && (!ours || (mode & (S_IRWXG | S_IRWXO)) != 0))
-        snprintf(buf, size, "others may read or write it");
+        snprintf(buf, size, "others may read or write it; its mode should be 0600");
     else
         return true;
     return false;
@@ -77,7 +77,7 @@ void seg_access_why(const char *path, char *buf, size_t size)
     if (lstat(path, &st) != 0)
         snprintf(buf, size, "%s", strerror(errno));
     else if (may_be_used(&st, SEG_NOT_SHARED, buf, size))
-        snprintf(buf, size, "it was another file a moment ago");
+        snprintf(buf, size, "it was replaced a moment ago; try again");
 }
 
 int seg_access_open_of(uint32_t owner, const char *path, int flags, int *fd, struct stat *st)

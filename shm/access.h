@@ -25,25 +25,27 @@ const char *seg_path_of(const char *name, uint32_t *owner);
 /* The name of the segment at `path` (malloc); NULL: no memory. */
 char *seg_name_for(const char *path);
 
-/* The same for a file of that status, wherever its path leads by now. */
+/* The same for a file whose status is known; the path is not looked at. */
 char *seg_name_with(const char *path, const struct stat *st);
 
-/* Opens a segment with the checks of docs/segment.md; `flags` is O_RDONLY or O_RDWR. */
+/* Opens a segment with the checks of docs/segment.md; `flags` is O_RDONLY or O_RDWR. 0,
+ * SEG_ERR_ACCESS or SEG_ERR_SYSTEM. */
 int seg_access_open(const char *path, int flags, int *fd);
 
-/* The same for one that another user may have made; SEG_NOT_SHARED: it has to be ours. */
+/* The same for a segment that has to belong to that user (SEG_NOT_SHARED: to us). */
 int seg_access_open_of(uint32_t owner, const char *path, int flags, int *fd, struct stat *st);
 
-/* Writes into buf why a path gave SEG_ERR_ACCESS: "it has several names". */
+/* Writes into buf why a path gave SEG_ERR_ACCESS, such as "it is not a regular file". */
 void seg_access_why(const char *path, char *buf, size_t size);
 
-/* Reads and checks the header behind fd; not whether the file has the size that it says. */
+/* Reads and checks the header behind fd, but not that the file has the size in it. 0 or
+ * SEG_ERR_SYSTEM, _FOREIGN, _VERSION, _DAMAGED. */
 int seg_access_header(int fd, struct seg_header *out);
 
-/* Reads at most `len` bytes at `off` behind fd: how many there are, or -1. */
+/* Reads `len` bytes at `off` behind fd: how many there were before the end, or -1. */
 ssize_t seg_access_get(int fd, uint64_t off, void *to, size_t len);
 
-/* Writes a word of the header behind fd. */
+/* Writes the word at `off` of the header behind fd. */
 int seg_access_put(int fd, size_t off, uint64_t value);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * How a process finds its run without the environment variable: through an ancestor that takes
  * part in one. Programs start children with environments of their own making, and a tool that
- * relies on its variable loses those silently.
+ * relies on a variable loses these children silently.
  *
  * Where this user has no live run, this costs one failed stat for each folder.
  */
@@ -16,7 +16,7 @@
 #include "platform.h"
 #include "window.h"
 
-/* The process itself, which may have become another program by exec, and eight above it. */
+/* The process itself, which may be in the table from before an exec, and eight ancestors. */
 #define GENERATIONS 9
 
 struct relative {
@@ -26,7 +26,7 @@ struct relative {
 
 struct search {
     struct relative relatives[GENERATIONS];
-    unsigned n;   /* relatives that are still of interest: a nearer one wins */
+    unsigned n;   /* the first n still count: only a nearer one replaces what was found */
     unsigned all; /* 0: not looked up yet */
     seg_t *found;
 };
@@ -48,7 +48,7 @@ static void find_relatives(struct search *search)
     search->n = search->all;
 }
 
-/* The number of the first of `n` relatives that stands in the process table; n: none does. */
+/* The index of the first of `n` relatives that has a row in the process table; n: none has. */
 static unsigned match(seg_t *seg, const struct relative *relatives, unsigned n)
 {
     uint64_t left = seg->size / SEG_ALIGN;
@@ -64,7 +64,7 @@ static unsigned match(seg_t *seg, const struct relative *relatives, unsigned n)
         for (unsigned i = 0; i < n; i++) {
             if (seg_load32_relaxed(&row->state) != SEG_PROCESS_LEFT &&
                 row->pid == relatives[i].pid && row->start == relatives[i].start && row->ns == ns)
-                n = i; /* only a nearer one is of interest from here on */
+                n = i; /* from here on only a nearer one counts */
         }
         off = row->next;
     }

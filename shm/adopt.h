@@ -8,9 +8,8 @@
 #include "layout.h"
 #include "status.h"
 
-/* Attaches to a live segment of this user in whose process table an ancestor of this process
- * stands (same pid namespace, same start time). SEG_ERR_FOREIGN: there is none, which is the
- * usual case. */
+/* Attaches to a live segment of this user that has a row for an ancestor of this process (same pid
+ * namespace, same start time). SEG_ERR_FOREIGN: there is none, which is the usual case. */
 int seg_adopt(seg_t **out);
 
 #endif

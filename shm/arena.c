@@ -6,11 +6,11 @@
  *   - A piece belongs to whoever moved `bump` past it by CAS. The order is relaxed: nobody else
  *     reaches the piece except through a word that is published after it is filled.
  *   - `backed` says that all bytes below it have pages. It is raised after the pages are there
- *     (release) and read (acquire) before a piece below it is given out. So the pages come first, a
- *     store into a piece cannot fault for want of room, and whoever is killed in between has backed
- *     pages that the next one finds.
+ *     (release) and read (acquire) before a piece below it is given out. So a store into a piece
+ *     cannot fault for want of room, and pages that a process backed before it was killed are found
+ *     by the next one.
  *   - Backing the same pages twice is harmless and changes no byte, so nobody waits for anybody.
- *   - Fresh pages are zeros and no piece is given out twice: a piece is zeroed.
+ *   - Pieces are zeroed: fresh pages are zeros, and no piece is given out twice.
  */
 #include "arena.h"
 
@@ -55,7 +55,7 @@ static void raise_backed(struct seg_header *head, uint64_t to)
     SEG_KILL_POINT("arena.backed");
 }
 
-/* Backs a range within one window: a whole batch where there is room, else what is needed. */
+/* Backs a range within one window: up to `batch` where there is room, else up to `need`. */
 static int back_range(seg_t *seg, uint64_t from, uint64_t need, uint64_t batch)
 {
     uint64_t page = seg->page;

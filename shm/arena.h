@@ -15,13 +15,13 @@
  * otherwise cost a system call for each line that runs. */
 #define SEG_BACK_OFF 64u
 
-/* Gives out `len` bytes, zeroed and backed. Failures are counted. */
+/* Allocates `len` bytes, zeroed and backed. 0 or SEG_ERR_SPACE, _MAP, _DAMAGED, counted as lost. */
 int seg_alloc(seg_t *seg, uint64_t len, uint64_t *off, void **out);
 
-/* The same where no room is no loss: only SEG_ERR_MAP is counted. */
+/* The same for a caller that loses nothing without it: only SEG_ERR_MAP is counted. */
 int seg_try_alloc(seg_t *seg, uint64_t len, uint64_t *off, void **out);
 
-/* Backs the first bytes of a new segment. */
+/* Backs the first bytes of a new segment. 0 or SEG_ERR_SPACE, with errno. */
 int seg_back_first(seg_t *seg, uint64_t len);
 
 #endif

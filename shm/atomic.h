@@ -7,7 +7,7 @@
  * which is what makes them work between processes that map the same page.
  *
  * Orders in use:
- *   _relaxed  bits and counters: each stands alone, and nobody follows it to other memory
+ *   _relaxed  bits and counters: nobody follows one to other memory
  *   _acquire  reading an offset that leads to an entry; pairs with the _release that published it
  *   _release  publishing an entry after all of its bytes are written
  */
@@ -59,7 +59,7 @@ static inline uint64_t seg_add_relaxed(seg_u64 *w, uint64_t n)
     return atomic_fetch_add_explicit(&w->v, n, memory_order_relaxed);
 }
 
-/* Publishes `desired` if the word is still *expected; else *expected is what it is (acquire). */
+/* Publishes `desired` if the word is still *expected; else *expected becomes the word (acquire). */
 static inline bool seg_cas_release(seg_u64 *w, uint64_t *expected, uint64_t desired)
 {
     return atomic_compare_exchange_strong_explicit(&w->v, expected, desired, memory_order_release,

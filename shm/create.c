@@ -4,8 +4,8 @@
  *
  * Guarantees
  *   - A new segment is complete before it has the name under which anybody looks for it: it is
- *     built under another name and renamed. Whoever attaches sees every byte that the creator wrote
- *     (the rename and the open are ordered by the file system).
+ *     built under another name and renamed. The file system orders the rename before the open, so
+ *     whoever attaches sees every byte that the creator wrote.
  *   - Identity and plan never change after that.
  */
 #include "create.h"
@@ -31,7 +31,7 @@
 #define SIZE_UNIT (UINT64_C(64) << 10) /* a multiple of every page size */
 #define SIZE_LEAST (UINT64_C(512) << 10)
 
-/* "folder/" prefix and 128 random bits. */
+/* A path in the folder (malloc): a prefix and 128 random bits. */
 static char *random_name(const char *folder)
 {
     static const char prefix[] = "/new-";
@@ -53,7 +53,8 @@ static char *random_name(const char *folder)
 }
 _Static_assert(sizeof "new-" == sizeof SEG_NAME_PREFIX, "the final name is as long as the first");
 
-/* Sets the size of the empty file behind fd; smaller where the file system has a lower limit. */
+/* Sets the size of the empty file behind fd; unless it is fixed, a smaller one if the file system
+ * has a lower limit. */
 static int set_size(int fd, bool fixed, uint64_t *size)
 {
     struct rlimit limit;
@@ -107,8 +108,8 @@ static int fill(seg_t *seg, const struct seg_plan *plan)
     return SEG_OK;
 }
 
-/* Some file systems map a file without sharing what is written: what went in through the mapping
- * must come out of the file. */
+/* Some file systems accept a shared mapping without sharing what is written: checks that what went
+ * in through the mapping comes out of the file. */
 static int probe(const seg_t *seg, int fd)
 {
     uint8_t copy[sizeof(struct seg_header)];
@@ -165,7 +166,7 @@ static int create_in(const char *folder, const struct seg_plan *plan, uint64_t s
     *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (*fd < 0)
         goto no_file;
-    /* Whatever the umask was. */
+    /* open() obeyed the umask. */
     if (fchmod(*fd, mode) != 0 || fstat(*fd, &st) != 0)
         goto failed;
     seg_platform_in_place(*fd);
@@ -222,7 +223,7 @@ static unsigned folder_mode(const struct seg_plan *plan)
     return plan->flags & SEG_FLAG_OTHERS ? SEG_FOLDER_OPEN : SEG_FOLDER_PRIVATE;
 }
 
-/* The same for one of our own folders, which the end of another run removes. */
+/* The same for one of our own folders, which another run removes if it ends meanwhile. */
 static int try_own_folder(const char *folder, const struct seg_plan *plan, bool choosy, seg_t **out,
                           int *fd)
 {
@@ -245,7 +246,7 @@ static int try_own_folder(const char *folder, const struct seg_plan *plan, bool 
     return status;
 }
 
-/* First where a run as expected fits, then where anything fits. */
+/* In the first folder with room for the expected size, else in the first with any room. */
 static int choose_folder(const struct seg_plan *plan, seg_t **out, int *fd)
 {
     char folder[256];

@@ -3,9 +3,8 @@
  * How much was delivered, read and written in the header of a segment.
  *
  * Guarantees
- *   - Whoever holds the flock of the file writes the two words, with pwrite and the number last. A
- *     deliverer that is killed before that leaves a number that is too low, and somebody delivers
- *     once more than necessary.
+ *   - The two words are written by whoever delivers, the number last. A deliverer that is killed
+ *     before that leaves a number that is too low, and there is one delivery more than necessary.
  */
 #include "delivery.h"
 
@@ -46,8 +45,8 @@ void seg_delivery_put(seg_t *seg, uint64_t hits, uint64_t to)
 {
     seg_store_relaxed(&seg_head(seg)->delivered_to, to); /* relaxed: published by what follows */
     SEG_KILL_POINT("delivery.named");
-    /* Pairs with nothing: whoever delivers next reads it after this process has ended. It only must
-     * not come before the other, should that be now. */
+    /* Pairs with nothing: whoever delivers next reads it after this process has ended. Release only
+     * keeps it behind the word above, should the process be killed in between. */
     seg_store_release(&seg_head(seg)->delivered, hits + 1);
 }
 
@@ -71,7 +70,7 @@ uint64_t seg_delivery_target(const char *path)
     return hash != 0 ? hash : 1;
 }
 
-/* Writes the bytes from `off` to `end` where they are in the segment. */
+/* Writes the bytes from `off` to `end`, at the same offsets. */
 static int spill_range(seg_t *seg, int fd, uint64_t off, uint64_t end)
 {
     while (off < end) {

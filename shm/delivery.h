@@ -2,8 +2,8 @@
 /*
  * How much of a segment has been delivered, that is, is in a data file: docs/ending.md.
  *
- * Hits are only ever added, so their number says everything: two copies of a segment with the same
- * number hold the same hits. The header keeps the number of the last delivery.
+ * Hits are only ever added, so two copies of a segment with the same number of hits have the same
+ * hits. The header keeps the number of the last delivery.
  */
 #ifndef SEG_DELIVERY_H
 #define SEG_DELIVERY_H
@@ -14,8 +14,8 @@
 #include "status.h"
 
 struct seg_delivery {
-    bool done;     /* it was delivered before */
-    uint64_t hits; /* with this number, if so */
+    bool done;     /* there was a delivery */
+    uint64_t hits; /* that many were delivered last; 0: none */
     uint64_t to;   /* identifies the data file: seg_delivery_target() */
 };
 
@@ -32,13 +32,13 @@ void seg_delivery_put(seg_t *seg, uint64_t hits, uint64_t to);
 /* Identifies a data file as it is now, by inode, size and time; 0: it is not there. */
 uint64_t seg_delivery_target(const char *path);
 
-/* Writes the content of a mapped segment into an empty file, which then reads like the segment. For
- * a process that may not open the segment any more. Where no page is behind the mapping, write()
- * fails without a signal, and nothing is read. 0 or a seg_status. */
+/* Writes the content of a mapped segment into an empty file, which then reads like the segment: for
+ * a process that may no longer open it. Only write() reads the mapping: it fails with EFAULT where
+ * a load would raise SIGBUS. 0 or a seg_status. */
 int seg_spill(seg_t *seg, int fd);
 
-/* Has everything in the segment behind fd been delivered? True as well if it is empty, false on an
- * error. */
+/* Has everything in the segment behind fd been delivered? True if it is empty; false on an error.
+ */
 bool seg_delivery_complete(int fd);
 
 #endif

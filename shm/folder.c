@@ -88,7 +88,7 @@ int seg_folder_make(const char *path, unsigned mode)
 {
     struct stat st;
 
-    /* A umask may have taken away more than was asked for; the folder is ours, so is its mode. */
+    /* The umask may have narrowed the mode of a new folder. */
     if (mkdir(path, mode) == 0) {
         if (lstat(path, &st) == 0 && (st.st_mode & 07777) != mode)
             chmod(path, mode);
@@ -126,8 +126,8 @@ int seg_folder_room(int fd, uint32_t flags, bool choosy, uint64_t *size)
 
     if (fstatvfs(fd, &fs) != 0)
         return SEG_ERR_SYSTEM;
-    /* Half of what is free: the program under test needs the place too. A tmpfs without a limit
-     * has no blocks at all. */
+    /* Half of what is free: the program under test needs room too. A tmpfs without a limit reports
+     * no blocks at all. */
     if (fs.f_blocks != 0)
         room = least_of(room, (uint64_t)fs.f_bavail * fs.f_frsize / 2);
     if (seg_platform_in_memory(fd))
@@ -169,7 +169,7 @@ void seg_folder_each(enum seg_which which, void (*fn)(void *arg, const char *pat
     }
 }
 
-/* Is it a folder for segments, of those that live or those that are left over? */
+/* Is it one of our folders, for live or for left-over segments? */
 static bool is_for_segments(const char *folder)
 {
     char name[256];

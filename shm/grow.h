@@ -28,8 +28,8 @@ static inline bool seg_grow(void *array, size_t *cap, size_t need, size_t size)
     return true;
 }
 
-/* Room for `need` items in an array of malloc's that has it for `cap`; both are variables. False:
- * no memory, and the array is as it was. */
+/* Makes room for `need` items in a malloc'd array that has room for `cap`; array and cap are
+ * variables. False: no memory, and the array is as it was. */
 #define SEG_GROW(array, cap, need) seg_grow(&(array), &(cap), (need), sizeof *(array))
 
 #endif

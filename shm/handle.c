@@ -4,7 +4,7 @@
  *
  * Guarantees
  *   - Whoever attaches sees every byte that the creator wrote: create.c.
- *   - A handle that was handed out is freed by seg_discard alone.
+ *   - Only seg_discard frees a handle that was handed out.
  */
 #include "handle.h"
 
@@ -94,7 +94,7 @@ const void *seg_address(const seg_t *seg)
 
 struct seg_rules seg_rules(const seg_t *seg)
 {
-    /* Looking at the plan may map its window, which the handle's user does not see change. */
+    /* The cast: seg_ptr may map a window, a change that the caller does not see. */
     const struct seg_rule *rules = seg_ptr((seg_t *)seg, seg->plan, seg->plan_len);
 
     return (struct seg_rules){rules, rules == NULL ? 0 : (size_t)seg->plan_len};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fast and well spread; who can choose the bytes can make them collide.
+ * Fast and well spread, but not safe against chosen keys.
  */
 #include "hash.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one hash of bytes: of the intern table, and of tables that a process has for itself.
+ * The hash function for bytes, in the intern table and in a process's own tables.
  */
 #ifndef SEG_HASH_H
 #define SEG_HASH_H
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The same bytes under another seed have another hash; in the intern table it is the kind. */
+/* The seed separates kinds of keys: in the intern table it is the enum seg_kind. */
 uint64_t seg_hash(uint32_t seed, const void *bytes, size_t len);
 
 #endif

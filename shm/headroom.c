@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How much memory can be used before the kernel kills somebody. A file in tmpfs counts against the
+ * How much memory can be used before the kernel kills a process. A file in tmpfs counts against the
  * container's limit, and reaching that limit is not an error that a program could handle.
  */
 #include "headroom.h"
@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Version 1 writes the largest multiple of a page for "no limit". */
+/* For "no limit" version 1 shows the largest multiple of a page. */
 #define NO_LIMIT (UINT64_C(1) << 60)
 
 struct controller {
     const char *folder;   /* below the mount point of control groups */
     const char *limit[2]; /* files, the lowest counts; "" for none */
     const char *usage;
-    const char *cache; /* key in memory.stat: what the kernel gives back before it kills */
+    const char *cache; /* key in memory.stat: what the kernel reclaims before it kills */
 };
 
 static const struct controller unified = {
@@ -85,8 +85,8 @@ static uint64_t headroom_of(const char *folder, const struct controller *control
     return used < limit ? limit - used : 0;
 }
 
-/* The least of a group and all groups above it. In a container the path may be the host's, where
- * the upper part does not exist here; the walk ends at the mount point either way. */
+/* The least of a group and all groups above it, up to the mount point. In a container the path may
+ * be the host's, so that part of it does not exist here; a missing group has no limit. */
 static uint64_t walk(const char *cgroup, const char *path, const struct controller *controller)
 {
     char folder[4096];

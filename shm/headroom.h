@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-/* Bytes of memory that can be used before the kernel kills somebody. `proc` and `cgroup` are
- * "/proc" and "/sys/fs/cgroup". UINT64_MAX: nobody knows of a limit. */
+/* Bytes of memory that can be used before the kernel kills a process. `proc` and `cgroup` are
+ * "/proc" and "/sys/fs/cgroup". UINT64_MAX: no limit is known. */
 uint64_t seg_headroom(const char *proc, const char *cgroup);
 
 #endif

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where hits go: chunks of the static context, which all processes share, and records of dynamic
- * contexts, which belong to the process that made them.
+ * contexts, each of which belongs to the process that claimed it.
  *
  * Guarantees
  *   - A chunk, and a directory of chunks, is a zeroed piece whose offset is put into its slot by
- *     one CAS from 0 (release); it is read with acquire, so that the directory's words are those of
- *     the piece. Slots never change again. The loser of the race leaks its piece.
+ *     one CAS from 0 (release); slots are read with acquire, so that whoever follows one sees the
+ *     zeroed piece. Slots never change again. The loser of the race leaks its piece.
  *   - An extent is complete, and on the list of all extents (release), before a record in it is
  *     used: a kill after that loses nothing.
  *   - A record belongs to whoever's CAS took its key from 0. So threads, and a child whose fork
- * went unnoticed, may fill one extent. The CAS is relaxed: nothing is reached through key or bits.
+ *     went unnoticed, may fill one extent. The CAS is relaxed: key and bits lead nowhere.
  */
 #include "hits.h"
 
@@ -22,9 +22,9 @@
 
 #define RECORDS_MAX ((SEG_EXTENT_MAX - sizeof(struct seg_extent)) / sizeof(struct seg_record))
 #define INDEX_BITS 16
-_Static_assert(RECORDS_MAX < 1u << INDEX_BITS, "a cursor holds the number of a record");
+_Static_assert(RECORDS_MAX < 1u << INDEX_BITS, "a record's number fits into the cursor");
 
-/* What the slot leads to: `len` bytes, made where there are none. */
+/* The `len` bytes that the slot leads to, allocated if it is empty. */
 static int follow(seg_t *seg, seg_u64 *slot, uint64_t len, void **out)
 {
     /* Pairs with the release below. */
@@ -102,7 +102,7 @@ static int new_extent(seg_t *seg, uint64_t now)
     extent = piece;
     extent->n = (uint32_t)((size - sizeof *extent) / sizeof(struct seg_record));
 
-    head = seg_load_relaxed(list); /* relaxed: only its number is stored */
+    head = seg_load_relaxed(list); /* relaxed: stored, not followed */
     do {
         extent->next = head;
         SEG_KILL_POINT("extent.filled");
@@ -110,7 +110,7 @@ static int new_extent(seg_t *seg, uint64_t now)
     } while (!seg_cas_release(list, &head, off));
     SEG_KILL_POINT("extent.published");
 
-    /* Pairs with the acquire in seg_record. Where another thread was first, its extent is used and
+    /* Pairs with the acquire in seg_record. If another thread was first, its extent is used and
      * this one stays empty. */
     if (atomic_compare_exchange_strong_explicit(&seg->extent, &now, off / SEG_ALIGN << INDEX_BITS,
                                                 memory_order_release, memory_order_relaxed))
@@ -139,7 +139,7 @@ static int claim(seg_t *seg, uint64_t cursor, uint64_t key, seg_u8 **bits)
 
         if (seg_cas_relaxed(&records[i].key, &free, key)) {
             SEG_KILL_POINT("record.claimed");
-            /* A hint: where it fails, somebody else moved the cursor. */
+            /* Only a hint, so it may fail: then somebody else has moved the cursor. */
             atomic_compare_exchange_strong_explicit(&seg->extent, &cursor,
                                                     off / SEG_ALIGN << INDEX_BITS | (i + 1),
                                                     memory_order_relaxed, memory_order_relaxed);

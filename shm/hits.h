@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the hits of what runs are: chunks and records.
+ * Where hits are recorded: chunks and records. 0 or a seg_status, counted as lost (segment.h).
  */
 #ifndef SEG_HITS_H
 #define SEG_HITS_H

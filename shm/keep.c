@@ -4,9 +4,9 @@
  *
  * fork() would copy the tables of a large process, run its pthread_atfork handlers, and leave a
  * child that wait() of the program sees. Two clones in a row share the memory (CLONE_VFORK: the
- * caller waits until the program has been started) and end without a signal; the one in the middle
- * ends at once and is waited for by a flag that wait() does not set. So what runs in between is on
- * a stack of its own, makes nothing but system calls, and blocks all signals.
+ * caller waits until the program has been started) and end without a signal; the first ends at once
+ * and is reaped with __WCLONE, which wait() does not set. So what the clones run is on stacks of
+ * its own, makes nothing but system calls, and blocks all signals.
  */
 #include "keep.h"
 
@@ -32,8 +32,8 @@
 
 #define STACK (64u << 10)
 
-/* ThreadSanitizer takes every clone() for a fork: a program that it watches could start no thread
- * after ours. It does not know this name of the same function. */
+/* ThreadSanitizer takes every clone() for a fork, after which it lets a program start no thread. It
+ * does not intercept this name of the same function. */
 #ifdef __GLIBC__
 extern int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 #define start_clone __clone
@@ -59,14 +59,14 @@ struct start {
     volatile int error;
 };
 
-/* What the two run: nothing but bare system calls. A function of the C library may be a point where
- * a thread is cancelled, or a sanitizer's, which takes a lock that another thread of the program
- * holds. */
+/* What the clones run: nothing but bare system calls. A function of the C library may be a
+ * cancellation point, or a sanitizer's, which takes a lock that another thread of the program may
+ * hold. */
 #define NOT_INSTRUMENTED __attribute__((no_sanitize("address", "undefined", "thread")))
 
 NOT_INSTRUMENTED static bool move(int from, int to)
 {
-    /* dup3() refuses to do nothing. */
+    /* dup3() refuses equal descriptors. */
     return (from == to || syscall(SYS_dup3, from, to, 0) >= 0) &&
            syscall(SYS_fcntl, to, F_SETFD, 0) == 0;
 }
@@ -82,7 +82,7 @@ NOT_INSTRUMENTED static void close_from(int fd)
         syscall(SYS_close, fd);
 }
 
-/* Python ignores SIGPIPE and SIGXFSZ, a shell may have ignored others. */
+/* Ignored signals survive exec: Python ignores SIGPIPE and SIGXFSZ, a shell may ignore others. */
 NOT_INSTRUMENTED static void reset_signals(void)
 {
     const uint64_t usual[8] = {0}, none = 0; /* struct sigaction of the kernel: SIG_DFL is 0 */
@@ -101,7 +101,7 @@ NOT_INSTRUMENTED static int second(void *arg)
     syscall(SYS_setsid);
     if (syscall(SYS_chdir, "/") != 0 || !move(start->pidfd, SEG_KEEPER_FD))
         goto failed;
-    /* By now the pidfd may have been here, but not the socket. */
+    /* What is at this descriptor may be the pidfd, which has been moved, but not the socket. */
     if (start->socket < 0 || !move(start->socket, SEG_KEEPER_SOCKET))
         syscall(SYS_close, SEG_KEEPER_SOCKET);
     close_from(SEG_KEEPER_SOCKET + 1);
@@ -118,7 +118,7 @@ failed:
     return 127;
 }
 
-/* Between the two: its end makes the keeper an orphan. */
+/* Its end makes the keeper an orphan. */
 NOT_INSTRUMENTED static int first(void *arg)
 {
     struct start *start = arg;
@@ -130,7 +130,7 @@ NOT_INSTRUMENTED static int first(void *arg)
     return 0;
 }
 
-/* Would wait() of this process see its keeper? Orphans go to whoever reaps them. */
+/* Would wait() of this process see its keeper? Orphans go to the nearest reaper. */
 static bool reaps_orphans(void)
 {
     int reaper = 0;
@@ -138,8 +138,8 @@ static bool reaps_orphans(void)
     return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &reaper) == 0 && reaper);
 }
 
-/* After unshare(CLONE_NEWPID) the next child is PID 1 of the new namespace. That must not be ours:
- * when it ends, nothing can be started there any more. */
+/* After unshare(CLONE_NEWPID) the next child is PID 1 of the new namespace, where nothing can be
+ * started after it has ended. That must not be a clone of ours. */
 static bool children_live_elsewhere(void)
 {
     struct stat own, children;
@@ -186,7 +186,7 @@ int seg_keeper_start(const char *program, const char *path, char *const argv[], 
         close(start.pidfd);
         return ENOMEM;
     }
-    /* Bound here: what is told as soon as this function has returned is not lost. */
+    /* Bound before the keeper runs: no report is lost once this function has returned. */
     start.socket = seg_refused_listen(path);
     error = start_keeper(&start);
     munmap(start.stack, 2 * STACK);
@@ -205,7 +205,7 @@ void seg_keeper_end(const struct seg_keeper *keeper)
 
     if (pidfd < 0)
         return;
-    /* Looked at with the descriptor in hand: the signal goes to this process or to none. */
+    /* Checked after the pidfd was opened: the signal goes to this process or to none. */
     if (seg_platform_process(keeper->pid, &process) == 0 && process.start == keeper->start)
         syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0u);
     close(pidfd);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The keeper of a segment: has the data delivered if the process that owns the segment did not.
- * docs/ending.md says when; keep.c starts it.
+ * The keeper of a segment: has it delivered if its owner did not. docs/ending.md says when; keep.c
+ * starts it.
  *
  *   shmcov-keeper SEGMENT MILLISECONDS FOLDER always|again COMMAND... SEGMENT
  *
- * SEGMENT may be -: then it is in the variable SHMCOV_KEPT, because all users see the arguments of
- * a process, and must not see the name of a segment that admits other users. Descriptor 3 is a
- * pidfd of the owner, 4 a socket on which processes report that the segment was refused to them.
+ * If SEGMENT is -, the variable SHMCOV_KEPT names it: all users see the arguments of a process, and
+ * must not see the name of a segment that admits other users. Descriptor 3 is a pidfd of the owner,
+ * 4 the socket on which refused processes report (refused.h).
  * COMMAND, run in FOLDER, delivers what is in SEGMENT and exits with 0 when it has. `again`: only
  * if the owner has delivered before. The keeper prints nothing, because nobody would read it.
  */
@@ -45,7 +45,7 @@ struct keeper {
     struct seg_refused refused;
 };
 
-/* How often a process is looked at where poll() does not tell of its end: no descriptor is left, no
+/* How often a process is looked at if poll() cannot report its end, for want of descriptors or
  * memory. */
 #define LOOK_MS 200u
 
@@ -70,14 +70,14 @@ static void wait_for(struct keeper *keeper, int pidfd)
         else if (fds[1].revents != 0)
             fds[1].fd = keeper->socket = -1;
     } while (n > 0 && fds[0].revents == 0);
-    /* Of a process that its parent has reaped, newer kernels say POLLHUP as well. */
+    /* Newer kernels set POLLHUP as well once the process has been reaped. */
     if ((fds[0].revents & POLLIN) == 0) {
         seg_users_sleep(NULL, LOOK_MS);
         count_refused(keeper);
     }
 }
 
-/* The descriptor alone is not believed: what follows is for the time after the owner's end. */
+/* The descriptor is not trusted: what follows must not happen while the owner is alive. */
 static void wait_for_owner(struct keeper *keeper)
 {
     do
@@ -117,7 +117,7 @@ static bool deliver(const struct keeper *keeper)
     return pid > 0 && status == 0;
 }
 
-/* Sleeps until the processes that were found last have ended. */
+/* Sleeps until these users have ended. */
 static void sleep_on(struct keeper *keeper, const struct seg_users *users)
 {
     for (size_t i = 0; i < users->n; i++) {
@@ -150,8 +150,8 @@ static bool remove_segment(const struct keeper *keeper)
            seg_remove(aside) == SEG_OK;
 }
 
-/* Nobody is left, so no process that starts needs to find the segment while it is delivered. */
-static void go_aside(const struct keeper *keeper)
+/* There are no users, so no process that starts needs to find the segment while it is delivered. */
+static void set_aside(const struct keeper *keeper)
 {
     static char aside[512];
 
@@ -160,8 +160,8 @@ static void go_aside(const struct keeper *keeper)
         keeper->command[keeper->arguments - 1] = aside;
 }
 
-/* The owner has ended. Delivers what it did not, when nobody is left or their time is over, and
- * once more when the last of them has ended. False: there is something that cannot be delivered. */
+/* The owner has ended. Delivers what it did not, when there are no users or their time is over, and
+ * once more when the last of them has ended. False: something could not be delivered. */
 static bool finish(struct keeper *keeper, struct seg_users *users)
 {
     for (int tries = 0; tries < TRIES; tries++) {
@@ -174,13 +174,13 @@ static bool finish(struct keeper *keeper, struct seg_users *users)
         count_refused(keeper);
         complete = seg_delivery_complete(keeper->fd);
         if (!complete && users->n == 0)
-            go_aside(keeper);
+            set_aside(keeper);
         delivered = complete || deliver(keeper);
         SEG_KILL_POINT("keeper.delivered");
         if (users->n != 0) {
-            /* Also where it failed: it is their segment, and what they start has to find it. */
+            /* Even after a failure: they use the segment, and what they start has to find it. */
             sleep_on(keeper, users);
-            tries = 0; /* they had something to do */
+            tries = 0; /* they may have added hits */
         } else if (complete) {
             return is_gone(keeper) || remove_segment(keeper);
         } else if (!delivered) {
@@ -190,7 +190,7 @@ static bool finish(struct keeper *keeper, struct seg_users *users)
     return false;
 }
 
-/* Nobody waits for a keeper, so it can tell who is a user from who is only young. */
+/* Nobody waits for a keeper, so it has the time to let young processes grow old. */
 static unsigned wait_of(const char *text)
 {
     unsigned long ms = strtoul(text, NULL, 10), least = SEG_YOUNG_MS + 100;

@@ -14,7 +14,7 @@
  *            | arena                        |  bump-allocated, 64-byte aligned pieces:
  *            |   the plan (rules)           |    written once by the creator, before publication
  *            |   entries (files, contexts,  |    pushed on a bucket's chain, never removed
- *            |     code records, decisions, |
+ *            |     code objects, decisions, |
  *            |     packages, tracers)       |
  *            |   chunks, chunk directories  |    hits of the static context
  *            |   extents of hit records     |    hits of dynamic contexts
@@ -24,7 +24,7 @@
  *            +------------------------------+  header.size
  *
  * An offset is a byte count from the start of the file; 0 means "none". There are no pointers.
- * A piece never crosses the border of a window (SEG_WINDOW_*), so one mapping holds all of it.
+ * A piece never crosses the border of a window (SEG_WINDOW_*), so it lies in one mapping.
  * All integers have the byte order of the machine that wrote the segment; bitmaps are bytes:
  * bit n % 8 of byte n / 8 stands for number n, which is coverage.py's "numbits".
  */
@@ -54,7 +54,7 @@
 #define SEG_ALIGN 64
 #define SEG_BUCKETS 32768u /* power of two */
 
-/* Counters of what could not be recorded (seg_header.lost). A count is in units of its name. */
+/* Losses (seg_header.lost), each counted in the unit that its comment names. */
 enum seg_lost {
     SEG_LOST_SPACE,  /* pieces that found no room: chunks, records, entries */
     SEG_LOST_MAP,    /* windows that could not be mapped (RLIMIT_AS, out of memory) */
@@ -70,7 +70,7 @@ enum seg_lost {
 #define SEG_FLAG_BRANCH UINT32_C(1)        /* arcs are recorded too */
 #define SEG_FLAG_TEST_FUNCTION UINT32_C(2) /* dynamic_context = test_function */
 #define SEG_FLAG_CONTEXTS UINT32_C(8)      /* something will switch contexts */
-#define SEG_FLAG_NO_ADOPT UINT32_C(4)      /* children without our variable do not join */
+#define SEG_FLAG_NO_ADOPT UINT32_C(4)      /* children without SHMCOV_SEGMENT do not join */
 #define SEG_FLAG_OWNED UINT32_C(16)        /* the creator is measured itself, and writes the data */
 #define SEG_FLAG_QUALNAME UINT32_C(64)     /* test functions without self are named too */
 #define SEG_FLAG_KEPT UINT32_C(128)        /* a keeper delivers, whatever the creator becomes */
@@ -90,7 +90,7 @@ struct seg_header {
     uint64_t plan;           /* offset of the plan, a sequence of struct seg_rule */
     uint64_t plan_len;       /* bytes */
     uint64_t created;        /* seconds since the epoch */
-    uint32_t supervisor_pid; /* with the two below: who waits for this run */
+    uint32_t supervisor_pid; /* with the two below: the creator, as in struct seg_process */
     uint32_t reserved0;
     uint64_t supervisor_start;
     uint64_t supervisor_ns;
@@ -108,7 +108,7 @@ struct seg_header {
     seg_u64 lost[8]; /* by enum seg_lost */
     /* -- written by whoever delivers, under an flock of the file: shm/delivery.h -- */
     seg_u64 delivered;    /* hits in the data file, plus one; 0: it was never delivered */
-    seg_u64 delivered_to; /* identifies the data file, as it was left */
+    seg_u64 delivered_to; /* the data file after that: seg_delivery_target */
     uint8_t reserved2[4096 - 464];
 };
 _Static_assert(sizeof(struct seg_header) == 4096, "the header is one page");
@@ -156,7 +156,7 @@ struct seg_rule {
 };
 _Static_assert(sizeof(struct seg_rule) == 8, "rules stay 8-byte aligned");
 
-/* -- the intern table: one chain a bucket, entries are immutable but for seg_file's slots -- */
+/* -- the intern table: one chain a bucket, entries are immutable but for struct seg_file -- */
 
 enum seg_kind {
     SEG_KIND_FILE = 1,     /* key: canonical path */
@@ -212,10 +212,10 @@ struct seg_file {
     seg_u32 next_arc; /* arc bits given out so far */
     seg_u32 lossy;    /* not 0: something of this file could not be recorded */
 };
-_Static_assert(sizeof(struct seg_file) == 392, "two directories and a counter");
+_Static_assert(sizeof(struct seg_file) == 392, "two directories and two words");
 
 /* Key of SEG_KIND_CODE: the arcs of one code object, or one arc that was only seen at run time.
- * Equal content is one record, so two processes share its bits. */
+ * Equal content has one entry, so all processes share its bits. */
 struct seg_code_key {
     uint32_t file; /* id */
     uint32_t n;    /* arcs */
@@ -234,16 +234,16 @@ enum seg_arc_kind {
     SEG_ARC_LINES = 2, /* goes to trail[0]; its bit is never set: taken if both lines ran */
 };
 
-/* One arc. Its trail is the physical lines from where it leads to the next branch, return or
- * raise; a negative number -l is leaving a code object whose first line is l, and is the last. */
+/* One arc. Its trail is the physical lines from its destination to the next branch, return or
+ * raise; -l, always the last, is the exit of the code object whose first line is l. */
 struct seg_arc {
-    int32_t from;   /* physical line; negative -l: entering a code object whose first line is l */
+    int32_t from;   /* physical line; -l: the entry of the code object whose first line is l */
     uint16_t kind;  /* enum seg_arc_kind */
     uint16_t trail; /* numbers that follow, int32_t each */
 };
 _Static_assert(sizeof(struct seg_arc) == 8, "trails stay 4-byte aligned");
 
-/* Key of SEG_KIND_TRACER: the file is no Python source but one of the plug-in whose name follows.
+/* Key of SEG_KIND_TRACER: the file belongs to the file tracer plug-in whose name follows.
  * Of several entries of one file the one with the lowest id counts. */
 struct seg_tracer_key {
     uint32_t file; /* id */
@@ -251,7 +251,7 @@ struct seg_tracer_key {
 };
 #define SEG_TRACER_NAME_MAX 1024u
 
-/* Key of an entry of SEG_KIND_DECISION that no file has: code of a module __main__ has begun. */
+/* The SEG_KIND_DECISION entry with this key, which no file has: code of a __main__ has begun. */
 #define SEG_MAIN_BEGAN "\0\0__main__"
 
 /* Value of SEG_KIND_DECISION. */
@@ -268,7 +268,7 @@ struct seg_decision {
 #define SEG_RECORD_BYTES (SEG_RECORD_BITS / 8)
 
 /* A key of 64 bits: context 22, space 1, file 20, record number within the file 21. Never 0,
- * because the ids begin at 1. A key may own several records; readers unite them. */
+ * because the ids begin at 1. Several records may have the same key; readers unite them. */
 #define SEG_KEY_CHUNK_BITS 21
 #define SEG_KEY_FILE_BITS 20
 #define SEG_KEY_SPACE_BITS 1
@@ -302,9 +302,9 @@ _Static_assert(sizeof(struct seg_extent) + 10 * sizeof(struct seg_record) == SEG
 /* -- processes -- */
 
 enum seg_process_state {
-    SEG_PROCESS_ATTACHED = 1, /* measures, or died without a word */
+    SEG_PROCESS_ATTACHED = 1, /* is measured, or was killed */
     SEG_PROCESS_DONE = 2,     /* its interpreter ended */
-    SEG_PROCESS_LEFT = 4,     /* records nothing, or elsewhere; its children do not join this run */
+    SEG_PROCESS_LEFT = 4,     /* not measured now, or in another run; its children do not join */
 };
 
 struct seg_process {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Moving dead segments out of the way.
+ * Setting dead segments aside.
  *
  * Guarantees
- *   - Whoever delivers a segment, or is its keeper, holds a lock of its file that ends with the
- *     process: an flock to deliver, an open file description lock as the keeper. A segment with
- *     either lock is not touched.
+ *   - Whoever delivers a segment, or is its keeper, has a lock on its file that ends with the
+ *     process: an flock to deliver, an open file description lock as the keeper. The sweep does not
+ *     touch a segment with either lock.
  *   - A segment is renamed within its file system, in one step.
  */
 #include "leftover.h"
@@ -43,7 +43,7 @@ int seg_set_aside(const char *path)
     return SEG_OK;
 }
 
-/* One lock for the whole file, of its own kind: readers and deliverers are not in its way. */
+/* The keeper's lock. It does not conflict with the flock of those who deliver. */
 static struct flock whole_file(void)
 {
     return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -104,8 +104,8 @@ static void look_for_mapping(void *arg, uint32_t pid, uint64_t start)
     mapping->found |= seg_platform_maps(pid, mapping->name) == SEG_YES;
 }
 
-/* Of another version of shmcov, which may be at work beside this one: nothing in it says whose it
- * is. It counts as dead when it is an hour old and nobody has it mapped. */
+/* Is it of another version of shmcov, and dead? That version may be at work, and its header cannot
+ * be read for an owner: dead is what is an hour old (mtime) and mapped by nobody. */
 static bool is_old_and_foreign(int fd, const struct stat *st)
 {
     struct mapping mapping = {.found = false};
@@ -126,7 +126,7 @@ static void sweep_one(void *unused, const char *path)
     (void)unused;
     if (seg_access_open_of(SEG_NOT_SHARED, path, O_RDWR, &fd, &st) != SEG_OK)
         return;
-    /* Shared: two that sweep at once both find it, and one of them moves it. */
+    /* Shared, so that two sweeps do not take each other for a delivery; one of them moves it. */
     if (!has_keeper(fd) && flock(fd, LOCK_SH | LOCK_NB) == 0 &&
         (seg_owner_life(fd) == SEG_LIFE_ENDED ? !is_used(fd, path) : is_old_and_foreign(fd, &st)))
         seg_set_aside(path);

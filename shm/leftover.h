@@ -9,18 +9,17 @@
 
 #include "platform.h"
 
-/* Moves a segment there. One outside the folders of live segments stays: nobody looks for it. 0 or
- * a seg_status. */
+/* Moves a segment there. One outside the folders of live segments stays, because no process looks
+ * for it. 0 or a seg_status. */
 int seg_set_aside(const char *path);
 
 /* Moves all segments there whose owner, keeper and users have ended. */
 void seg_sweep(void);
 
-/* Is the process alive that created the segment behind fd? SEG_LIFE_UNKNOWN as well if that is not
- * a segment. */
+/* Is the creator of the segment behind fd alive? SEG_LIFE_UNKNOWN also if that is not a segment. */
 enum seg_life seg_owner_life(int fd);
 
-/* Says that a keeper holds this descriptor: the segment is not swept. */
+/* Marks the segment as kept: nobody sweeps it while this descriptor is open. */
 void seg_keeper_is_here(int fd);
 
 #endif

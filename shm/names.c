@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tables of names. What has an end in layout.h is complete here.
+ * The tables of names. Where layout.h counts an enum's values, a table is checked to be complete.
  */
 #include "names.h"
 
 #include "layout.h"
 
-#define COMPLETE(names, n)                                     \
-    _Static_assert(sizeof(names) / sizeof *(names) == (n) + 1, \
-                   "each has a name, and NULL is behind")
+#define COMPLETE(names, n) \
+    _Static_assert(sizeof(names) / sizeof *(names) == (n) + 1, "a name for each value, and NULL")
 
 #define NAME(prefix, name)  \
     {                       \

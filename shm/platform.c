@@ -99,7 +99,7 @@ void seg_platform_in_place(int fd)
 #include <sys/mount.h>
 #include <sys/param.h>
 
-/* A POSIX shared-memory object can be sized only once, so a regular file it is. */
+/* A POSIX shared-memory object can be sized only once, so segments are regular files. */
 static const char *const roots[] = {"/private/tmp", NULL};
 const char *const *seg_platform_roots = roots;
 
@@ -111,7 +111,7 @@ int seg_platform_populate(void *address, size_t len)
 }
 
 /* F_PREALLOCATE counts from the end of what is allocated, so `off` cannot be passed on: each call
- * adds `len` bytes, and the calls come in the order of the offsets. */
+ * adds `len` bytes, and callers reserve in the order of the offsets. */
 int seg_platform_reserve(int fd, uint64_t off, uint64_t len)
 {
     fstore_t store = {F_ALLOCATEALL, F_PEOFPOSMODE, 0, (off_t)len, 0};

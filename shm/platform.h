@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What differs between operating systems: how memory is reserved and mapped again, what is known of
- * a process. No other file of this layer asks which system it runs on.
+ * What differs between operating systems: reserving and mapping memory, and looking at processes.
  */
 #ifndef SEG_PLATFORM_H
 #define SEG_PLATFORM_H
@@ -11,11 +10,11 @@
 #include <stdint.h>
 
 /* The places in which folders of segments may lie, in the order in which they are tried; NULL at
- * the end. A test points it at places of its own. */
+ * the end. Tests point it at places of their own. */
 extern const char *const *seg_platform_roots;
 
-/* Backs mapped pages of a file, so that a store cannot fault. 0, or an errno: ENOSYS says that this
- * system cannot do it through a mapping. */
+/* Backs mapped pages of a file, so that a store cannot fault. 0, or an errno; ENOSYS: this system
+ * cannot do it through a mapping. */
 int seg_platform_populate(void *address, size_t len);
 
 /* Reserves a range of a file for good without changing a byte of it. 0, or an errno. */
@@ -25,8 +24,8 @@ int seg_platform_reserve(int fd, uint64_t off, uint64_t len);
 extern bool seg_platform_cannot_extend; /* a test sees what happens on other systems */
 #endif
 
-/* Maps what follows the page at `page` in the file that is mapped there: `len` bytes, the first of
- * which is that of the page. NULL where this system cannot do it. */
+/* Maps `len` bytes of the file that is mapped at `page`, beginning with the page that is mapped
+ * there. NULL where this system cannot do it. */
 void *seg_platform_extend(void *page, size_t len);
 
 /* Keeps a mapping out of core dumps. */
@@ -41,7 +40,7 @@ void seg_platform_in_place(int fd);
 
 /* A process, as the system describes it. */
 struct seg_platform_process {
-    uint64_t start; /* clock ticks since boot, or whatever distinguishes two users of a pid */
+    uint64_t start; /* clock ticks since boot, or what tells two processes of one pid apart */
     uint32_t parent;
     bool ended; /* a zombie */
 };
@@ -52,7 +51,7 @@ int seg_platform_process(uint32_t pid, struct seg_platform_process *out);
 /* Names the pid namespace of this process; 0: unknown. */
 uint64_t seg_platform_namespace(void);
 
-/* Does the process live that was seen as (pid, start, ns) in a process row or in the header? */
+/* Is the process alive that a process row or the header describes as (pid, start, ns)? */
 enum seg_life {
     SEG_LIFE_ENDED,
     SEG_LIFE_ALIVE,
@@ -60,21 +59,21 @@ enum seg_life {
 };
 enum seg_life seg_life(uint32_t pid, uint64_t start, uint64_t ns);
 
-/* -- what users.c asks -- */
+/* -- for users.c, leftover.c and the keeper -- */
 
 /* How the kernel names a file in a list of mappings: the one that is mapped at an address of this
  * process, or where that is NULL, the one behind fd. */
 #define SEG_MAPPING_NAME 64
 bool seg_platform_mapping_name(int fd, const void *mapped, char name[SEG_MAPPING_NAME]);
 
-/* Has the process mapped the file of that name? */
+/* Has the process mapped the file with that name? */
 enum seg_platform_answer { SEG_NO, SEG_YES, SEG_UNKNOWN };
 enum seg_platform_answer seg_platform_maps(uint32_t pid, const char *name);
 
-/* The start of a process that was started `ms` milliseconds ago. */
+/* The `start` that a process has which was started `ms` milliseconds ago. */
 uint64_t seg_platform_start_of(unsigned ms);
 
-/* Calls fn for each process of this user, or of all users, that was started then or later. */
+/* Calls fn for each live process of this user, or of all, that was started then or later. */
 void seg_platform_each_since(uint64_t start, bool all_users,
                              void (*fn)(void *arg, uint32_t pid, uint64_t start), void *arg);
 
@@ -84,7 +83,7 @@ bool seg_platform_has_variable(uint32_t pid, const char *variable);
 /* Does the process sleep in read() on a pipe that `owner` can write into? */
 bool seg_platform_sleeps_on(uint32_t pid, uint32_t owner);
 
-/* Is this text among the arguments of the process? */
+/* Is this text part of an argument of the process? */
 bool seg_platform_has_argument(uint32_t pid, const char *text);
 
 /* A descriptor that becomes readable when the process ends, or -1. */

@@ -73,8 +73,8 @@ static int open_proc(uint32_t pid, const char *name)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* Calls fn with each piece of a file that ends with `end`, until it returns true. 1: it did, 0: it
- * never did, -1: the file cannot be read. */
+/* Calls fn with each piece of a file, up to a character `end`, until fn returns true. 1: it did, 0:
+ * it never did, -1: the file cannot be read. */
 static int each_piece(int fd, char end, bool (*fn)(void *arg, const char *piece), void *arg)
 {
     FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
@@ -118,7 +118,7 @@ struct own_mapping {
     char *name;
 };
 
-static bool holds_address(void *arg, const char *line)
+static bool contains_address(void *arg, const char *line)
 {
     const struct own_mapping *own = arg;
     char *end;
@@ -139,7 +139,7 @@ bool seg_platform_mapping_name(int fd, const void *mapped, char name[SEG_MAPPING
 
     if (address == MAP_FAILED)
         return false;
-    found = each_piece(open_proc((uint32_t)getpid(), "maps"), '\n', holds_address, &own);
+    found = each_piece(open_proc((uint32_t)getpid(), "maps"), '\n', contains_address, &own);
     if (address != NULL)
         munmap(address, page);
     return found == 1;
@@ -198,7 +198,7 @@ static bool is_equal(void *text, const char *piece)
     return strcmp(text, piece) == 0;
 }
 
-static bool holds(void *text, const char *piece)
+static bool contains(void *text, const char *piece)
 {
     return strstr(piece, text) != NULL;
 }
@@ -210,12 +210,12 @@ bool seg_platform_has_variable(uint32_t pid, const char *variable)
 
 bool seg_platform_has_argument(uint32_t pid, const char *text)
 {
-    return each_piece(open_proc(pid, "cmdline"), '\0', holds, (void *)text) == 1;
+    return each_piece(open_proc(pid, "cmdline"), '\0', contains, (void *)text) == 1;
 }
 
 /* -- pipes -- */
 
-/* What a descriptor of a process is, such as "pipe:[123]". */
+/* What a descriptor of a process leads to, such as "pipe:[123]". */
 static bool descriptor_name(uint32_t pid, unsigned long fd, char name[64])
 {
     char path[64];
@@ -294,7 +294,7 @@ int seg_platform_process(uint32_t pid, struct seg_platform_process *out)
 
 uint64_t seg_platform_namespace(void)
 {
-    return 1; /* there is one */
+    return 1; /* there is only one */
 }
 
 bool seg_platform_mapping_name(int fd, const void *mapped, char name[SEG_MAPPING_NAME])

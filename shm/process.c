@@ -4,9 +4,9 @@
  *
  * Guarantees
  *   - A row is filled before the CAS that puts it on the list (release); seg_adopt reads the list's
- *     head with acquire. Rows are never removed and never used again.
+ *     head with acquire. Rows are never removed or reused.
  *   - The state is a word of its own (relaxed). A process that was killed leaves it at "attached";
- *     whether the process is alive is asked of the system.
+ *     seg_life asks the system whether a process is alive.
  */
 #include "process.h"
 
@@ -38,7 +38,7 @@ int seg_process_enter(seg_t *seg, uint32_t interpreter, bool forked, struct seg_
     row->forked = forked;
     seg_store32_relaxed(&row->state, SEG_PROCESS_ATTACHED);
 
-    head = seg_load_relaxed(list); /* relaxed: only its number is stored */
+    head = seg_load_relaxed(list); /* relaxed: stored, not followed */
     do {
         row->next = head;
         SEG_KILL_POINT("process.filled");

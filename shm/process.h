@@ -8,10 +8,10 @@
 #include "layout.h"
 #include "status.h"
 
-/* Takes a new row of the process table for the calling process. */
+/* Adds a row for the calling process to the table. 0 or the error of seg_alloc. */
 int seg_process_enter(seg_t *seg, uint32_t interpreter, bool forked, struct seg_process **row);
 
-/* Says in the row that the process ends or has left. */
+/* Records in the row that the process ends, or takes part no more. */
 void seg_process_leave(struct seg_process *row, enum seg_process_state state);
 
 #endif

@@ -5,16 +5,16 @@
  * Guarantees
  *   - The copy is made in three steps: header and buckets; then `bump`; then the arena below it.
  *     What a bucket or a list in the header leads to was allocated before the first step, so it
- *     lies below `bump`; and it was complete (the release of whoever published it), so the third
- *     step reads all of its bytes. This is why a chain that leaves the copy is damaged.
+ *     lies below `bump`; and it was complete (published with release), so the third step reads all
+ *     of its bytes. This is why a chain that leaves the copy is damaged.
  *   - A slot of a directory lies in the arena and may lead beyond the copy, to a chunk that came
  *     later and counts as not there yet.
- *   - The kernels that we know copy an aligned word of eight bytes in one piece. Should one not,
- * the offset is wrong and does not validate.
+ *   - Kernels copy an aligned word of eight bytes in one piece, as far as we know. Should one not,
+ *     the offset is wrong and does not validate.
  *   - Every walk ends: loops in chains and lists are detected, and everything else has a bound.
  *   - The copy takes as much memory as the file has content, whatever `bump` says: pages of zeros,
- *     which are all that a hole has, are never written. The time is bounded by the blocks that the
- *     file system holds (read_limit).
+ *     so all of a hole, are not stored. The time is bounded by the blocks that the file system has
+ *     for the file (read_limit).
  */
 #include "reader.h"
 
@@ -30,7 +30,7 @@
 
 #define READ_PART (UINT64_C(256) << 10)
 #define READ_PAGE UINT64_C(4096)
-/* What is read whatever the file system says of blocks: a fraction of a second, if it is a hole. */
+/* Read whatever the file system says of blocks; if it is a hole, in a fraction of a second. */
 #define READ_ANYWAY (UINT64_C(1) << 30)
 
 /* Reads until `len` bytes are there or the file ends; the number of bytes, or -1. */
@@ -58,8 +58,8 @@ static bool is_empty(const uint8_t *bits, size_t len)
     return bits[0] == 0 && memcmp(bits, bits + 1, len - 1) == 0;
 }
 
-/* Makes room for `len` bytes of zeros behind what the copy has. Large memory of calloc's is fresh
- * from the kernel: what nobody writes to takes none. */
+/* Makes room for `len` bytes in all, zeros behind what the copy has. A large calloc() is fresh from
+ * the kernel: pages that nobody writes to take no memory. */
 static int make_room(struct seg_copy *copy, uint64_t len)
 {
     uint8_t *bytes = NULL;
@@ -77,8 +77,8 @@ static int make_room(struct seg_copy *copy, uint64_t len)
 }
 
 /* How far to read. All below `bump` was backed, so a true segment has blocks for it; but a copy of
- * one may have holes, and a file system that compresses, or counts late, says less than there is.
- * So there is no harm in much more than the blocks, and there is in less. */
+ * one may have holes, and a file system that compresses, or counts late, reports fewer blocks. Too
+ * high a limit costs time, too low a one hits. */
 static uint64_t read_limit(const struct seg_copy *copy)
 {
     uint64_t held = copy->allocated < UINT64_MAX / 128 ? copy->allocated : UINT64_MAX / 128;
@@ -132,8 +132,8 @@ static int read_table(int fd, struct seg_copy *copy, struct seg_header *head, ui
         return SEG_ERR_SYSTEM;
     if (n < (ssize_t)SEG_ARENA_OFF)
         return SEG_ERR_DAMAGED;
-    /* Read once: what was checked is what is used. The words that lists begin with are of the later
-     * reading, which is before that of `bump` too. */
+    /* Identity and plan are used as they were checked. The list heads are those of the second read,
+     * which comes before that of `bump` as well. */
     memcpy(copy->bytes, head, offsetof(struct seg_header, bump));
     n = read_all(fd, &now, offsetof(struct seg_header, bump), sizeof now);
     if (n != (ssize_t)sizeof now || now > head->size)
@@ -344,7 +344,7 @@ static int walk_extent(struct seg_copy *copy, const struct seg_extent *extent, s
         if (is_empty(hit.bits, SEG_RECORD_BYTES))
             continue;
         if (hit.context == 0 || hit.file == 0) {
-            copy->damaged += key != 0; /* bits of a record that was claimed meanwhile are no harm */
+            copy->damaged += key != 0; /* bits without a key: claimed while it was copied */
             continue;
         }
         status = fn(arg, &hit);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reader's side of a segment: a private copy of it, and walks over the copy.
+ * The reader's side of a segment: a private copy of it, and walks over the copy. A walk that calls
+ * a function ends where that returns anything but 0, and returns it.
  *
  * The copy is made with pread, so a segment that shrinks is an error and not a SIGBUS, and no field
  * is read twice. It may be made at any time, even while processes write: the table is read before
@@ -25,9 +26,8 @@ struct seg_copy {
     uint64_t allocated; /* bytes that the file system holds for it */
 };
 
-/* Copies the segment behind fd (any position; it is not moved). SEG_ERR_FOREIGN, SEG_ERR_VERSION
- * and SEG_ERR_DAMAGED as in seg_attach. Who may read is for the caller to check: seg_access_open.
- */
+/* Copies the segment behind fd, whose position does not matter or change. Errors as of
+ * seg_access_header, and SEG_ERR_NOMEM. The caller has checked access: seg_access_open. */
 int seg_copy_read(int fd, struct seg_copy *out);
 void seg_copy_free(struct seg_copy *copy);
 
@@ -38,7 +38,7 @@ struct seg_rules seg_copy_rules(const struct seg_copy *copy);
  * NULL at the end. A chain that loops or leaves the copy ends there and counts as damaged. */
 struct seg_cursor {
     uint64_t bucket, offset; /* of the entry that comes next; 0: the bucket's first */
-    uint64_t steps, mark;    /* in this chain, and an entry that was seen: a loop meets it again */
+    uint64_t steps, mark;    /* in this chain: seg_in_circle */
 };
 const struct seg_entry *seg_copy_next(struct seg_copy *copy, enum seg_kind kind,
                                       struct seg_cursor *cursor);
@@ -61,8 +61,8 @@ int seg_copy_records(struct seg_copy *copy, seg_record_fn *fn, void *arg);
 typedef int seg_arc_fn(void *arg, uint32_t bit, const struct seg_arc *arc, const int32_t *trail);
 int seg_copy_arcs(struct seg_copy *copy, const struct seg_entry *code, seg_arc_fn *fn, void *arg);
 
-/* One more step on a list. True: it goes in a circle (Brent: remember the place at each power of
- * two steps, a circle comes back to it). Both begin at zero. */
+/* One more step on a list. True: the list is circular (Brent: remember the place at each power of
+ * two steps; a circle comes back to it). *steps and *mark begin at zero. */
 static inline bool seg_in_circle(uint64_t off, uint64_t *steps, uint64_t *mark)
 {
     if (off == *mark)
@@ -73,11 +73,10 @@ static inline bool seg_in_circle(uint64_t off, uint64_t *steps, uint64_t *mark)
     return false;
 }
 
-/* The number of hits: bits that are set, in all contexts. As hits are only ever added, two copies
- * of a segment with the same number hold the same ones. */
+/* The number of hits in all contexts. */
 uint64_t seg_copy_hits(struct seg_copy *copy);
 
-/* Walk over the process rows, newest first; *offset zero at the start; NULL at the end. */
+/* Walk over the process rows, newest first. *offset and *steps begin at zero; NULL at the end. */
 const struct seg_process *seg_copy_process(struct seg_copy *copy, uint64_t *offset,
                                            uint64_t *steps);
 

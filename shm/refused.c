@@ -3,10 +3,10 @@
  * Reporting and counting processes that may not open a segment.
  *
  * Guarantees
- *   - Datagrams arrive in the order in which they were sent, so whoever has an answer knows that
- *     everything before its question is in the segment.
+ *   - Datagrams arrive in the order in which they were sent, so whoever gets an answer knows that
+ *     all reports before its question are counted in the segment.
  *   - The counter has one writer, the keeper, and is written by pwrite.
- *   - A full queue drops what is sent to it: under a flood the count is too low.
+ *   - A full queue drops reports: under a flood the count is too low.
  */
 #define _GNU_SOURCE
 #include "refused.h"
@@ -30,7 +30,7 @@
 
 enum { REFUSED = 'r', QUESTION = '?' };
 
-/* Datagrams taken at once: the keeper has to look at its owner as well. */
+/* Datagrams taken in one call: the keeper has to look at its owner as well. */
 #define MOST 256
 
 /* An abstract name: its first byte is 0. sun_path is shorter than a path, hence the hash. */
@@ -72,8 +72,7 @@ int seg_refused_listen(const char *path)
 
     if (fd < 0)
         return -1;
-    /* Above those that a keeper has, so that these are set without one getting into the other's
-     * way. */
+    /* Above the keeper's own descriptors, so that moving others there does not overwrite it. */
     moved = fcntl(fd, F_DUPFD_CLOEXEC, SEG_KEEPER_SOCKET + 1);
     close(fd);
     if (moved >= 0 && (setsockopt(moved, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0 ||
@@ -110,7 +109,7 @@ done:
     errno = saved;
 }
 
-/* The pid of the sender as the keeper sees it; 0: it is in no namespace below. */
+/* The sender's pid in the keeper's pid namespace; 0: it has none there. */
 static uint32_t sender_of(struct msghdr *header)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
@@ -134,7 +133,7 @@ static void count(struct seg_refused *refused, uint32_t pid)
     refused->n++;
 }
 
-static void put_down(const struct seg_refused *refused, int fd)
+static void write_count(const struct seg_refused *refused, int fd)
 {
     seg_access_put(fd, offsetof(struct seg_header, lost) + SEG_LOST_USER * sizeof(seg_u64),
                    refused->n);
@@ -159,7 +158,7 @@ void seg_refused_take(struct seg_refused *refused, int socket, int fd)
                                 .msg_control = &control,
                                 .msg_controllen = sizeof control};
 
-        /* Descriptors that somebody sends find no room, and are closed by the kernel. */
+        /* The kernel closes descriptors that somebody sends: there is no room for them. */
         ssize_t n = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
         if (n < 0)
@@ -169,13 +168,13 @@ void seg_refused_take(struct seg_refused *refused, int socket, int fd)
         if (message == REFUSED) {
             count(refused, sender_of(&header));
         } else if (message == QUESTION) {
-            put_down(refused, fd);
+            write_count(refused, fd);
             sendto(socket, &message, 1, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&from,
                    header.msg_namelen);
         }
     }
     if (refused->n != before)
-        put_down(refused, fd);
+        write_count(refused, fd);
 }
 
 #else

@@ -4,8 +4,8 @@
  *
  * Such a process knows nothing of the run but the segment's path. It sends one datagram to an
  * abstract socket that is named after the path, on which the keeper listens and counts. Anybody in
- * the network namespace can send, so it is a count and nothing more. Processes in another network
- * namespace are not counted, nor is anybody if there is no keeper.
+ * the network namespace can send, so nothing but the count depends on it. Processes in another
+ * network namespace are not counted, and none is without a keeper.
  */
 #ifndef SEG_REFUSED_H
 #define SEG_REFUSED_H
@@ -19,7 +19,7 @@ void seg_refused_notify(const char *path);
 
 /* -- in the owner -- */
 
-/* A socket on which the keeper hears of them. -1: it cannot be made. */
+/* The socket for a keeper of the segment at `path`, or -1. */
 int seg_refused_listen(const char *path);
 
 /* Returns when all that was sent before this call is counted in the segment, or after `ms`
@@ -28,7 +28,7 @@ void seg_refused_ask(const char *path, unsigned ms);
 
 /* -- in the keeper -- */
 
-/* Who was counted recently: a process that becomes another program sends twice. */
+/* Who was counted recently: a process sends again after each exec. */
 #define SEG_REFUSED_SEEN 64
 
 struct seg_refused {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules, written and read. A reader believes nothing: a rule that would reach beyond the bytes, or
- * that no writer makes, is none.
+ * Rules, written and read. The reader trusts nothing: what reaches beyond the bytes, or what no
+ * writer makes, is not a rule.
  */
 #include "rules.h"
 

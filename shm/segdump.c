@@ -17,7 +17,7 @@
 #include "platform.h"
 #include "reader.h"
 
-/* What may contain anything, on one line. */
+/* Text that may contain anything, on one line. */
 static void print_text(const uint8_t *text, size_t len)
 {
     putchar('"');
@@ -89,7 +89,7 @@ static void print_processes(struct seg_copy *copy)
     }
 }
 
-/* Bits as ranges of numbers. The bits of one call are those from `first` on. */
+/* Bits as ranges of numbers; bit 0 stands for `first`. */
 static void print_bits(const uint8_t *bits, uint32_t n, uint64_t first)
 {
     for (uint32_t i = 0; i < n; i++) {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The writer's side of a segment, all of it: create it, attach to it, and put hits into it. What
- * only reads includes reader.h instead.
+ * The writer's side of a segment: create it, attach to it, record hits in it. What only reads
+ * includes reader.h instead.
  *
  * Guarantees
  *   - Every function may run in any number of processes and threads at once, on the same segment.
  *     None takes a lock in the segment, and none waits for another process.
- *   - A process may be killed between any two instructions of them. What it leaves behind is
- *     complete, or cannot be reached; at most the piece that it was building is leaked.
- *   - Nothing here raises a signal when memory runs out: a page is backed before it is written.
+ *   - A process may be killed between any two instructions. What it leaves behind is complete, or
+ *     cannot be reached; at most the piece that it was building is leaked.
+ *   - No signal is raised when memory runs out: a page is backed before it is written.
  *   - An entry that a function returns is complete (acquire; pairs with the release in table.c).
  *   - After seg_create or seg_attach no descriptor is open, except the one seg_create returns.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What went wrong, in words.
+ * Errors in words.
  */
 #include "status.h"
 
@@ -15,12 +15,12 @@ const char *seg_strstatus(int status)
     case SEG_ERR_SYSTEM:
         return strerror(errno);
     case SEG_ERR_ACCESS:
-        return "Not a private file of this user (a plain file, mode 0600, one link, no symbolic "
-               "link, in a folder of mode 0700), nor shared by the user that its name says";
+        return "Neither a private file of this user (regular, mode 0600, one hard link, no "
+               "symbolic link) nor shared by the user in its name";
     case SEG_ERR_FOREIGN:
         return "Not a shmcov segment";
     case SEG_ERR_VERSION:
-        return "A segment of another version of shmcov";
+        return "A segment of another version of shmcov; use the version that made it";
     case SEG_ERR_DAMAGED:
         return "The segment is damaged: its fields contradict each other";
     case SEG_ERR_SPACE:

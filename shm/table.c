@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The intern table: one chain of immutable entries a bucket, for everything that has a name.
+ * The intern table: one chain of immutable entries a bucket.
  *
  * Guarantees
  *   - An entry is filled before the CAS that makes it the head of its chain (release); whoever
  *     walks reads the head with acquire. `next` of an entry never changes after that, and what it
  *     leads to was published before, so one acquire at the head covers the whole chain.
  *   - Each (kind, key) has one entry: the CAS succeeds only on the head from which the search
- *     began, and where another entry came first the search goes on through what is new.
+ *     began; if another entry came first, the search goes on through what is new.
  *   - Whoever is killed leaves the chain as it was or with a complete entry.
- *   - The one who loses a race leaks its piece and its number.
+ *   - The loser of a race leaks its piece and its id.
  */
 #include "table.h"
 
@@ -25,7 +25,7 @@
 #define KEY_MAX (UINT32_C(1) << 22)
 #define VALUE_MAX (UINT32_C(1) << 16)
 
-/* How many ids a key of 64 bits can hold; a code object or a decision is not part of one. */
+/* The highest id. A record's key has room for these of files and contexts; it has no others. */
 static uint32_t id_limit(enum seg_kind kind)
 {
     switch (kind) {
@@ -38,8 +38,9 @@ static uint32_t id_limit(enum seg_kind kind)
     }
 }
 
-/* Looks for the entry from offset `at` down to offset `end`. SEG_ERR_FOREIGN: it is not there. A
- * chain cannot hold more entries than the arena has pieces; one that seems to is a loop. */
+/* Looks for the entry in a chain from offset `at` to before `end`. SEG_ERR_FOREIGN: it is not
+ * there. There cannot be more entries than the arena has room for pieces: such a chain is a loop.
+ */
 static int search(seg_t *seg, uint64_t at, uint64_t end, enum seg_kind kind, uint64_t hash,
                   const void *key, size_t key_len, struct seg_entry **out)
 {
@@ -79,7 +80,7 @@ static int make(seg_t *seg, enum seg_kind kind, uint64_t hash, const void *key, 
         seg_lose(seg, SEG_LOST_LIMIT, 1);
         return SEG_ERR_LIMIT;
     }
-    /* A decision that finds no room is made again: that costs time, and loses nothing. */
+    /* A decision that finds no room is made by each process anew: it costs time, but no hits. */
     status = kind == SEG_KIND_DECISION ? seg_try_alloc(seg, size, off, &piece)
                                        : seg_alloc(seg, size, off, &piece);
     if (status != SEG_OK)
@@ -180,7 +181,7 @@ int seg_tracer(seg_t *seg, const struct seg_entry *file, const char *name, size_
     return seg_intern(seg, SEG_KIND_TRACER, key, sizeof head + len, NULL, 0, &entry);
 }
 
-/* Takes n arc bits of a file, one after the other. */
+/* Takes n consecutive arc bits of a file. */
 static int take_arcs(seg_t *seg, struct seg_file *file, uint32_t n, uint32_t *first)
 {
     const uint32_t limit = SEG_DIR_SLOTS << SEG_CHUNK_SHIFT;

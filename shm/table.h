@@ -8,9 +8,9 @@
 #include "layout.h"
 #include "status.h"
 
-/* Finds or makes the entry of (kind, key). A new entry gets a copy of the value (NULL: zeros).
- * All callers in all processes get the same entry: a new one is pushed only on the chain that was
- * searched, by CAS, and the search goes on where another one came first. */
+/* Finds or makes the entry of (kind, key). A new entry gets a copy of the value (NULL: zeros). All
+ * callers in all processes get the same entry (table.c). SEG_ERR_LIMIT: the key is too long, or
+ * there are no more ids. */
 int seg_intern(seg_t *seg, enum seg_kind kind, const void *key, size_t key_len, const void *value,
                size_t value_len, struct seg_entry **out);
 
@@ -39,14 +39,14 @@ int seg_file(seg_t *seg, const char *path, size_t len, struct seg_entry **out);
 /* The dense id of a dynamic context. */
 int seg_context(seg_t *seg, const char *name, size_t len, uint32_t *id);
 
-/* Says that the file is one of a file tracer plug-in. */
+/* Records that the file belongs to a file tracer plug-in. */
 int seg_tracer(seg_t *seg, const struct seg_entry *file, const char *name, size_t len);
 
-/* Finds or makes the record of a code object's arcs. `content` is a struct seg_code_key and all of
+/* Finds or makes the entry with a code object's arcs. `content` is a struct seg_code_key and all of
  * its arcs; *first becomes the bit of the first one in SEG_ARCS of that file. */
 int seg_code(seg_t *seg, struct seg_entry *file, const void *content, size_t len, uint32_t *first);
 
-/* The entry at an offset that came from the segment itself (struct seg_decision.entry). */
+/* The entry at an offset from the segment itself (struct seg_decision.entry); NULL: not one. */
 struct seg_entry *seg_entry_at(seg_t *seg, uint64_t offset);
 uint64_t seg_entry_offset(const seg_t *seg, const struct seg_entry *entry);
 

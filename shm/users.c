@@ -5,10 +5,10 @@
  * Guarantees
  *   - The process table is read with pread, row by row; a walk ends, whatever is in it.
  *   - A process that has the segment mapped is found: it has a row, or it is a fork that has none
- *     yet, and younger than the owner. As long as somebody is found anyway, forks without a row are
- *     looked for only among the young. One that cannot be inspected, and has a row, counts as
- *     having it mapped.
- *   - Looks are not atomic. Nobody is there when two in a row find nobody, and no new process in
+ *     yet, and younger than the owner. Forks without a row that are no longer young are looked for
+ *     only if nobody else was found. A process with a row that cannot be inspected counts as having
+ *     the segment mapped.
+ *   - Looks are not atomic. There are no users when two looks in a row find none, and no new row in
  *     between.
  */
 #include "users.h"
@@ -37,7 +37,7 @@ struct look {
     bool mapping_known, shared;
     char *variable;
     uint64_t ns, young_since;
-    struct seg_users older; /* its list: of the others that are younger than the owner */
+    struct seg_users older; /* only the list: younger than the owner, but no longer young */
     int status;
 };
 
@@ -65,8 +65,7 @@ static bool is_helper(const struct look *look, uint32_t pid)
 {
     return look->users->helpers_of_me &&
            (seg_platform_sleeps_on(pid, (uint32_t)getpid()) ||
-            /* multiprocessing's and its relatives': they wait in poll(), or cannot be looked into
-             */
+            /* Those of multiprocessing and its relatives wait in poll() or cannot be inspected. */
             seg_platform_has_argument(pid, ".forkserver import main") ||
             seg_platform_has_argument(pid, ".resource_tracker import main"));
 }
@@ -88,7 +87,7 @@ static void look_at_row(struct look *look, const struct seg_process *row)
     if (row->pid == (uint32_t)getpid() || row->ns != look->ns || !is_alive(row))
         return;
     answer = maps(look, row->pid);
-    /* What has ended since cannot be looked into either. */
+    /* A process that has ended since cannot be inspected either. */
     if (answer == SEG_NO || (answer == SEG_UNKNOWN && !is_alive(row)) || is_helper(look, row->pid))
         return;
     add(look, row->pid, row->start);
@@ -107,7 +106,7 @@ static void look_at_process(void *arg, uint32_t pid, uint64_t start)
         add(look, pid, start);
 }
 
-/* For forks without a row. */
+/* Finds forks without a row. */
 static void look_at_older(struct look *look)
 {
     for (size_t i = 0; i < look->older.n; i++) {
@@ -133,7 +132,7 @@ static void look_at_rows(struct look *look, uint64_t newest)
     }
 }
 
-/* What a process of the run has in its environment. */
+/* The variable that a process of the run has in its environment (malloc). */
 static char *variable_of(const char *path, const struct stat *st)
 {
     char *name = seg_name_with(path, st), *text = NULL;

@@ -2,7 +2,7 @@
 /*
  * Who may still write into a segment: docs/ending.md, "Three questions".
  *
- * The processes that deliver ask this, by descriptor: they need no mapping of the segment.
+ * Asked by processes that deliver, by descriptor: they need no mapping of the segment.
  */
 #ifndef SEG_USERS_H
 #define SEG_USERS_H
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Young enough not to have come to its start-up files. */
+/* A process of this age may not have reached its start-up files. */
 #define SEG_YOUNG_MS 500u
 
 struct seg_user {
@@ -26,17 +26,17 @@ struct seg_users {
     const void *mapped; /* where this process has the segment mapped; NULL: find out by fd */
     const char *path;   /* as it stands in SHMCOV_SEGMENT */
     bool helpers_of_me; /* leave out processes that end when the calling one does */
-    /* The answer, without the calling process: */
+    /* The answer; the calling process is never in it: */
     struct seg_user *user;
     size_t n, room;
     uint64_t newest; /* offset of the newest row that was seen */
 };
 
-/* Looks once. 0 or a seg_status; on an error, what was found until then. */
+/* Looks once. 0 or a seg_status; on an error the list is incomplete. */
 int seg_users_look(struct seg_users *users);
 
 /* Looks until two looks in a row find nobody and no new row, `ms` milliseconds have passed, or
- * pause() returns true. pause(arg, ms) lets that much time pass. The answer is that of the last
+ * pause() returns true, which lets that many milliseconds pass. The answer is that of the last
  * look; 0 or a seg_status. */
 int seg_users_settle(struct seg_users *users, unsigned ms, bool (*pause)(void *arg, unsigned ms),
                      void *arg);

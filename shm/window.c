@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A handle, and the mapping of its segment, in windows that are made when an offset first leads
- * into them. One mapping of all that a segment may become would break programs that live under
- * RLIMIT_AS.
+ * A handle, and the mapping of its segment, in windows that are mapped when an offset first leads
+ * into them. One mapping of all that a segment may become would break programs under RLIMIT_AS.
  *
  * Guarantees
  *   - A window is published by one CAS from 0 to its address (release), after it is mapped; seg_ptr
- *     reads it with acquire. Threads that map the same window at once keep the first one's; the
- *     others unmap what nobody saw.
+ *     reads it with acquire. Of threads that map a window at once, the first wins; the others unmap
+ *     what nobody saw.
  *   - What is published is never moved, and unmapped only with the whole handle (seg_discard), so
- * an address that was handed out stays good until then, also in the children that it forks.
+ *     an address that was handed out is valid until then, in forked children as well.
  *   - No lock is taken and no descriptor stays open.
  */
 #include "window.h"
@@ -23,7 +22,7 @@
 #include "access.h"
 #include "platform.h"
 
-/* Maps part of the file behind the path, if it still is the file that was attached. */
+/* Maps part of the file at the path, if that still is the file that was attached. */
 static void *map_again(const seg_t *seg, uint64_t start, size_t len)
 {
     void *address = MAP_FAILED;

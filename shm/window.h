@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The handle of a mapped segment, and the way from an offset to an address. For the files of the
- * writer's side; nobody else looks into a handle.
+ * The handle of a mapped segment, and offsets made addresses. For the files of the writer's side;
+ * nobody else looks into a handle.
  */
 #ifndef SEG_WINDOW_H
 #define SEG_WINDOW_H
@@ -12,16 +12,15 @@
 #include "status.h"
 
 struct seg {
-    /* Address of offset 0 if the file were mapped as a whole at the place of this window; 0: not
-     * mapped. Goes once from 0 to an address. */
+    /* The address of a byte in this window, less its offset; 0: not mapped. Set once. */
     _Atomic uintptr_t window[SEG_WINDOWS];
     uint64_t size;
     uint32_t flags;
     uint64_t plan, plan_len;
     char *path;
-    uint32_t shared_by; /* whose it has to be, or SEG_NOT_SHARED */
+    uint32_t shared_by; /* the user whose it has to be, or SEG_NOT_SHARED */
     bool shared;
-    dev_t device; /* with `inode`: path may name another file by now */
+    dev_t device; /* with `inode`: `path` may lead to another file by now */
     ino_t inode;
     size_t page;
     _Atomic bool no_populate; /* the kernel cannot back pages through a mapping */
@@ -48,16 +47,16 @@ static inline uint64_t seg_window_end(unsigned window)
     return SEG_WINDOW << window;
 }
 
-/* A new handle for the file behind fd, which remains the caller's, with the first window. Takes
- * over `path` (malloc), also where it fails. */
+/* Makes a handle for the file behind fd, which remains the caller's, and maps the first window.
+ * Takes over `path` (malloc), also where it fails. 0 or SEG_ERR_NOMEM, SEG_ERR_MAP. */
 int seg_map(char *path, uint32_t shared_by, int fd, const struct stat *st, uint64_t size,
             seg_t **out);
 
-/* Maps a window and all before it. SEG_ERR_MAP: counted. */
+/* Maps a window and all before it. 0, or SEG_ERR_MAP, counted as lost. */
 int seg_window_map(seg_t *seg, unsigned window);
 
-/* The address of `len` bytes at `off`; NULL: outside of the segment, across a border, or no window
- * can be had. An offset from the segment itself is checked here, whoever wrote it. */
+/* The address of `len` bytes at `off`; NULL: outside the segment, across a border, or the window
+ * cannot be mapped. Offsets that were read from the segment are checked here. */
 static inline void *seg_ptr(seg_t *seg, uint64_t off, uint64_t len)
 {
     unsigned window;
@@ -89,13 +88,13 @@ static inline seg_u64 *seg_buckets(const seg_t *seg)
     return (seg_u64 *)((uint8_t *)seg_head(seg) + SEG_BUCKETS_OFF);
 }
 
-/* An offset that may lead to a piece of `len` bytes. */
+/* The address of a piece of `len` bytes; NULL also where no piece can be. */
 static inline void *seg_piece(seg_t *seg, uint64_t off, uint64_t len)
 {
     return off >= SEG_ARENA_OFF && off % SEG_ALIGN == 0 ? seg_ptr(seg, off, len) : NULL;
 }
 
-/* Why seg_piece found no address. */
+/* The error where seg_piece returned NULL. */
 static inline int seg_piece_error(const seg_t *seg, uint64_t off)
 {
     return off >= SEG_ARENA_OFF && off % SEG_ALIGN == 0 && off < seg->size ? SEG_ERR_MAP

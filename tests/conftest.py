@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fixtures that end-to-end tests share."""
+"""The fixtures of the end-to-end tests."""
 
 from __future__ import annotations
 

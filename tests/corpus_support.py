@@ -341,7 +341,7 @@ def _library_digest() -> bytes:
 def run_reference(
     program: Program, folder: Path, *, branch: bool, include: Path = CORPUS, cwd: Path = CORPUS
 ) -> int:
-    """Run one program under coverage.py's ctrace; its data files are left in `folder`."""
+    """Run one program under coverage.py's ctrace; its data files stay in `folder`."""
     rcfile = write_rcfile(
         folder / "reference.rc", branch=branch, include=include, extra=REFERENCE_PATCHES
     )
@@ -380,7 +380,7 @@ def run_tested(
 ) -> tuple[Report, subprocess.CompletedProcess[str]]:
     """Run `arguments` once under shmcov, into one data file, and report on it."""
     data_file = folder / ".coverage"
-    # A command in shmcov's place is coverage.py, which has to be told about children.
+    # A command in shmcov's place is coverage.py, which needs settings for children.
     extra = REFERENCE_PATCHES if stand_in() else ""
     env = tested_environment(data_file)
     if variant:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One module a benchmark: TITLE, TEXT and BAR say what it is, rows() measures."""
+"""One module for each benchmark: TITLE, TEXT and BAR describe it, rows() measures."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What starting a process costs: with shmcov's start-up file, measured, with coverage.py's.
 
-Each kind has an environment of its own that holds nothing else, so that no start-up file of another
-tool takes time in it.
+Each kind has an environment of its own with nothing else in it, so that no start-up file of another
+tool takes time.
 """
 
 import importlib.util

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seven CPU-bound programs: the time they take under each tool."""
+"""Seven CPU-bound programs: the time that they take under each tool."""
 
 from collections.abc import Iterator
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instructions of one LINE event in a dynamic context, with what makes it come again.
+"""Instructions of one LINE event in a dynamic context, with what re-arms it.
 
 callgrind counts a program that calls a function of 100 straight lines once in each of 100 contexts,
 and one that does so in each of 700; the difference is 60,000 events and 1,200 switches.
@@ -43,9 +43,9 @@ def bar(python: tuple[int, int], mode: str, program: str) -> float | None:
 def rows(settings: Settings) -> Iterator[Row]:
     if VERSION < (3, 12):
         return
-    run_program(BARE, LINES, settings.folder, "words", "1")  # compiles what programs import
+    run_program(BARE, LINES, settings.folder, "words", "1")  # compiles the modules
     costs = {
-        tool: [count(tool, stays, settings.folder) for stays in (FEW, MANY)]
+        tool: [count(tool, contexts, settings.folder) for contexts in (FEW, MANY)]
         for tool in (BARE, SHMCOV)
     }
     events = (MANY - FEW) * LONG
@@ -58,7 +58,7 @@ def rows(settings: Settings) -> Iterator[Row]:
         yield Row(what, LINES, SHMCOV.name, value, "instr")
 
 
-def count(tool: Tool, stays: int, folder: Path) -> tuple[int, int]:
+def count(tool: Tool, contexts: int, folder: Path) -> tuple[int, int]:
     """The instructions of a run: all, and those of the extension with all that it calls."""
     rcfile = folder / "rc"
     rcfile.write_text(f"[run]\ndynamic_context = test_function\nsource = {PROGRAMS}\n")
@@ -67,14 +67,14 @@ def count(tool: Tool, stays: int, folder: Path) -> tuple[int, int]:
     options = tool.options(LINES, str(PROGRAMS), folder, rcfile)
     launch = [sys.executable, *options, str(HERE / "launch.py")] if tool is SHMCOV else []
     valgrind = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
-    program = [sys.executable, str(PROGRAMS / "line_events.py"), str(stays)]
+    program = [sys.executable, str(PROGRAMS / "line_events.py"), str(contexts)]
     execute([*launch, *valgrind, *program], environment(), folder, folder / "log")
     return read(out)
 
 
 def read(out: Path) -> tuple[int, int]:
-    """`ob` and `cob` name, once, the file of a function and of one that it calls. The line behind
-    `calls` has what the call took as a whole; the others have a line's own instructions."""
+    """`ob` and `cob` name, once, the file of a function and of one that it calls. The line after
+    `calls` has what the whole call took; the others have a line's own instructions."""
     names: dict[str, str] = {}
     inside = called_inside = is_call = False
     ours = total = 0

@@ -83,7 +83,7 @@ def click(settings: Settings) -> Iterator[Row]:
 
 
 def unpacked() -> Path:
-    """The folder of the sdist, with the package installed beside it: its tests ask for that."""
+    """The folder of the sdist. The package is installed beside it, which its tests need."""
     place = CACHE / CLICK.replace("==", "-")
     if not (place / "installed").exists():
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ with open("took", "w") as file:
 
 
 def in_a_worker(folder: Path, tool: str, mode: str) -> float:
-    """CPU milliseconds. The child measures what its parent does, as a worker does."""
+    """CPU milliseconds. The child measures the same as its parent, as a worker does."""
     place = folder / f"worker-{tool}-{mode}"
     place.mkdir(exist_ok=True)
     plugin = "plugins = shmcov\n" if tool == SHMCOV else ""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does what a run costs grow with what it holds, and no faster?
+"""Do the costs of a run grow no faster than its size?
 
-Each size is measured bare and under each tool in turn; what the tool adds, for each item, is shown
-relative to the smallest size. A plot of it is drawn where matplotlib is installed. That nothing is
-lost at such sizes is shown by the rows `scale-...` of docs/reliability.md.
+Each size is measured bare and under each tool in turn; what the tool adds, per item, is shown
+relative to the smallest size, also as a plot if matplotlib is installed. The rows `scale-...` of
+docs/reliability.md show that nothing is lost at such sizes.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def cpu(tool: Tool, what: str, size: int, folder: Path) -> float:
 
 
 def plot(result: dict[str, Any]) -> None:
-    """Draws what the results of one version hold."""
+    """Draws the results of one version."""
     try:
         import matplotlib
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two workers run the same code, one after the other: what the second one pays.
 
-The driver runs measured as well, so both processes attach to its run. The work is half the usual:
-what is asked is what it costs to learn the code again.
+The driver is measured as well, so both processes attach to its run. The work is half the usual,
+because first sight is what matters here.
 """
 
 import json

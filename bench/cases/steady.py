@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instructions that a program goes on paying for when everything in it is covered.
+"""Instructions that a program still pays for when everything in it is covered.
 
 callgrind counts n units of work in one process, and 3n in another; half the difference is what n
 units cost in the long run. Counts are exact, so each needs one run. coverage.py and SlipCover run
-inside valgrind with the program, the supervisor of shmcov outside of it.
+inside valgrind with the program, shmcov's supervisor outside.
 """
 
 import re
@@ -61,7 +61,7 @@ def rows(settings: Settings) -> Iterator[Row]:
     for program in (*CPU_BOUND, "inline_loops"):
         if not settings.wants(program):
             continue
-        # Compiles what it imports, so that no run that counts does.
+        # Compiles what it imports, so that no counted run does.
         run_program(BARE, LINES, settings.folder, program)
         bare = per_units(BARE, LINES, program, settings.folder)
         for mode in MODES:

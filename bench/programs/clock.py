@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a unit of work as often as the command line says, and prints how long the program took.
 
-Imported first by each program: the time starts there, so what a tool does before the program's
+Each program imports it first, and the time starts there: so what a tool does before the program's
 first line does not count, and all that it does while the program runs does.
 """
 
@@ -29,5 +29,5 @@ def run(unit: Callable[[], object]) -> None:
 
 
 def test_program(unit: Callable[[], object], units: int) -> set[str]:
-    """The whole of the work; one context when contexts are named after test functions."""
+    """All of the work; one context if contexts are named after test functions."""
     return {repr(unit()) for _ in range(units)}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs straight lines, once in each of STAYS contexts.
+"""Runs straight lines once in each of so many contexts.
 
-line_events.py STAYS
+line_events.py CONTEXTS
 """
 
 import sys

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes an rt_shape of what tables.h reads. See bytecode.h for the words.
+ * Makes an rt_shape from what tables.h reads. bytecode.h explains the terms.
  */
 #include "bytecode.h"
 
@@ -18,8 +18,8 @@ struct reading {
     const struct rt_code_bytes *in;
     struct rt_code_units code;
     struct rt_shape *out;
-    int32_t exit;     /* what an arc out of the code leads to: its first line, negative */
-    struct reach {    /* of each unit: by what edges, so far */
+    int32_t exit;     /* destination of arcs that leave the code: minus its first line */
+    struct reach {    /* of each unit: the edges that lead to it, so far */
         int32_t from; /* BY_BRANCH: the line of the branches */
         uint8_t by;
     } * reach;
@@ -46,13 +46,13 @@ size_t rt_shape_heads(struct rt_bytes table, int first_line, int *heads, size_t 
         heads[n++] = first_line;
     while (n < max && rt_lines_next(&lines, &units, &line))
         if (line && line != first_line) {
-            heads[n++] = line; /* the def behind its decorators, or the body: no harm */
+            heads[n++] = line; /* the def behind its decorators, or else the body: harmless */
             break;
         }
     return n;
 }
 
-/* The first unit that the interpreter traces: behind the RESUME of the function's entry. */
+/* The first unit that has events: the one behind the RESUME at the entry. */
 static void find_entry(struct reading *r)
 {
     struct rt_shape *out = r->out;
@@ -110,7 +110,7 @@ static int collect_lines(struct reading *r)
     return 0;
 }
 
-/* Does a jump lead back into its own line? Then a LINE at its target can never be disabled. */
+/* Does a jump lead into its own line? Then a LINE at its target can never be disabled. */
 static bool jumps_inside_a_line(const struct reading *r)
 {
     for (uint32_t i = r->out->first_unit; i < r->code.n; i++) {
@@ -176,7 +176,7 @@ static void mark_edges(struct reading *r)
         reach(r, handler.target, false, 0);
 }
 
-/* Appends bytes of one arc; the trail is filled by the caller afterwards. */
+/* Appends words of one arc. */
 static int put_words(struct reading *r, const int32_t *words, size_t n)
 {
     struct rt_shape *out = r->out;
@@ -211,9 +211,9 @@ static int put_trail_word(struct reading *r, size_t head, int32_t word)
     return put_words(r, &word, 1);
 }
 
-/* Writes the trail from `unit` on. A raise right on the branch's own line is followed to its
- * handler or out of the code: a one-line `if …: raise`, or the skip of a last `if` in a
- * `finally` that an exception leaves, has no other trace. */
+/* Writes the trail from `unit` on. A raise on the branch's own line is followed to its handler or
+ * out of the code: a one-line `if …: raise`, or the skip of a last `if` in a `finally` that an
+ * exception leaves, has no other trace. */
 static int put_trail(struct reading *r, size_t head, int32_t from, uint32_t unit)
 {
     int32_t last = 0;
@@ -252,12 +252,11 @@ static int put_trail(struct reading *r, size_t head, int32_t from, uint32_t unit
     return 0;
 }
 
-/* So many of the latest arcs may be the same as a new one. */
+/* A new arc is compared with so many of the latest ones. */
 #define LATEST_ARCS 16
 
-/* An arc of the last branches that is the same as the one just written: a `case` tests several
- * things, and each has its own edge to the next case. They share one arc, so one hit settles all.
- */
+/* The latest arc that equals the one just written: a `case` tests several things, and each has its
+ * own edge to the next case. They share one arc, so that one hit completes them all. */
 static const struct known *same_trail(const struct reading *r, size_t head, size_t len)
 {
     for (uint32_t k = r->n_known, tries = LATEST_ARCS; k && tries; tries--) {
@@ -269,7 +268,7 @@ static const struct known *same_trail(const struct reading *r, size_t head, size
     return NULL;
 }
 
-/* The number of the arc from a line to a place: an old one, or a new one with its trail. */
+/* The number of the arc from a line to a unit: a known one, or a new one with its trail. */
 static int arc_to(struct reading *r, int32_t from, uint32_t dest, uint32_t *arc)
 {
     size_t head, len, cap = r->cap_known;
@@ -329,7 +328,7 @@ static int add_branch(struct reading *r, struct rt_branch branch)
 #if RT_BRANCH_SIDES
 
 /* The source of a branch event is the unit of the branch; but if INSTRUCTION is on too, it is the
- * NOT_TAKEN, END_FOR, POP_ITER or END_ASYNC_FOR behind it. Those become aliases of the branch. */
+ * NOT_TAKEN, END_FOR, POP_ITER or END_ASYNC_FOR that the edge leads to. Those become aliases. */
 static int add_aliases(struct reading *r, const struct rt_branch *branch, uint32_t far)
 {
     if (branch->next < r->code.n && r->code.unit[branch->next].kind == RT_NOT_TAKEN &&
@@ -365,7 +364,7 @@ static int add_edge(struct reading *r, int32_t from, uint32_t dest, uint32_t *ar
     /* Not read where each edge has an event: NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores) */
     uint32_t before = r->n_known;
 
-    *implied = true; /* nothing to record: as good as implied */
+    *implied = true; /* as good as, if there is no arc */
     if (arc_to(r, from, dest, arc))
         return -1;
     if (*arc == RT_NO_ARC)
@@ -380,8 +379,8 @@ static int add_edge(struct reading *r, int32_t from, uint32_t dest, uint32_t *ar
     return 0;
 }
 
-/* `async for`: 3.14 has a branch event whose source is END_SEND. Earlier versions have none; there
- * the instruction behind END_SEND implies one arc, END_ASYNC_FOR the other. */
+/* `async for`: since 3.14 there is a branch event whose source is END_SEND. Before, the instruction
+ * behind END_SEND implies one arc, END_ASYNC_FOR the other. */
 static int add_async_for(struct reading *r, uint32_t end)
 {
     uint32_t send = RT_NO_UNIT;
@@ -418,7 +417,7 @@ static int add_async_for(struct reading *r, uint32_t end)
 #endif
 }
 
-/* The line after the unit's own that runs next when nothing branches; 0: unknown. */
+/* The next line that runs after the unit's own if nothing branches; 0: unknown. */
 static int32_t next_line(const struct reading *r, uint32_t unit)
 {
     int32_t line = r->code.unit[unit].line;
@@ -448,7 +447,7 @@ static int add_lines_arc(struct reading *r, int32_t from, int32_t to)
     return 0;
 }
 
-/* Is the line the source of a branch? Then its arcs are those of the branch. */
+/* Does the line have a branch? Then all its arcs are those of the branch. */
 static bool has_branch(const struct reading *r, int32_t line)
 {
     for (uint32_t k = 0; k < r->n_known; k++)
@@ -457,8 +456,8 @@ static bool has_branch(const struct reading *r, int32_t line)
     return false;
 }
 
-/* Two arcs leave the line of a one-line `def` or `class`: to the next statement, which only the
- * lines themselves show, and out of its own body (entry_arc of the nested code). */
+/* Two arcs leave the line of a one-line `def` or `class`: to the next statement, taken if both
+ * lines ran (SEG_ARC_LINES), and out of its own body (entry_arc of the nested code). */
 static int add_definitions(struct reading *r)
 {
     size_t n = r->in->n_nested;
@@ -487,8 +486,8 @@ done:
     return status;
 }
 
-/* `while True:` is no branch to the interpreter, but with an `else` coverage.py expects two arcs to
- * leave its line. Its NOP is all that its line has. */
+/* `while True:` is no branch in bytecode, but with an `else` coverage.py expects two arcs to leave
+ * its line, of which a NOP is all the code. */
 static int add_nothings(struct reading *r)
 {
     int32_t before = 0;
@@ -508,8 +507,8 @@ static int add_nothings(struct reading *r)
     return 0;
 }
 
-/* If the body of a `def` or `class` begins on the line of its head, an arc leaves that line by the
- * body; the arc to the statement after the definition leaves it too. */
+/* If the body of a `def` or `class` begins on the line of its head, an arc leaves that line through
+ * the body. */
 static int add_entry(struct reading *r)
 {
     struct rt_shape *out = r->out;
@@ -525,7 +524,7 @@ static int add_entry(struct reading *r)
         out->entry_arc = out->n_arcs++;
         return 0;
     }
-    out->return_arc = out->n_arcs++; /* it is left only when its end is reached */
+    out->return_arc = out->n_arcs++; /* a generator leaves the line when its body ends */
     return 0;
 }
 
@@ -573,7 +572,7 @@ static int collect_arcs(struct reading *r)
 
 int rt_shape_make(const struct rt_code_bytes *in, bool branches, struct rt_shape *out)
 {
-    /* 0 is the exit of no code: a first line that has no negative is made up. */
+    /* 0 is the exit of no code: INT32_MIN has no negative, and no real code begins there. */
     struct reading r = {
         .in = in, .out = out, .exit = in->first_line > INT32_MIN ? -in->first_line : 0};
     int status = -1;

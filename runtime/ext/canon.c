@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resolves paths one component at a time, and remembers folders.
+ * Resolves paths one component at a time, and caches folders.
  *
- * A folder is remembered under the text that named it, and only if the text is absolute and all of
- * it exists: anything else may mean something else later.
+ * A folder is cached under the text that named it, if that is absolute and exists as a whole: any
+ * other text may mean something else later.
  */
 #include "canon.h"
 
@@ -54,7 +54,7 @@ static struct folder *canon_find(struct rt_folders *folders, uint64_t hash, cons
 {
     for (unsigned i = 0; i < PROBES; i++) {
         struct folder *folder = atomic_load_explicit(&folders->slot[(hash + i) % SLOTS],
-                                                     memory_order_acquire); /* keep()'s release */
+                                                     memory_order_acquire); /* canon_keep */
 
         if (!folder)
             return NULL;
@@ -82,7 +82,7 @@ static struct folder *canon_keep(struct rt_folders *folders, uint64_t hash, cons
     for (unsigned i = 0; i < PROBES; i++) {
         struct folder *expected = NULL;
 
-        /* Release: the entry is complete (find()'s acquire). A double by a race is harmless. */
+        /* Release: pairs with the acquire in canon_find. A double after a race is harmless. */
         if (atomic_compare_exchange_strong_explicit(&folders->slot[(hash + i) % SLOTS], &expected,
                                                     folder, memory_order_release,
                                                     memory_order_relaxed))
@@ -97,10 +97,10 @@ static struct folder *canon_keep(struct rt_folders *folders, uint64_t hash, cons
 struct walk {
     char *out; /* "/a/b", or "" for the root */
     size_t len, size;
-    bool exists; /* all that was walked */
+    bool exists; /* all that was walked exists */
 };
 
-/* Walks what is in `rest` from where `walk` stands. */
+/* Walks the path in `rest`, which has `size` bytes, from `walk` on. */
 static int canon_follow_rest(struct walk *walk, char *rest, size_t size, char *link)
 {
     const char *at = rest;
@@ -145,10 +145,10 @@ static int canon_follow_rest(struct walk *walk, char *rest, size_t size, char *l
     return 0;
 }
 
-/* Walks on from where `walk` stands. */
+/* The same for a path that must not be changed. */
 static int canon_follow(struct walk *walk, const char *path, size_t path_len)
 {
-    /* On the heap, and so is all else of this size: a thread may have 32 KiB of stack. */
+    /* On the heap, like all else of this size: a thread may have 32 KiB of stack. */
     size_t size = path_len + 2 * PATH_MAX;
     char *rest = malloc(size + PATH_MAX);
     int status;
@@ -197,7 +197,7 @@ int rt_canonical(struct rt_folders *folders, const char *path, char *out, size_t
         status = canon_follow_folder(folders, &walk, path, (size_t)(slash - path));
         path = slash;
     } else {
-        /* The kernel's answer is canonical; but for the root it ends without a slash. */
+        /* The kernel's answer is canonical, without a slash at the end unless it is the root. */
         status = getcwd(out, size) ? 0 : errno == ERANGE ? RT_CANON_LONG : RT_CANON_GONE;
         walk.len = status || !out[1] ? 0 : strlen(out);
     }
@@ -233,7 +233,7 @@ static bool canon_exists(const char *path)
     return !stat(path, &st);
 }
 
-/* Looks above the folder as it is written, like coverage.py, and not above what it resolves to. */
+/* Looks above the folder as it is written, like coverage.py, not above what it resolves to. */
 static bool below_venv(const char *path)
 {
     static const char file[] = "/pyvenv.cfg";
@@ -274,7 +274,7 @@ bool rt_folder_in_venv(struct rt_folders *folders, const char *path, char *out, 
         known = canon_find(folders, seg_hash(0, path, len), path, len);
     }
     if (known)
-        venv = atomic_load_explicit(&known->venv, memory_order_relaxed); /* stands for itself */
+        venv = atomic_load_explicit(&known->venv, memory_order_relaxed); /* leads nowhere */
     if (venv == VENV_UNKNOWN)
         venv = below_venv(path) ? VENV_YES : VENV_NO;
     if (known)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The claim, the calls that it asked for, and what those record.
+ * The claim, the callables that it returns, and what those record.
  *
- * A claim gives for a file name: None (it is nobody's), False (a plug-in's, but left out), or three
- * callables. Code objects keep these in their struct rt_code with the number of the claim; a new
- * claim, or none, gets a new number, and what the old ones gave is not called any more.
+ * For a file name a claim returns None (no plug-in takes it), False (claimed, but left out), or
+ * three callables. Code objects keep these in their struct rt_code with the number of the claim; a
+ * new claim, or none, gets a new number, and the callables of earlier ones are not called any more.
  *
- * While the interpreter shuts down nobody is asked or called: modules are torn down under our code
- * and the plug-in's. What was answered before remains valid; a file that nobody was asked about is
- * decided by the rules, as if there were no plug-ins, and that is no loss.
+ * Nothing of this is called while the interpreter shuts down, when modules are torn down under our
+ * code and the plug-in's. Earlier answers remain valid; a file without one is decided by the rules,
+ * as if there were no plug-ins, which is no loss.
  */
 #include "claimed.h"
 
@@ -27,7 +27,8 @@ static struct rt_state *state_of(PyObject *module)
     return PyModule_GetState(module);
 }
 
-/* Whose is the exception that is set? Ours and the plug-in's are counted and forgotten. */
+/* Drops an Exception, which is ours or the plug-in's, and counts it as lost: 0. -1: any other is
+ * the program's. */
 static int forget_exception(void)
 {
     if (!PyErr_ExceptionMatches(PyExc_Exception))
@@ -53,8 +54,8 @@ void rt_claimed_load(struct rt_state *state)
     if (!plugins || state->claims_loaded || !in_main_interpreter())
         return;
     if (seg_is_shared(rt_process.seg))
-        return; /* no run has both; whoever wrote it there wants his code to run in this process */
-    state->claims_loaded = true; /* a plug-in may process .pth files, and so come here again */
+        return; /* no run has both: another user wrote the rule, to run code in this process */
+    state->claims_loaded = true; /* first: a plug-in may process .pth files and come here again */
     module = PyImport_ImportModule("shmcov.file_tracers");
     if (module)
         result = PyObject_CallMethod(module, "start", "s", plugins);
@@ -64,12 +65,12 @@ void rt_claimed_load(struct rt_state *state)
         return;
     seg_lose(rt_process.seg, SEG_LOST_PLUGIN, 1);
     if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt))
-        PyErr_SetInterrupt(); /* it is meant for the program, which begins soon */
+        PyErr_SetInterrupt(); /* for the program, which begins soon */
     PyErr_Fetch(&type, &value, &trace);
     if (debug && *debug)
         PySys_FormatStderr("shmcov: process %d runs without file tracers: %S: %S\n", (int)getpid(),
                            type, value);
-    PyErr_Clear(); /* of the above */
+    PyErr_Clear(); /* printing may have failed */
     Py_XDECREF(type);
     Py_XDECREF(value);
     Py_XDECREF(trace);
@@ -80,7 +81,7 @@ static bool is_calls(PyObject *answer)
     return PyTuple_Check(answer) && PyTuple_GET_SIZE(answer) == CALLS;
 }
 
-/* What the claim says of the running frame's file: borrowed, or NULL with an exception. */
+/* The claim's answer for the running frame's file: borrowed, or NULL with an exception. */
 static PyObject *claimed_ask(struct rt_state *state, PyObject *filename)
 {
     PyObject *answer = PyDict_GetItemWithError(state->claims, filename), *claim, *first;
@@ -96,7 +97,7 @@ static PyObject *claimed_ask(struct rt_state *state, PyObject *filename)
     Py_DECREF(claim);
     if (!answer)
         return NULL;
-    if (number != state->claim_number) { /* another one was set meanwhile */
+    if (number != state->claim_number) { /* there is another claim meanwhile */
         Py_DECREF(answer);
         return Py_None;
     }
@@ -113,7 +114,7 @@ bool rt_claimed(struct rt_state *state, PyCodeObject *code, struct rt_code **rc)
     if (!answer && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
         PyErr_Clear();
         answer = claimed_ask(state, code->co_filename);
-        PyErr_SetInterrupt(); /* it is meant for the program */
+        PyErr_SetInterrupt(); /* for the program */
     }
     if (!answer) {
         PyErr_Clear();
@@ -169,9 +170,9 @@ int rt_claimed_traverse(struct rt_state *state, visitproc visit, void *arg)
     return 0;
 }
 
-/* -- what they record -- */
+/* -- what the callables record -- */
 
-/* The file of a path, or NULL: not now, or no room; or an exception. */
+/* The file of a path, or NULL: nothing is recorded now, no room, or an exception. */
 static struct seg_entry *file_of(PyObject *path)
 {
     struct seg_entry *file = NULL;
@@ -254,12 +255,12 @@ static PyObject *set_file_tracers(PyObject *module, PyObject *claim)
     PyObject *claims, *old_claim = state->claim, *old_claims = state->claims;
 
     if (claim != Py_None && !PyCallable_Check(claim)) {
-        PyErr_Format(PyExc_TypeError, "a claim is a callable or None, not %.100s",
+        PyErr_Format(PyExc_TypeError, "set_file_tracers() needs a callable or None, not %.100s",
                      Py_TYPE(claim)->tp_name);
         return NULL;
     }
     if (!in_main_interpreter()) {
-        PyErr_SetString(PyExc_RuntimeError, "only the main interpreter has file tracers");
+        PyErr_SetString(PyExc_RuntimeError, "file tracers can be set only in the main interpreter");
         return NULL;
     }
     claims = PyDict_New();
@@ -286,7 +287,7 @@ static PyObject *measured(PyObject *module, PyObject *args)
     (void)module;
     if (!PyArg_ParseTuple(args, "O&O&O", PyUnicode_FSConverter, &path, PyUnicode_FSConverter, &name,
                           &module_name))
-        goto done; /* a converter that succeeded has been undone */
+        goto done; /* PyArg_ParseTuple() has released what it converted */
     if (PyUnicode_Check(module_name))
         module_bytes = PyUnicode_EncodeFSDefault(module_name);
     if (!PyErr_Occurred() && rt_process.rules)
@@ -306,17 +307,17 @@ done:
 PyMethodDef rt_claimed_methods[] = {
     {"set_file_tracers", set_file_tracers, METH_O,
      "set_file_tracers(claim)\n\n"
-     "Asks claim(filename, frame) once for each co_filename that is new from now on: None if it "
-     "is\n"
-     "Python's own, False if its code is not to be measured, or three callables that are called\n"
-     "for frames of its code: started(frame, begins), line(frame), ended(frame). None: no more."},
+     "Calls claim(filename, frame) once for each co_filename that is new from now on. It returns\n"
+     "None if no plug-in takes the file, False if its code is not to be measured, or three\n"
+     "callables for frames of its code: started(frame, begins), line(frame), ended(frame).\n"
+     "set_file_tracers(None): no claim any more."},
     {"measured", measured, METH_VARARGS,
      "measured(path, name, module) -> bool\n\n"
-     "Whether the rules of the run measure the file. path: absolute, without links; name: what it\n"
-     "is called, for patterns; module: its name, or None."},
+     "Do the rules of the run measure the file? path: absolute, without links; name: as patterns\n"
+     "see it; module: its name, or None."},
     {"record", record, METH_VARARGS,
      "record(path, first, last, previous)\n\n"
-     "Lines first to last of a file ran, in the context of the thread, after the line `previous`."},
+     "Lines first to last of a file ran, after the line `previous`, in the thread's context."},
     {"record_arc", record_arc, METH_VARARGS,
      "record_arc(path, from, to)\n\nOne arc of a file was taken; for runs that record branches."},
     {"record_tracer", record_tracer, METH_VARARGS,

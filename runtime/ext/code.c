@@ -45,7 +45,7 @@ RT_SELDOM static seg_u8 *find_record(struct rt_code *rc, struct rt_context *cont
     return bits;
 }
 
-/* Where bit n of a space is in a dynamic context. NULL: no room, counted. */
+/* Where bit n of a space is in a dynamic context. NULL: no room, counted as lost. */
 static seg_u8 *record_of(struct rt_code *rc, struct rt_context *context, enum seg_space space,
                          uint32_t n)
 {
@@ -167,7 +167,7 @@ void rt_code_pair(struct rt_code *rc, struct rt_context *context, int32_t from, 
     uint32_t bit;
 
     if (known) {
-        if (context) /* otherwise it was set at first sight */
+        if (context) /* without contexts it has been set already */
             rt_file_set(rc->file, context, SEG_ARCS, (uint32_t)*known);
         return;
     }
@@ -179,7 +179,8 @@ void rt_code_pair(struct rt_code *rc, struct rt_context *context, int32_t from, 
 
 /* -- making -- */
 
-/* Finds the chunks of the given numbers, which rise. 0 or a seg_status. */
+/* Finds the chunks for the bits from `first` to `last`, or for those in `only`, which rise. 0 or a
+ * seg_status. */
 static int find_chunks(struct rt_chunks *chunks, struct seg_entry *file, enum seg_space space,
                        uint32_t first, uint32_t last, const int32_t *only, uint32_t n_only)
 {
@@ -299,7 +300,7 @@ static int read_shape(PyCodeObject *code, bool branches, struct rt_shape *shape)
     return status ? SEG_ERR_NOMEM : 0;
 }
 
-/* Takes over what a shape says, and its arrays. */
+/* Moves a shape into rc, arrays included. */
 static void take_shape(struct rt_code *rc, const PyCodeObject *code, struct rt_shape *shape)
 {
     rc->units = shape->n_units;
@@ -347,7 +348,7 @@ struct rt_code *rt_code_make(struct seg_entry *file, PyCodeObject *code, bool *c
 failed:
     rt_shape_free(&shape);
     rt_code_free(rc);
-    if (status == SEG_ERR_NOMEM) /* the segment counts its own errors */
+    if (status == SEG_ERR_NOMEM) /* other errors have been counted */
         seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
     rt_file_lossy(file);
     return NULL;
@@ -425,7 +426,7 @@ struct rt_code *rt_code_unmeasured(bool test)
         rc->shared = true;
         rc->test = rc->slow = test;
         rc->epoch = rt_process_epoch();
-        /* the old one is not freed: code objects have it */
+        /* The old one is not freed: code objects refer to it. */
         atomic_store_explicit(&latest[test], rc, memory_order_release);
     }
     return rc;

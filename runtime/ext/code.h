@@ -2,7 +2,7 @@
 /*
  * What one code object sets: where its lines and arcs are in the segment.
  *
- * Immutable after rt_code_make but for `pairs` and what is the tracer's own, so any number of
+ * Immutable after rt_code_make but for `pairs` and the tracer's own fields, so any number of
  * threads may set bits through it.
  */
 #ifndef RT_CODE_H
@@ -19,7 +19,7 @@ struct rt_chunks {
     seg_u8 **bits;
 };
 
-/* In a ring of code objects, which does not own them; next is NULL outside of one. */
+/* A place in a ring of code objects, which does not own them; next is NULL outside of a ring. */
 struct rt_link {
     struct rt_link *next, *prev;
     PyCodeObject *code; /* borrowed: it owns the struct rt_code that this is in */
@@ -34,21 +34,21 @@ static inline void rt_link_leave(struct rt_link *link)
     link->next = link->prev = NULL;
 }
 
-/* What every event reads comes first, to lie in two cache lines. */
+/* What every event reads comes first, in two cache lines. */
 struct rt_code {
-    struct seg_entry *file; /* NULL: not measured, known for another reason */
+    struct seg_entry *file; /* NULL: not measured, but claimed, or may begin a context */
     PyObject *claim;        /* owned: the callables of a claim (claimed.c), and then file is NULL */
-    uint32_t epoch;         /* of the process, in which this was found */
-    /* The tracer's own. Plain words, guarded by the GIL or by races that only cost time. */
+    uint32_t epoch;         /* of the process; in another one this is stale */
+    /* The tracer's own. Plain words under the GIL; without one, races on them only cost time. */
     bool armed;
     bool instruction_kept;  /* no other tool can take INSTRUCTION events away */
     bool unit_wise;         /* INSTRUCTION records the lines: a LINE is another tool's */
     bool test;              /* a call may begin a context (rt_function_may_begin) */
-    bool slow;              /* test, or claim: there is more to do than to set bits */
+    bool slow;              /* test or claim: an event does more than set bits */
     bool rearm;             /* on the re-arm list: its events are being disabled in this context */
     bool shared;            /* stands for many code objects: never freed */
-    struct rt_sites *sites; /* owned; NULL: they cannot be restored one by one */
-    /* The record of the last line that was set in a dynamic context: mostly the next one's too. */
+    struct rt_sites *sites; /* owned; NULL: sites cannot be restored one by one */
+    /* The record of the last bit that was set in a dynamic context: mostly the next one's too. */
     struct rt_recent {
         uint32_t generation, number;
         seg_u8 *bits;
@@ -69,33 +69,33 @@ struct rt_code {
     bool critical;
     bool only_instruction;
     uint32_t left;       /* events that may still fire in this generation */
-    uint32_t generation; /* which one */
+    uint32_t generation; /* of `left` */
     struct rt_map pairs; /* (from, to) -> bit of an arc seen at run time (rt_code_pair) */
     uint32_t claim_number;
     struct rt_link link; /* the tracer's list, with the GIL (rearm.h) */
 };
 
 /* Reads the code object and finds its bits. NULL: out of memory or out of room, counted as lost.
- * *complete: somebody has set everything that this code can set. No exception is left set. */
+ * *complete: everything that this code can set is set, by whatever process. No exception is left
+ * set. */
 struct rt_code *rt_code_make(struct seg_entry *file, PyCodeObject *code, bool *complete);
 void rt_code_free(struct rt_code *rc);
 
 /* The first code object among the constants of a source of ours: new, or NULL with an exception. */
 PyCodeObject *rt_code_compile(const char *source);
 
-/* What a code object that belongs to no file would set, with branches; each entry and each return
- * records something. For probing whether its events fire. NULL: no memory. */
+/* For probing the sites of a code object without a file: its shape with branches, as if entering
+ * and returning recorded an arc. NULL: no memory. */
 struct rt_code *rt_code_probe(PyCodeObject *code);
 
-/* What stands for all code that is not measured, and for that which may begin a context. NULL: out
- * of memory. */
+/* The shared entry of all code that is not measured; `test`: of such that may begin a context.
+ * NULL: no memory. */
 struct rt_code *rt_code_unmeasured(bool test);
 
-/* Stands for code of which something else is recorded than its own lines. NULL: out of memory,
- * counted. */
+/* The entry of claimed code, whose own lines are not recorded. NULL: no memory, counted as lost. */
 struct rt_code *rt_code_of_claim(PyObject *calls, uint32_t claim_number);
 
-/* What follows says that something ran in a context: rt_context_get(), of the calling thread. */
+/* The following record what ran in the calling thread's context: rt_context_get(). */
 
 /* Line n of the file ran. */
 void rt_code_line(struct rt_code *rc, struct rt_context *context, int32_t line);
@@ -107,7 +107,7 @@ bool rt_code_has_arc(struct rt_code *rc, struct rt_context *context, uint32_t ar
 /* The instruction at `unit` ran: its line, and the arcs that it implies. */
 void rt_code_unit(struct rt_code *rc, struct rt_context *context, uint32_t unit);
 
-/* Being entered sets something, other than by a LINE event. */
+/* Does entering set something that no LINE event does? */
 static inline bool rt_code_enters(const struct rt_code *rc)
 {
     return rc->entry_line || rc->entry_arc != RT_NO_ARC;
@@ -116,15 +116,15 @@ static inline bool rt_code_enters(const struct rt_code *rc)
 /* The code was entered. */
 void rt_code_enter(struct rt_code *rc, struct rt_context *context);
 
-/* The line `to` (or the exit -first line) ran right after the line `from`: an arc that is only
- * known because it was seen. Needs the GIL. */
+/* The line `to` (or the exit, -first line) ran right after the line `from`: an arc that is known
+ * only by running. Needs the GIL. */
 void rt_code_pair(struct rt_code *rc, struct rt_context *context, int32_t from, int32_t to);
 
-/* For what has no struct rt_code, or no bit in it. Gives an arc of a file a record of its own in
- * the segment, and finds its bit: 0 or a seg_status, counted. */
+/* For arcs that no struct rt_code has a bit for: finds the bit of an arc of a file, with an entry
+ * of its own in the segment. 0 or a seg_status, counted as lost. */
 int rt_file_arc(struct seg_entry *file, int32_t from, int32_t to, uint32_t *bit);
 
-/* Sets bit n of a space of a file. False: no room for it, counted. */
+/* Sets bit n of a space of a file. False: no room for it, counted as lost. */
 bool rt_file_set(struct seg_entry *file, struct rt_context *context, enum seg_space space,
                  uint32_t n);
 

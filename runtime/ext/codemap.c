@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a code object that is seen for the first time sets: lines and arcs of a measured file, what
- * a plug-in records, a context that it begins.
+ * First sight: what a code object sets, be it lines and arcs of a measured file, what a plug-in
+ * records, or a context that it begins.
  */
 #include "codemap.h"
 
@@ -21,7 +21,7 @@ struct rt_code *rt_codemap_add(struct rt_state *state, PyCodeObject *code, bool 
     *wanted = false;
     if (epoch != rt_process_epoch()) {
         rt_code_free(rc);
-        return NULL; /* what the look-up ran in Python changed the segment */
+        return NULL; /* Python code that the look-up ran changed the segment */
     }
     if (file)
         rc = rt_code_make(file, code, &complete);

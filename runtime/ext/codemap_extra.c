@@ -18,7 +18,7 @@ int rt_codemap_start(struct rt_state *state)
 {
     state->extra = PyUnstable_Eval_RequestCodeExtraIndex(codemap_drop);
     if (state->extra < 0) {
-        PyErr_SetString(PyExc_RuntimeError, "no slot of co_extra is free");
+        PyErr_SetString(PyExc_RuntimeError, "all slots of co_extra are taken");
         return -1;
     }
     return 0;
@@ -37,7 +37,7 @@ int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *e
 {
     if (rt_codemap_get(state, code))
         return 1;
-    /* Drops the entry of another epoch. */
+    /* Frees the entry of another epoch. */
     if (PyUnstable_Code_SetExtra((PyObject *)code, state->extra, entry)) {
         PyErr_Clear();
         return -1;

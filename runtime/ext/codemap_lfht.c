@@ -7,12 +7,12 @@
  *   - rt_codemap_get runs on any number of threads beside rt_codemap_put and beside the death of
  *     other code objects: it is a read-side critical section (urcu-bp: no registration of threads).
  *   - An entry is taken out by the code watcher when its code object is destroyed, and freed after
- * a grace period. Nobody waits for one inside a deallocation: entries are collected, and the next
- *     rt_codemap_put of a full batch waits for all of them at once.
- *   - An entry of an earlier epoch (process.h) is replaced and never freed: whoever is inside has
- * it.
+ *     a grace period. No deallocation waits for one: entries are collected, and the rt_codemap_put
+ *     that finds a full batch waits for all of them at once.
+ *   - An entry of an earlier epoch (process.h) is replaced but never freed: a callback may be using
+ *     it.
  *   - No thread is started: no CDS_LFHT_AUTO_RESIZE, no call_rcu. The table has buckets for the
- * code of a large program from the start; beyond it chains get longer, nothing else.
+ *     code of a large program from the start; beyond that its chains get longer.
  *   - A fork finds the table whole: urcu's handlers run around it.
  */
 #include "codemap.h"
@@ -33,7 +33,7 @@
 
 struct node {
     struct cds_lfht_node node;
-    PyCodeObject *code; /* borrowed: gone when it is */
+    PyCodeObject *code; /* borrowed: the node goes with it */
     _Atomic(struct rt_code *) entry;
     struct node *next; /* in `dead` */
 };
@@ -84,7 +84,7 @@ static int on_code_event(PyCodeEvent event, PyCodeObject *code)
     return 0;
 }
 
-/* Frees what has been taken out so far, when there is enough of it to pay for a grace period. */
+/* Frees what has been taken out, once there is enough of it to pay for a grace period. */
 static void codemap_reap(void)
 {
     struct node *node, *next;
@@ -99,7 +99,7 @@ static void codemap_reap(void)
     synchronize_rcu();
     for (; node; node = next) {
         next = node->next;
-        /* relaxed: whoever could see it is gone */
+        /* relaxed: after the grace period nobody else has the node */
         rt_code_free(atomic_load_explicit(&node->entry, memory_order_relaxed));
         free(node);
     }
@@ -135,7 +135,7 @@ struct rt_code *rt_codemap_get(const struct rt_state *state, PyCodeObject *code)
     rcu_read_unlock();
     if (entry && entry->epoch != rt_process_epoch())
         return NULL;
-    return entry; /* alive as long as `code` is, to which the caller has a reference */
+    return entry; /* lives as long as `code`, to which the caller has a reference */
 }
 
 int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *entry)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The differences between the interpreters, by what they mean. No other file looks at
+ * The differences between versions and builds of CPython, by what they mean. No other file compares
  * PY_VERSION_HEX.
  */
 #ifndef RT_COMPAT_H
@@ -9,22 +9,22 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* sys.monitoring (PEP 669) is there. Without it the tracer is PyEval_SetTrace. */
+/* There is sys.monitoring (PEP 669). Without it the tracer uses PyEval_SetTrace. */
 #define RT_MONITORING (PY_VERSION_HEX >= 0x030C0000)
 
 /* BRANCH_LEFT and BRANCH_RIGHT: two events, each disabled on its own. Before: one event BRANCH
  * for both edges of a branch. */
 #define RT_BRANCH_SIDES (PY_VERSION_HEX >= 0x030E0000)
 
-/* Up to so many code units of a code object LINE is the better event for lines. It takes time
- * quadratic in the length up to 3.13. On 3.12 INSTRUCTION has a price of its own: the pairs of
- * instructions that this version joins when code is made are undone for ever. */
+/* For lines, LINE is the better event in code objects of up to so many units: until 3.13 it takes
+ * time quadratic in the length. INSTRUCTION costs more on 3.12, where it undoes superinstructions
+ * for good. */
 #define RT_LINE_MAX_UNITS (PY_VERSION_HEX < 0x030D0000 ? 3000u : 1000u)
 
 /* LINE takes time linear in the code's length. */
 #define RT_LINE_LINEAR (PY_VERSION_HEX >= 0x030E0000)
 
-/* The end of a loop skips a POP_TOP behind END_FOR too. */
+/* A loop that ends skips the POP_TOP behind its END_FOR too. */
 #define RT_END_FOR_POPS (PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030E0000)
 
 #ifdef Py_GIL_DISABLED
@@ -33,8 +33,8 @@
 #define RT_FREE_THREADED 0
 #endif
 
-/* The structures in which CPython keeps who listens to what are as monitors.c knows them: asked of
- * the headers by the build, which defines this as 0 where they are not. */
+/* CPython's structures for who listens to what are as monitors.c expects: the build checks the
+ * headers, and defines this as 0 where they are not. */
 #ifndef RT_MONITORS_KNOWN
 #define RT_MONITORS_KNOWN 1
 #endif
@@ -52,7 +52,7 @@
 #define RT_UNLOCK_CODE() }
 #endif
 
-/* A word of each thread that is read without a call (initial-exec). glibc keeps room for a few in
+/* A thread-local word that is read without a call (initial-exec). glibc reserves room for a few in
  * libraries that are loaded later. */
 #ifdef __GLIBC__
 #define RT_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
@@ -60,14 +60,14 @@
 #define RT_THREAD_LOCAL __thread
 #endif
 
-/* getenv(), but for programs that run with more rights than who started them. */
+/* getenv(), but NULL in programs that run with more rights than whoever started them. */
 #ifdef __GLIBC__
 #define rt_secure_getenv secure_getenv
 #else
 #define rt_secure_getenv getenv
 #endif
 
-/* Slots of a module that says how it is to be loaded, where there are such. */
+/* Slots of a module that say how it may be loaded, where they exist. */
 #ifdef Py_mod_multiple_interpreters
 #define RT_SLOT_INTERPRETERS {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #else
@@ -79,7 +79,7 @@
 #define RT_SLOT_GIL
 #endif
 
-/* There are builds that make machine code of bytecode. */
+/* There are builds with a JIT. */
 #define RT_JIT (PY_VERSION_HEX >= 0x030D0000)
 
 #if PY_VERSION_HEX < 0x030D0000

@@ -11,7 +11,7 @@
 #include "process.h"
 #include "state.h"
 
-/* Relaxed: a switch is published with `everywhere`. */
+/* Relaxed: switches are published through `everywhere`. */
 static _Atomic bool enabled;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -46,10 +46,10 @@ static uint32_t next_generation(void)
     return atomic_fetch_add_explicit(&last_generation, 1, memory_order_relaxed) + 1;
 }
 
-/* The process's context: id << 32 | generation. Zero is what no thread has seen. */
+/* The process's context: id << 32 | generation. Never 0, so a new thread has to catch up. */
 static _Atomic uint64_t everywhere = 1;
 
-/* The process's context is another one than when the thread looked last. */
+/* The process's context has changed since the thread looked last. */
 static void catch_up(struct rt_context *context, uint64_t now)
 {
     context->seen = now;
@@ -88,11 +88,11 @@ void rt_context_enable(void)
 
 struct rt_context *rt_context_get(void)
 {
-    /* acquire: pairs with the release in switch_all; the name of the context is in the segment */
+    /* acquire: pairs with the release in switch_all, before which the context got its entry */
     uint64_t now = atomic_load_explicit(&everywhere, memory_order_acquire);
 
     if (current && current->seen == now)
-        return current; /* it is enabled: where it ends, rt_context_reset() begins a generation */
+        return current; /* enabled: else rt_context_reset() would have changed `everywhere` */
     return rt_context_enabled() ? get_slowly(now) : NULL;
 }
 
@@ -166,7 +166,7 @@ seg_u8 *rt_context_bits(struct rt_context *context, uint32_t file, enum seg_spac
     if (known)
         return (seg_u8 *)(intptr_t)*known;
     if (seg_record(rt_process.seg, context->id, space, file, number, &bits))
-        bits = NULL; /* counted once a generation */
+        bits = NULL; /* kept as NULL, so the loss is counted once a generation */
     if (rt_map_set(&context->records, wanted, (intptr_t)bits)) {
         seg_lose(rt_process.seg, SEG_LOST_SPACE, 1);
         return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The end of a run, for the Python code that delivers: who may still write, what was delivered, the
- * keeper. Waiting and clocks are C's own, for the measured program may have replaced Python's.
+ * keeper. C waits and looks at clocks itself: the measured program may have replaced Python's.
  */
 #include "ending.h"
 
@@ -42,7 +42,7 @@ static seg_t *own_segment(PyObject *path)
 /* -- users -- */
 
 struct pause {
-    PyThreadState *thread; /* what seg_users_settle runs without */
+    PyThreadState *thread; /* detached while seg_users_settle runs */
     PyObject *callback;    /* borrowed, or NULL */
     bool failed;
 };
@@ -70,7 +70,7 @@ static bool pause_in_python(void *arg, unsigned ms)
     return stop;
 }
 
-/* Adds an item to a list, which is gone where that fails. Both are given away. */
+/* Adds an item to a list, which becomes NULL if that fails. Steals the reference to the item. */
 static void append(PyObject **list, PyObject *item)
 {
     if (!item || PyList_Append(*list, item))
@@ -344,7 +344,7 @@ static PyObject *alive(PyObject *module, PyObject *args)
 
 /* -- the keeper -- */
 
-/* A keeper answers at once. One that was stopped must not hold up the end of a run. */
+/* A keeper answers at once; one that was stopped must not delay the end of a run. */
 #define ASK_MS 500u
 
 static void free_strings(char **strings)
@@ -354,10 +354,10 @@ static void free_strings(char **strings)
     free(strings);
 }
 
-/* A sequence of str as what execve() takes: free_strings(). NULL with an exception. */
+/* A sequence of str as execve() takes it, for free_strings(). NULL with an exception. */
 static char **strings_of(PyObject *sequence)
 {
-    PyObject *fast = PySequence_Fast(sequence, "arguments must be a sequence of str");
+    PyObject *fast = PySequence_Fast(sequence, "keep() needs sequences of str");
     Py_ssize_t n = fast ? PySequence_Fast_GET_SIZE(fast) : 0;
     char **strings = fast ? calloc((size_t)n + 1, sizeof *strings) : NULL;
 
@@ -435,49 +435,46 @@ static PyObject *ask_keeper(PyObject *module, PyObject *arg)
 PyMethodDef rt_ending_methods[] = {
     {"settle", (PyCFunction)(void (*)(void))settle, METH_VARARGS | METH_KEYWORDS,
      "settle(fd, path, seconds=0, pause=None, helpers_of_me=False) -> [(pid, start, namespace)]\n\n"
-     "Waits until no other process may write into a segment, and says who still may when the time\n"
-     "is over. pause(seconds) lets time pass, and returns true to give up. With helpers_of_me\n"
+     "Waits until a segment has no other users, and returns those that are left when the time is\n"
+     "over. pause(seconds) lets time pass, and returns true to give up. With helpers_of_me\n"
      "processes that end when this one does are not waited for."},
     {"delivered", delivered, METH_O,
-     "delivered(fd) -> (hits, target) | None\n\nWhat of a segment was delivered last, and to "
-     "where."},
+     "delivered(fd) -> (hits, target) | None\n\nThe last delivery: how many hits, to where."},
     {"set_delivered", set_delivered, METH_VARARGS,
-     "set_delivered(fd, hits, target)\n\nPuts it down. fd: open for writing, with an flock."},
+     "set_delivered(fd, hits, target)\n\nRecords a delivery. fd: open for writing, with an flock."},
     {"set_delivered_here", set_delivered_here, METH_VARARGS,
      "set_delivered_here(path, hits, target) -> bool\n\n"
-     "The same for the segment that this process records into. False: it is another."},
+     "The same for the segment that this process records into. False: that is another one."},
     {"target", target, METH_O,
      "target(path) -> int\n\nIdentifies a data file as it is now; 0: it is not there."},
     {"spill", spill, METH_O,
      "spill(path) -> fd | None\n\n"
-     "A file in memory with what is in the segment that this process records into. None: that is\n"
-     "not the one at `path`."},
+     "A copy in memory of the segment that this process records into. None: that is another."},
     {"remove", remove_segment, METH_O,
      "remove(path)\n\nRemoves the name of a segment, and its folder if that is empty. OSError."},
     {"leftover_path", leftover_path, METH_O,
-     "leftover_path(path) -> str\n\nThe path that a segment has once it is left over."},
+     "leftover_path(path) -> str\n\nThe path of a segment once it is set aside."},
     {"set_aside", set_aside, METH_O,
-     "set_aside(path) -> str\n\nMoves a segment to where no starting process looks. Where it is "
-     "then."},
-    {"sweep", sweep, METH_NOARGS, "sweep()\n\nDoes so with all segments that are left over."},
+     "set_aside(path) -> str\n\n"
+     "Moves a segment to where no starting process looks, and returns its path."},
+    {"sweep", sweep, METH_NOARGS, "sweep()\n\nSets all left-over segments aside."},
     {"segments", segments, METH_O,
-     "segments(left) -> [str]\n\nThe segments of this user: those that are left over, or the "
-     "others."},
+     "segments(left) -> [str]\n\nThis user's segments: those that were set aside, or the others."},
     {"open_segment", open_segment, METH_VARARGS,
      "open_segment(path, writable) -> fd\n\n"
-     "Opens a segment that this user may trust. OSError; ValueError says why it is none."},
+     "Opens a segment if this user may trust it. ValueError: why not. OSError."},
     {"name_of", name_of, METH_O,
-     "name_of(path) -> str\n\nThe name of a segment, as SHMCOV_SEGMENT holds it."},
+     "name_of(path) -> str\n\nThe name of a segment, for SHMCOV_SEGMENT."},
     {"alive", alive, METH_VARARGS,
      "alive(pid, start, namespace) -> bool\n\n"
-     "Does that process run? False where it cannot be known: in another pid namespace."},
+     "Is that process running? False if unknown: it is in another pid namespace."},
     {"keep", keep, METH_VARARGS,
      "keep(path, arguments, environment) -> (pid, start)\n\n"
      "Starts a keeper of this process for the segment at `path`. The first argument is the "
      "program. OSError."},
     {"ask_keeper", ask_keeper, METH_O,
      "ask_keeper(path)\n\n"
-     "Returns when the segment counts the processes of other users that it was refused to."},
+     "Returns when all processes that were refused so far are counted in the segment."},
     {"end_keeper", end_keeper, METH_VARARGS, "end_keeper(pid, start)\n\nEnds it."},
     {NULL, NULL, 0, NULL},
 };

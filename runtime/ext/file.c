@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decides once for each file name whether its code is measured. A decision costs a few system
- * calls (the canonical path), so it is kept twice: in this interpreter's dict, and for absolute
- * names in the segment, where the next process finds it.
+ * Decides once for each file name whether its code is measured. A decision takes a few system calls
+ * (for the canonical path), so it is kept in this interpreter's dict, and for absolute names in the
+ * segment as well, where the next process finds it.
  */
 #include "file.h"
 
@@ -12,7 +12,8 @@
 
 #include "process.h"
 
-/* Far above what a file system knows; longer names are made up, and asked about again. */
+/* Far above what a file system allows. Longer names are made up: each process decides on its
+ * own. */
 #define SHARED_MAX (16 * PATH_MAX)
 
 int rt_sys_path_entry(void *arg, unsigned i, char *buf, size_t size)
@@ -33,7 +34,7 @@ int rt_sys_path_entry(void *arg, unsigned i, char *buf, size_t size)
     return 1;
 }
 
-/* A str of the frame's globals in the file system's encoding, as a new bytes object, or NULL. */
+/* A str in the file system's encoding, as new bytes. NULL: it is no str or cannot be encoded. */
 static PyObject *encoded(PyObject *value)
 {
     PyObject *bytes = value && PyUnicode_Check(value) ? PyUnicode_EncodeFSDefault(value) : NULL;
@@ -64,8 +65,7 @@ static PyObject *module_name(PyObject *globals)
     return bytes;
 }
 
-/* Publishes where a package named in source_pkgs lies: only this process may have
- * imported it. */
+/* Publishes where a package of source_pkgs lies: other processes may not have imported it. */
 static void publish_package(const char *module, const char *canonical)
 {
     const char *package = module ? rt_rules_package(rt_process.rules, module) : NULL;
@@ -105,7 +105,7 @@ struct question {
     const char *name, *dunder_file, *module; /* NULL: none */
 };
 
-/* Where the question is answered. On the heap: a thread of the program may have 32 KiB of stack. */
+/* Buffers for one decision. On the heap: a thread of the program may have 32 KiB of stack. */
 struct desk {
     char *canonical; /* size bytes */
     size_t size, key_len;
@@ -138,7 +138,7 @@ static struct desk *desk_for(const struct question *question)
     return desk;
 }
 
-/* Nobody has answered it. False: it could not be answered, or the answer has no room; counted. */
+/* Decides what no process has decided. False: it failed, or there is no room; counted as lost. */
 static bool file_answer(const struct question *question, struct desk *desk, struct seg_entry **file)
 {
     int measured =
@@ -150,14 +150,14 @@ static bool file_answer(const struct question *question, struct desk *desk, stru
         seg_lose(rt_process.seg, measured == RT_CANON_LONG ? SEG_LOST_LIMIT : SEG_LOST_TRACER, 1);
     else if (measured > 0)
         answered = !seg_file(rt_process.seg, desk->canonical, strlen(desk->canonical), file);
-    publish_package(question->module, desk->canonical); /* that it was imported counts */
+    publish_package(question->module, desk->canonical); /* it was imported, measured or not */
     return answered;
 }
 
 static struct seg_entry *file_decide(const struct question *question)
 {
     struct desk *desk = desk_for(question);
-    /* Is the answer the same in every process, and the question none that fills the segment? */
+    /* Is the answer the same in every process, and the key not too long for the segment? */
     bool anywhere = question->name[0] == '/' && desk && desk->key_len <= SHARED_MAX;
     struct seg_entry *file = NULL, *known = NULL;
     struct seg_decision decision = {0};

@@ -8,18 +8,18 @@
 #include "segment.h"
 #include "state.h"
 
-/* sys.path, one entry after the other: a rt_sys_path_fn. */
+/* A rt_sys_path_fn for this interpreter's sys.path. */
 int rt_sys_path_entry(void *arg, unsigned i, char *buf, size_t size);
 
-/* The measured file of a code object that is just being entered in the running frame, or NULL. The
- * first frame with a file name decides for all, as in coverage.py. No exception is left set. */
+/* The measured file of a code object that is being entered in the running frame, or NULL. The first
+ * frame with a file name decides for all, as in coverage.py. No exception is left set. */
 struct seg_entry *rt_file_of(struct rt_state *state, PyCodeObject *code);
 
-/* Writes down that something of a file could not be recorded, which has been counted. */
+/* Marks a file as lossy. The loss itself has been counted. */
 void rt_file_lossy(struct seg_entry *file);
 
-/* Writes down that code of __main__ is entered, if the running frame is such. No exception is left
- * set. */
+/* Records that code of __main__ has begun, if the running frame is of __main__. No exception is
+ * left set. */
 void rt_file_main_began(void);
 
 #endif

@@ -49,7 +49,7 @@ static PyObject *join(PyObject *owner, PyObject *middle, PyObject *name)
     return result;
 }
 
-/* module + qualified name of the method, or of the class where the attribute is no method. */
+/* module + qualified name of the method; if the attribute is no method, module.class.name. */
 static PyObject *method_name(PyObject *self, PyObject *method, PyObject *name)
 {
     PyObject *function = PyObject_GetAttrString(method, "__func__"), *part, *result = NULL;
@@ -69,8 +69,8 @@ static PyObject *method_name(PyObject *self, PyObject *method, PyObject *name)
     return result;
 }
 
-/* The module's and the function's own name: static and class methods have no other
- * (coverage.py 7.16 and later). New, or NULL: a function in a function has none. */
+/* module + qualified name of the function, for static and class methods (coverage.py 7.16 and
+ * later). New, or NULL: it is local to another function. */
 static PyObject *qualified_name(PyObject *globals, PyCodeObject *code)
 {
     PyObject *module = PyDict_GetItemString(globals, "__name__"); /* borrowed */
@@ -81,8 +81,8 @@ static PyObject *qualified_name(PyObject *globals, PyCodeObject *code)
     return PyUnicode_FromFormat("%S.%U", module ? module : Py_None, code->co_qualname);
 }
 
-/* The context's name for a call of a test-named function: new, or NULL (perhaps with an exception)
- * where the rule gives none. */
+/* The name of the context that the call begins: new, or NULL (perhaps with an exception) for
+ * none. */
 static PyObject *context_name(PyFrameObject *frame, PyCodeObject *code)
 {
     PyObject *self = self_of(frame, code), *method = NULL, *globals, *function, *result = NULL;
@@ -121,7 +121,7 @@ void rt_function_begin(struct rt_state *state)
         return;
     PyErr_Fetch(&type, &value, &trace);
     code = PyFrame_GetCode(frame);
-    context->owner = frame; /* what the name's look-up runs begins no context */
+    context->owner = frame; /* Python code that the look-up runs begins no context */
     name = context_name(frame, code);
     text = name ? PyUnicode_AsUTF8AndSize(name, &len) : NULL;
     context->owner = NULL;

@@ -2,8 +2,8 @@
 /*
  * Compiles a file pattern into the states of a small automaton, and runs it.
  *
- * The order in which compile_one looks at the pattern is the order of coverage.py's table
- * G2RX_TOKENS, because that order decides what a pattern means where two of its lines fit.
+ * compile_one tries its cases in the order of coverage.py's table G2RX_TOKENS, which decides what a
+ * pattern means where two of them fit.
  */
 #include "glob.h"
 
@@ -20,7 +20,7 @@ enum kind {
     RANGE,   /* part of a CLASS, never a state */
     STAR,    /* characters that are no slashes */
     REST,    /* characters of one line */
-    FOLDERS, /* nothing, or what the UNDER behind it takes */
+    FOLDERS, /* nothing, or what the UNDER behind it matches */
     UNDER,   /* characters of one line, and then a slash */
 };
 
@@ -43,7 +43,7 @@ static bool is_slash(uint32_t c)
 
 struct source {
     const char *start, *at, *end;
-    const char *run, *run_end; /* the plain characters that end here */
+    const char *run, *run_end; /* the plain characters before `at` */
     const char *best, *best_end;
     struct rt_glob *glob;
 };
@@ -53,7 +53,7 @@ static void emit(struct source *src, uint32_t kind, uint32_t lo, uint32_t hi)
     src->glob->op[src->glob->n++] = (struct op){kind, lo, hi};
 }
 
-/* Does the text from here begin with this? */
+/* Does the rest of the pattern begin with this text? */
 static bool sees(const struct source *src, const char *text)
 {
     size_t len = strlen(text);
@@ -68,7 +68,7 @@ static const char *skip_stars(const char *at, const char *end)
     return at;
 }
 
-/* ***, x**, **x and ** / ** from here on. */
+/* Does an error begin here: ***, x**, **x or ** / **? */
 static bool bad_stars(const struct source *src)
 {
     const char *stop = memchr(src->at, '/', (size_t)(src->end - src->at));
@@ -93,7 +93,7 @@ static int compile_class(struct source *src)
     emit(src, CLASS, *at == '^', 0);
     at += *at == '^';
     if (at == stop)
-        return -1; /* `re` would go on past the bracket, into what coverage.py put there */
+        return -1; /* `re` would read on past the bracket, into what coverage.py appended */
     while (at < stop) {
         uint32_t lo = seg_utf8_next(&at, stop), hi = lo;
 
@@ -256,7 +256,7 @@ static bool in_class(const struct op *op, uint32_t c)
     return op->lo;
 }
 
-/* What state makes of the character c. */
+/* Makes the states alive that a state leads to by the character c. */
 static void step(const struct rt_glob *glob, uint64_t *next, uint32_t state, uint32_t c)
 {
     const struct op *op = &glob->op[state];

@@ -8,8 +8,8 @@
  * not / and \                  each matches either
  *
  * A pattern without a slash matches a name anywhere in the tree; any other one has to match the
- * whole path. ***, x**, **x, a lone bracket and a class that `re` refuses are errors. coverage.py
- * ignores case only on Windows, so case always counts here.
+ * whole path. ***, x**, **x, a lone bracket and a class that `re` refuses are errors. Case counts:
+ * coverage.py ignores it only on Windows.
  *
  * Matching simulates the pattern's automaton, in time (length of path × states alive), without
  * recursion or allocation: no pattern can make it slow.
@@ -23,7 +23,7 @@
 
 struct rt_glob;
 
-/* Where a match keeps its states: for the caller to have on the heap. */
+/* Where a match keeps its states. 2 KiB: the caller allocates it on the heap. */
 #define RT_GLOB_STATES 8191u
 #define RT_GLOB_WORDS (RT_GLOB_STATES / 64 + 1)
 
@@ -31,7 +31,7 @@ struct rt_glob_room {
     uint64_t sets[2][RT_GLOB_WORDS];
 };
 
-/* 0, or -1: the pattern is an error in coverage.py too, is absurdly long, or memory is short. */
+/* 0, or -1: an error in coverage.py too, absurdly long, or no memory. */
 int rt_glob_compile(const char *pattern, size_t len, struct rt_glob **out);
 void rt_glob_free(struct rt_glob *glob);
 

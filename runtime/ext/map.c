@@ -66,7 +66,7 @@ void rt_map_remove(struct rt_map *map, uint64_t key)
         return;
     slot->generation = 0;
     map->used--;
-    /* Moves up those that the slot kept from their own. */
+    /* Moves those that follow to where a search finds them without the removed key. */
     for (size_t i = (size_t)(slot - map->slots + 1) & (map->cap - 1); is_taken(map, &map->slots[i]);
          i = (i + 1) & (map->cap - 1)) {
         struct rt_map_slot moved = map->slots[i];

@@ -23,11 +23,11 @@ struct rt_map { /* zeroed: empty */
 /* The value of a key, or NULL; valid until the map changes. */
 int64_t *rt_map_get(const struct rt_map *map, uint64_t key);
 
-/* 0, or -1 without memory. */
+/* 0, or -1: no memory, and the map is as it was. */
 int rt_map_set(struct rt_map *map, uint64_t key, int64_t value);
 void rt_map_remove(struct rt_map *map, uint64_t key);
 
-/* Forgets all keys, whatever their number, in no time, and keeps the memory. */
+/* Removes all keys in constant time, and keeps the memory. */
 void rt_map_clear(struct rt_map *map);
 
 #endif

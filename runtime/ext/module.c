@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The module `_shmcov`: all that a measured process imports, unless coverage.py's plug-ins or our
- * own run in it. The start-up file calls attach(); the owner of a run calls create().
+ * The module `_shmcov`: all of shmcov that a measured process imports, unless file tracers or our
+ * plug-in for coverage.py run in it. The start-up file calls attach(); an owner calls create().
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,8 +29,8 @@ static struct rt_state *state_of(PyObject *module)
     return PyModule_GetState(module);
 }
 
-/* Says why a process is not measured, if it is asked to: a line on stderr that nobody wants breaks
- * programs whose output is compared. */
+/* Says why a process is not measured, if SHMCOV_DEBUG is set: an unexpected line on stderr would
+ * break programs whose output is compared. */
 static void complain(const char *what, const char *why)
 {
     const char *debug = getenv("SHMCOV_DEBUG");
@@ -50,7 +50,7 @@ static int start_tracer(PyObject *module, struct rt_state *state)
 }
 
 /* Keeps coverage.py's own start-up file, which runs after ours, from measuring this process a
- * second time into a file of its own. Its variables reach us when the program itself sets them. */
+ * second time into a file of its own. The program itself may have set its variables. */
 static void keep_coverage_out(void)
 {
     static const char *const names[] = {"COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"};
@@ -68,7 +68,7 @@ static void keep_coverage_out(void)
     }
 }
 
-/* Is this what execnet starts to run code in? A worker of pytest-xdist is. */
+/* Is this process a gateway of execnet, like a worker of pytest-xdist? */
 static bool is_gateway(void)
 {
     static const char code[] = "import sys;exec(eval(sys.stdin.readline()))";
@@ -102,7 +102,7 @@ static PyObject *module_attach(PyObject *module, PyObject *noargs)
         rt_process_pause(true);
     rt_claimed_load(state); /* before the tracer: what plug-ins import is not measured */
     if (state->tracer)
-        Py_RETURN_TRUE; /* one of them has been here */
+        Py_RETURN_TRUE; /* a plug-in has come here again */
     if (start_tracer(module, state)) {
         PyErr_Clear();
         seg_lose(rt_process.seg, SEG_LOST_ATTACH, 1);
@@ -121,7 +121,7 @@ static PyObject *attached(PyObject *module, PyObject *noargs)
     return PyUnicode_DecodeFSDefault(seg_path(rt_process.seg));
 }
 
-static PyObject *holds(PyObject *module, PyObject *none)
+static PyObject *usable(PyObject *module, PyObject *none)
 {
     struct rt_state *state = state_of(module);
     bool monitors, sites;
@@ -229,7 +229,7 @@ static PyObject *switch_context(PyObject *module, PyObject *args, PyObject *kwar
     Py_RETURN_TRUE;
 }
 
-/* Rules as the segment holds them: *bytes (malloc). */
+/* Rules as the bytes of a plan: *bytes (malloc). 0, or not with an exception. */
 static int put_rules(PyObject *rules, void **bytes, size_t *len)
 {
     PyObject *fast = PySequence_Fast(rules, "rules must be a sequence of (kind, text)");
@@ -284,7 +284,7 @@ static PyObject *create(PyObject *module, PyObject *args)
     else
         result = Py_BuildValue("(O&i)", PyUnicode_DecodeFSDefault, path, fd);
     if (!status)
-        seg_discard(seg); /* who records in it enters it by its path */
+        seg_discard(seg); /* whoever records in it attaches by its name */
 done:
     free(bytes);
     free(path);
@@ -296,41 +296,36 @@ static PyMethodDef methods[] = {
      "attach() -> bool\n\n"
      "Measures this interpreter if it belongs to a run: the segment that SHMCOV_SEGMENT names, or\n"
      "the run of an ancestor. Calling it again does nothing. Never raises, never prints."},
-    {"holds", holds, METH_NOARGS,
-     "holds() -> (bool, bool) | None\n\n"
-     "Whether this measured process writes to CPython's structures: so that no other tool "
-     "silences\n"
-     "shmcov, and to restore single events at a switch of context. None: it is not measured."},
+    {"usable", usable, METH_NOARGS,
+     "usable() -> (bool, bool) | None\n\n"
+     "Whether CPython's structures are usable in this process: to keep other tools from silencing\n"
+     "shmcov, and to restore single sites at a switch of context. None: it is not measured."},
     {"attached", attached, METH_NOARGS,
      "attached() -> str | None\n\nThe path of the segment that this interpreter records into."},
     {"start", module_start, METH_O,
      "start(name)\n\n"
-     "Records into the segment of that name from now on, whatever was recorded into before. Raises "
-     "OSError."},
+     "Records into the segment of that name from now on, instead of any other. Raises OSError."},
     {"pause", pause_recording, METH_NOARGS,
      "pause()\n\nRecords nothing in this process until resume() or start()."},
     {"resume", resume_recording, METH_NOARGS, "resume()\n\nRecords again."},
     {"recording", recording, METH_NOARGS,
-     "recording() -> bool\n\nIs what this process runs recorded at the moment?"},
+     "recording() -> bool\n\nIs this process measured, and not paused?"},
     {"leave", module_leave, METH_NOARGS,
-     "leave()\n\npause(), and lets go of the segment until start(). Without a GIL it stays "
-     "mapped."},
+     "leave()\n\nPauses, and unmaps the segment until start(). Without a GIL it stays mapped."},
     {"owner", owner, METH_NOARGS,
      "owner() -> (pid, owned, digest) | None\n\n"
-     "Who made the segment that this interpreter records into, whether that process is itself\n"
-     "measured and writes the data, and what it measures, as a digest."},
+     "The process that made the segment that this interpreter records into; whether it is itself\n"
+     "measured, and delivers; and a digest of what the run measures."},
     {"switch_context", (PyCFunction)(void (*)(void))switch_context, METH_VARARGS | METH_KEYWORDS,
      "switch_context(name, *, everywhere=False) -> bool\n\n"
-     "What the calling thread runs from now on counts in the dynamic context `name`; in none if "
-     "the\n"
-     "name is empty. With `everywhere` what all threads run that are in no context of their own.\n"
-     "False where the process is not measured."},
+     "Switches the calling thread to the dynamic context `name`, or to none if that is empty;\n"
+     "with `everywhere`, all threads that are in no context of their own. False: the process is\n"
+     "not measured."},
     {"create", create, METH_VARARGS,
      "create(flags, rules, folder=None, size=0) -> (path, fd)\n\n"
-     "Creates a segment. flags: FLAG_*. rules: a sequence of (kind, text), kinds RULE_*. folder: "
-     "None\n"
-     "for one that has room. size: bytes, 0 for what is free. The descriptor reads the segment\n"
-     "whatever happens to its path. Raises OSError."},
+     "Creates a segment. flags: FLAG_*. rules: a sequence of (kind, text), kinds RULE_*. folder:\n"
+     "None for one that has room. size: bytes, 0: chosen from what is free. The descriptor stays\n"
+     "valid whatever happens to the path. Raises OSError."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -355,7 +350,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     return state->tracer ? state->tracer->traverse(state, visit, arg) : 0;
 }
 
-/* Callbacks hold the module, so this runs when the interpreter has dropped them. */
+/* Callbacks own the module, so this runs after the interpreter has dropped them. */
 static int module_clear(PyObject *module)
 {
     struct rt_state *state = state_of(module);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sees to it that no other tool silences ours.
+ * Keeps other tools from silencing ours.
  *
- * With the arrays in place CPython only sets and takes single bits in them. Bits at units where
- * nothing is instrumented mean nothing, until another tool instruments them; then our
- * callbacks are called as well, which does no harm.
+ * Once the arrays exist, CPython only sets and clears single bits in them. A bit at a unit where
+ * nothing is instrumented has no effect until another tool instruments that; then our callbacks are
+ * called as well, which is harmless.
  *
- * On a free-threaded build others run the code meanwhile. They write to the arrays under the lock
- * of the code object, which is taken here too; whoever only reads finds an array whole, or none.
+ * On a free-threaded build other threads run the code meanwhile. They write to the arrays under the
+ * lock of the code object, which is taken here too; those that only read see a complete array or
+ * none.
  */
 #define Py_BUILD_CORE 1
 #include "monitors_layout.h"
@@ -30,7 +31,7 @@ static uint8_t monitors_active(const PyCodeObject *code, int event)
     return code->_co_monitoring->active_monitors.tools[event];
 }
 
-/* Code that is compiled already may read the pointer without the lock. */
+/* The interpreter may read the pointer without the lock. */
 static void monitors_publish(uint8_t **array, uint8_t *made)
 {
     __atomic_store_n(array, made, __ATOMIC_RELEASE);
@@ -120,7 +121,7 @@ void rt_monitors_uncover(PyCodeObject *code, uint32_t unit, long tool)
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
     uint8_t *opcode = &rt_units_of(code)[unit].op.code, *hidden;
 
-    /* Where code is copied for each thread, CPython has to do it, when the next event comes. */
+    /* Where each thread has a copy of the code, this is left to CPython, at the next event. */
     if (RT_FREE_THREADED || *opcode != INSTRUMENTED_LINE || !monitoring->line_tools ||
         monitoring->line_tools[unit] & ~bit_of(tool))
         return;
@@ -149,9 +150,9 @@ void rt_monitors_recorded(PyCodeObject *code, long tool, uint32_t unit)
 
 /* -- instructions that swallow the next one -- */
 
-/* All of those that do: the others that look at the next instruction (those of FOR_ITER and SEND,
- * EXTENDED_ARG, and on 3.12 pairs of instructions, which arming undoes for good) do it whether or
- * not they are specialised, and CPython knows. */
+/* These are all. Others look at the next instruction as well (those of FOR_ITER and SEND,
+ * EXTENDED_ARG, and on 3.12 superinstructions, which arming undoes for good), but they do so
+ * specialised or not, and CPython handles them. */
 uint8_t rt_swallower(uint8_t opcode)
 {
     switch (opcode) {
@@ -171,7 +172,7 @@ void rt_monitors_settle(PyCodeObject *code)
     const uint8_t *plain = NULL;
 
     if (RT_FREE_THREADED)
-        return; /* nothing that swallows is specialised in what others run */
+        return; /* there these instructions are not specialised */
     for (uint32_t unit = 0; unit < n; unit++) {
         uint8_t base = rt_swallower(units[unit].op.code);
         uint32_t next = unit + 1;
@@ -189,7 +190,7 @@ void rt_monitors_settle(PyCodeObject *code)
             Py_DECREF(bytes);
         }
         if (plain[2 * unit] != base)
-            continue; /* a cache that looks like it */
+            continue; /* a cache entry that looks like an opcode */
         while (next < n && plain[2 * next] == CACHE)
             next++;
         if (next < n && rt_is_instrumented(units[next].op.code))
@@ -199,13 +200,13 @@ void rt_monitors_settle(PyCodeObject *code)
 
 /* -- is it usable? -- */
 
-/* Whether an INSTRUMENTED_LINE may hide this: another tool may listen to all instructions. */
+/* Whether an INSTRUMENTED_LINE may hide this opcode: another tool may listen to INSTRUCTION. */
 static bool hides(uint8_t opcode, uint8_t plain)
 {
     return opcode == plain || opcode == INSTRUMENTED_INSTRUCTION;
 }
 
-/* A unit of the probe where LINE is on, and how it is kept. */
+/* Finds a unit of the probe where LINE is on, and how hidden opcodes are kept. */
 static bool find_line(PyCodeObject *probe, const uint8_t *plain, uint32_t *unit)
 {
     const uint8_t *lines = (const uint8_t *)probe->_co_monitoring->lines;
@@ -225,7 +226,8 @@ static bool find_line(PyCodeObject *probe, const uint8_t *plain, uint32_t *unit)
     return false;
 }
 
-/* CPython takes our bits out of arrays that we have made: they are where we think, and ours. */
+/* CPython clears our bits in arrays that we have made: so they are where we expect them, and
+ * used. */
 static bool try_arrays(PyCodeObject *probe, rt_arm *arm, void *arg, long tool)
 {
     const unsigned long line = 1ul << PY_MONITORING_EVENT_LINE,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading what monitors.h describes: only for monitors.c and sites.c, which define Py_BUILD_CORE
- * before they include anything, for struct _PyCoMonitoringData of 3.14.
+ * Access to what monitors.h describes, for monitors.c and sites.c only. They define Py_BUILD_CORE
+ * before they include anything, which 3.14 needs for struct _PyCoMonitoringData.
  */
 #ifndef RT_MONITORS_LAYOUT_H
 #define RT_MONITORS_LAYOUT_H
@@ -13,9 +13,9 @@
 #include <internal/pycore_instruments.h>
 #include <opcode.h>
 
-/* How the opcodes that INSTRUMENTED_LINE hides are kept, found out by rt_monitors_usable(): with
- * two bytes for each unit, or packed, with a byte before them all that says how many for each.
- * Later bug-fix releases of 3.13 have taken the second from 3.14. */
+/* How the opcodes that INSTRUMENTED_LINE hides are kept, as rt_monitors_usable() found out: two
+ * bytes a unit, or packed, after one byte that says how many bytes a unit has. Later bug-fix
+ * releases of 3.13 have taken the second form from 3.14. */
 extern bool rt_lines_packed;
 
 static inline _Py_CODEUNIT *rt_units_of(PyCodeObject *code)
@@ -23,7 +23,7 @@ static inline _Py_CODEUNIT *rt_units_of(PyCodeObject *code)
     return (_Py_CODEUNIT *)code->co_code_adaptive;
 }
 
-/* Where the opcode is that the INSTRUMENTED_LINE at a unit hides. */
+/* The opcode that the INSTRUMENTED_LINE at a unit hides. */
 static inline uint8_t *rt_hidden_by_line(PyCodeObject *code, uint32_t unit)
 {
     uint8_t *lines = (uint8_t *)code->_co_monitoring->lines;
@@ -44,11 +44,11 @@ static inline bool rt_is_instrumented(uint8_t opcode)
     return opcode >= MIN_INSTRUMENTED_OPCODE;
 }
 
-/* The plain form of an instruction that, specialised so, does what the next one should do and skips
- * it; 0: it is none of those. */
+/* If this specialised opcode does the work of the next instruction and skips it: its plain form;
+ * else 0. */
 uint8_t rt_swallower(uint8_t opcode);
 
-/* Takes the INSTRUMENTED_LINE from a unit where only `tool` still listens to it. */
+/* Removes the INSTRUMENTED_LINE from a unit if only `tool` still listens to it. */
 void rt_monitors_uncover(PyCodeObject *code, uint32_t unit, long tool);
 
 #endif

@@ -21,7 +21,7 @@ static bool prepared;
 static struct seg_process *row;
 static uint32_t interpreter_version;
 
-/* The child of a fork is a process of its own: it has a row, and leaves the parent's extent. */
+/* The child of a fork gets a row of its own, and leaves the extent to its parent. */
 static void process_in_child(void)
 {
     pthread_mutex_init(&attaching, NULL);
@@ -39,8 +39,8 @@ static void process_at_exit(void)
         seg_process_leave(row, SEG_PROCESS_DONE);
 }
 
-/* The owner of a segment without a keeper, become another program, would record what nobody is
- * going to write. */
+/* Did this process make the segment, without a keeper, before an exec? Then nobody would deliver
+ * what it records. */
 static bool was_ours(const seg_t *seg)
 {
     bool alive;
@@ -49,7 +49,7 @@ static bool was_ours(const seg_t *seg)
            seg_supervisor(seg, &alive) == (uint32_t)getpid() && alive;
 }
 
-/* A segment of another user's: without this, nobody would know that this process is not in it. */
+/* The run has no other way to know that it lacks this process. */
 static void notify_if_refused(const char *name, int status)
 {
     static bool notified;
@@ -94,7 +94,7 @@ static void next_epoch(void)
     atomic_fetch_add_explicit(&rt_process.epoch, 1, memory_order_release);
 }
 
-/* Makes a segment, which is given away, the one of this process. */
+/* Makes a segment, which it takes over, the one of this process. */
 static int process_enter(seg_t *seg, uint32_t interpreter, const char **why)
 {
     seg_t *old = rt_process.seg;
@@ -102,7 +102,7 @@ static int process_enter(seg_t *seg, uint32_t interpreter, const char **why)
     uint32_t flags = seg_flags(seg);
 
     if (rt_rules_load(seg_rules(seg), &rules)) {
-        *why = "The rules in the segment cannot be used";
+        *why = "Its rules are damaged, or there is no memory to load them";
         seg_lose(seg, SEG_LOST_ATTACH, 1);
         seg_discard(seg);
         return -1;

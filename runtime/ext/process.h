@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * This process as a part of a run: the segment it has mapped, the rules it found there, its row in
- * the process table. There is one, whatever the number of interpreters and threads.
+ * the process table. All its interpreters and threads share one.
  *
  * A process usually records into one segment for as long as it lives. One in which coverage.py's
  * Coverage objects come and go may change to another: that begins an epoch, and what was found in
- * an earlier one (code, files, contexts) is looked up again. Changes need the GIL, or where there
- * is none the caller's word that it changes one at a time; threads that are in a callback meanwhile
+ * an earlier one (code, files, contexts) is looked up again. Changes need the GIL; without one the
+ * caller sees to it that there is one change at a time. Threads that are in a callback meanwhile
  * set their bit in the old segment.
  */
 #ifndef RT_PROCESS_H
@@ -28,35 +28,36 @@ struct rt_process {
     _Atomic bool paused;    /* nothing is recorded at the moment */
 };
 
-/* What this process attached to; seg is NULL before. */
+/* seg is NULL until the process attaches. */
 extern struct rt_process rt_process;
 
-/* Acquire: pairs with the release in process.c. Who sees a new epoch sees its segment. */
+/* Acquire: pairs with the release in next_epoch. Whoever sees a new epoch sees its segment. */
 static inline uint32_t rt_process_epoch(void)
 {
     return atomic_load_explicit(&rt_process.epoch, memory_order_acquire);
 }
 
-/* Relaxed: nothing else hangs on it. An event that runs beside the change falls on either side. */
+/* Relaxed: it leads to nothing else. An event that runs beside a change falls on either side. */
 static inline bool rt_process_paused(void)
 {
     return atomic_load_explicit(&rt_process.paused, memory_order_relaxed);
 }
 
-/* Attaches to the segment that the environment names, or to the run of an ancestor. Idempotent,
- * any thread. 0: attached, 1: nothing to attach to, -1: failed (*why, static text). */
+/* Attaches to the segment that the environment names, or to the run of an ancestor. Idempotent, on
+ * any thread. 0: attached; 1: no segment; -1: failed. *why (static text): for 1 and -1. */
 int rt_process_attach(uint32_t interpreter, const char **why);
 
-/* Leaves the segment that the process is in, if any, and enters the one of that name. 0: done, or
- * it was there already; -1: failed (*why), and the process is where it was. */
+/* Leaves the segment that the process is in, if any, and enters the one of that name. 0: it is
+ * there now; -1: failed (*why), and the process is where it was. */
 int rt_process_enter(uint32_t interpreter, const char *name, const char **why);
 
-/* Records nothing, or goes on. Processes that start meanwhile do not find their way here. */
+/* Pauses or resumes recording. Processes that start during a pause do not adopt the run from
+ * here. */
 void rt_process_pause(bool paused);
 
-/* Is paused, and lets go of the segment's memory. With a GIL only: without one, a thread may be
- * setting a bit. What a callback holds across a call into Python may be gone afterwards; that the
- * epoch is the same says that it is not. */
+/* Pauses, and unmaps the segment; without a GIL it stays mapped, since a thread may be setting a
+ * bit. What a callback has from before a call into Python is valid after it if the epoch is the
+ * same. */
 void rt_process_leave(void);
 
 #endif

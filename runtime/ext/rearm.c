@@ -14,7 +14,7 @@ int rt_rearm_start(struct rt_rearm *rearm)
     return 0;
 }
 
-/* Code outlives the module: nothing may point to `rearm` any more. */
+/* Code may outlive the module, so its links must not lead to `rearm` any more. */
 void rt_rearm_end(struct rt_rearm *rearm)
 {
     while (rearm->list.next && rearm->list.next != &rearm->list)
@@ -53,7 +53,7 @@ void rt_rearm_drain(struct rt_rearm *rearm, void (*each)(void *arg, PyCodeObject
     list = rearm->list;
     list.next->prev = list.prev->next = &list;
     rearm_make_ring(&rearm->list);
-    /* What dies meanwhile leaves by itself. */
+    /* Code that dies meanwhile leaves the ring by itself. */
     while (list.next != &list) {
         PyCodeObject *code = list.next->code;
 
@@ -86,7 +86,7 @@ int rt_rearm_traverse(struct rt_rearm *rearm, visitproc visit, void *arg)
     return 0;
 }
 
-/* Takes out all that is there: a new list, or NULL. */
+/* Moves all references to a new list; NULL: no memory. */
 static PyObject *rearm_take(struct rt_rearm *rearm)
 {
     PyObject *taken;
@@ -115,7 +115,7 @@ static bool rearm_append(struct rt_rearm *rearm, PyObject *weak)
     return !failed;
 }
 
-/* Drops what refers to dead code. */
+/* Drops references to dead code. */
 static void rearm_prune(struct rt_rearm *rearm)
 {
     PyObject *taken = rearm_take(rearm);

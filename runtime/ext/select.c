@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loads the rules of a segment, and applies them in coverage.py's order.
- *
- * Each function here says which one of inorout.py it follows; where the two differ, that is the
- * bug.
+ * Loads the rules of a segment, and applies them in coverage.py's order. Functions name the one of
+ * inorout.py that they follow; where the two differ, ours has a bug.
  */
 #include "select.h"
 
@@ -27,10 +25,10 @@ struct rt_rules {
     struct text *texts; /* of all kinds, kind after kind */
     char *bytes;
     uint32_t first[SEG_RULE_KINDS + 1]; /* index of the kind's first text */
-    struct rt_glob **globs;             /* by text; NULL where it is none */
+    struct rt_glob **globs;             /* by text; NULL: not a pattern */
 };
 
-/* What a decision works with: on the heap, since the program's threads may have 32 KiB of stack. */
+/* Buffers for one decision. On the heap: a thread of the program may have 32 KiB of stack. */
 struct desk {
     char entry[PATH_MAX], entry_canonical[PATH_MAX]; /* of sys.path; a longer one does not exist */
     struct rt_glob_room glob;
@@ -41,8 +39,8 @@ struct desk {
 struct subject {
     const struct rt_rules *rules;
     struct desk *desk;
-    const char *path;   /* what folders are compared with: canonical */
-    const char *name;   /* what patterns are compared with: the same, or as a plug-in called it */
+    const char *path;   /* compared with folders: canonical */
+    const char *name;   /* compared with patterns: the same, or a plug-in's name for it */
     struct text module; /* s is NULL: unknown */
     rt_sys_path_fn *sys_path;
     void *arg;
@@ -186,8 +184,8 @@ const char *rt_rules_package(const struct rt_rules *rules, const char *module)
 
 /* -- third-party code: _add_third_party_paths, set_matchers_depending_on_syspath -- */
 
-/* The part of third_paths that the supervisor cannot know: entries that a process added to its
- * sys.path and that lie in a virtual environment. */
+/* The part of third_paths that the supervisor cannot know: entries of a process's own sys.path that
+ * lie in a virtual environment. */
 static bool in_sys_path_venv(const struct subject *subject, const char *path)
 {
     struct desk *desk = subject->desk;
@@ -208,7 +206,7 @@ static bool third_party(const struct subject *subject, const char *path)
     return in_tree(subject->rules, SEG_RULE_THIRD_DIR, path) || in_sys_path_venv(subject, path);
 }
 
-/* Is this where the import system finds the module, somewhere? */
+/* Does the path end as that of a module with this name would? */
 static bool lies_as_named(const char *path, struct text module)
 {
     const char *base = base_name(path), *dot = strrchr(base, '.'), *tail;
@@ -285,7 +283,7 @@ static bool ends_with(const char *s, size_t len, const char *suffix)
     return len >= n && !memcmp(s + len - n, suffix, n);
 }
 
-/* name_for_module: what is left of it once the caller has looked at __name__ and __spec__. */
+/* name_for_module: the part that remains once the caller has looked at __name__ and __spec__. */
 static struct text module_of(const char *canonical, const char *module)
 {
     static const char *const suffixes[] = {".pyc", ".py", ".so"};
@@ -325,8 +323,8 @@ static bool exists(const char *path)
     return !stat(path, &st);
 }
 
-/* Where a relative name lies: in the current folder or one of sys.path. `found` has room for an
- * entry and the name. */
+/* Is a relative name, which does not exist in the current folder, below an entry of sys.path? Then
+ * `found`, which has room for an entry and the name, is the path. */
 static bool find_relative(const char *name, rt_sys_path_fn *path, void *arg, char *found)
 {
     size_t name_len = strlen(name);
@@ -359,7 +357,7 @@ static void source_of(const char *file, char *source)
     source[len] = 0;
 }
 
-/* The name that is made canonical; NULL: no file has it. */
+/* The name to make canonical; NULL: it is not that of a file. */
 static const char *name_of(const struct subject *subject, const char *co_filename,
                            const char *dunder_file, char *source, char *found)
 {

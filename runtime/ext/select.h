@@ -21,8 +21,8 @@
 
 struct rt_rules;
 
-/* Entry `i` of sys.path into buf: 1, or 0 behind the last. An entry that is no string or does not
- * fit is the empty string. */
+/* Writes entry `i` of sys.path into buf: 1, or 0 after the last. An entry that is no string or does
+ * not fit becomes the empty string. */
 typedef int rt_sys_path_fn(void *arg, unsigned i, char *buf, size_t size);
 
 /* Reads rules, whose bytes may go away afterwards. 0, or -1: damaged, a pattern that is an error,
@@ -30,21 +30,20 @@ typedef int rt_sys_path_fn(void *arg, unsigned i, char *buf, size_t size);
 int rt_rules_load(struct seg_rules plan, struct rt_rules **out);
 void rt_rules_free(struct rt_rules *rules);
 
-/* The decision for a canonical path, of which `name` is what patterns are to be compared with: the
- * path itself for Python files. `module` is the frame's __name__, for a __main__ that
- * `python -m` started its __spec__.name, NULL if that is no string; "__main__" and NULL are
- * replaced by what the file name says, as coverage.py does. `path` (may be NULL) is asked for
- * virtual environments. 1: measured, 0: not,
- * or RT_CANON_NO_MEMORY. */
+/* The decision for a canonical path. `name` is what patterns are compared with: for Python files
+ * the path itself. `module` is the frame's __name__, or its __spec__.name for a __main__ that
+ * `python -m` started; NULL: not a string. "__main__" and NULL are replaced by a name made from the
+ * file's, as in coverage.py. `path` (may be NULL) is searched for virtual environments. 1:
+ * measured, 0: not, or RT_CANON_NO_MEMORY. */
 int rt_rules_match(const struct rt_rules *rules, const char *canonical, const char *name,
                    const char *module, rt_sys_path_fn *path, void *arg);
 
 /* The decision for a code object: its co_filename, and from the globals of its frame str(__file__)
- * (NULL: none) and the module as above. `path` (may be NULL) is asked for relative names and for
+ * (NULL: none) and the module as above. `path` (may be NULL) is searched for relative names and
  * virtual environments. 1: measured, 0: not, or an enum rt_canon_status; `size` should be
- * RT_CANON_SIZE of the longer name. Where a canonical name was reached it is written in
- * either case, else canonical is "". The answer for a relative name depends on the current folder
- * and sys.path, so it is valid in this process only. */
+ * RT_CANON_SIZE of the longer name. The canonical name, if one was found, is written in either
+ * case, else canonical is "". The answer for a relative name depends on the current folder and
+ * sys.path, so it is valid in this process only. */
 int rt_rules_decide(const struct rt_rules *rules, const char *co_filename, const char *dunder_file,
                     const char *module, rt_sys_path_fn *path, void *arg, char *canonical,
                     size_t size);

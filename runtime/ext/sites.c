@@ -3,16 +3,16 @@
  * Disabling and restoring single sites, on what CPython keeps for each code object:
  *
  *   co_code_adaptive[i]    the opcode that runs: plain, specialised or instrumented
- *   lines, line_tools      behind an INSTRUMENTED_LINE: the opcode that it hides, and whose it is
- *   per_instruction_...    the same behind an INSTRUMENTED_INSTRUCTION
- *   tools                  behind another instrumented opcode: whose it is
+ *   lines, line_tools      of an INSTRUMENTED_LINE: the opcode that it hides, and the tools
+ *   per_instruction_...    the same of an INSTRUMENTED_INSTRUCTION
+ *   tools                  of another instrumented opcode: the tools
  *
  * An INSTRUMENTED_LINE may hide an INSTRUMENTED_INSTRUCTION, and that another instrumented opcode.
- * The tools are NULL while no event has two of them; then it is whoever's event it is.
+ * The arrays of tools are NULL while no event has two; then the tool is the one that listens to it.
  *
- * A specialised instruction may do the work of the one behind it and skip that. CPython makes it so
- * only where nothing is instrumented behind it, and does not undo it; so whoever puts a site back
- * there makes the instruction before it plain, and it stays so as long as the site is on.
+ * A specialised instruction may do the work of the next one and skip that. CPython specialises so
+ * only if the next one is not instrumented, and does not undo it later; so whoever restores a site
+ * makes the instruction before it plain, which it stays as long as the site is on.
  */
 #define Py_BUILD_CORE 1
 #include "sites.h"
@@ -31,21 +31,21 @@
 struct site {
     uint32_t unit;
     int32_t line;   /* LINE: as the event names it */
-    uint8_t event;  /* others than LINE and INSTRUCTION: PY_MONITORING_EVENT_... */
-    uint8_t opcode; /* the same: the instrumented one; LINE, INSTRUCTION: that of co_code */
+    uint8_t event;  /* neither LINE nor INSTRUCTION: PY_MONITORING_EVENT_... */
+    uint8_t opcode; /* the same: the instrumented one; LINE, INSTRUCTION: the plain one */
     uint8_t hidden; /* LINE, INSTRUCTION: the opcode that restoring replaced, or 0 */
-    uint8_t back;   /* so many units before is an instruction that may swallow this one; or 0 */
-    uint8_t ahead;  /* so many units behind is the next instruction */
+    uint8_t back;   /* units back to an instruction that may swallow this one, or 0 */
+    uint8_t ahead;  /* units on to the next instruction */
 };
 
 struct rt_sites {
     uintptr_t version; /* of the code's instrumentation, when `hidden` was seen */
     uint32_t n, n_units, n_lines;
-    uint32_t next_line; /* behind the one recorded last: mostly the next */
+    uint32_t next_line; /* after the one recorded last: mostly the next to be recorded */
     struct site site[]; /* n_units of INSTRUCTION, by unit; n_lines of LINE, by line; others */
 };
 
-/* Where the opcode is that an event other than LINE and INSTRUCTION may have instrumented. */
+/* The opcode that an event other than LINE and INSTRUCTION may have instrumented. */
 static uint8_t *event_opcode(PyCodeObject *code, uint32_t unit)
 {
     uint8_t *opcode = &rt_units_of(code)[unit].op.code;
@@ -57,7 +57,7 @@ static uint8_t *event_opcode(PyCodeObject *code, uint32_t unit)
     return opcode;
 }
 
-/* Takes a tool away from a unit of `tools` (which may be NULL). True: nobody is left. */
+/* Removes a tool at a unit of `tools` (which may be NULL). True: no tool is left. */
 static bool site_leave(PyCodeObject *code, int event, uint8_t *tools, uint32_t unit, long tool)
 {
     if (!tools)
@@ -68,7 +68,7 @@ static bool site_leave(PyCodeObject *code, int event, uint8_t *tools, uint32_t u
 
 /* -- finding -- */
 
-/* The event of an instrumented opcode, or -1: none that the tracer disables and wants again. */
+/* The event of an instrumented opcode; -1: none that the tracer disables and re-arms. */
 static int event_of(uint8_t opcode, uint8_t arg)
 {
     switch (opcode) {
@@ -103,8 +103,9 @@ static int event_of(uint8_t opcode, uint8_t arg)
     }
 }
 
-/* INSTRUCTION is on: removes it where it implies no arc, and removes LINE where INSTRUCTION records
- * the line as well, unless another tool listens to it. True: it implies an arc. */
+/* Removes INSTRUCTION, which is on, from a unit that implies no arc. From others it removes LINE,
+ * as INSTRUCTION records the line too, unless another tool listens to that. True: an arc is
+ * implied. */
 static bool site_prune(PyCodeObject *code, const struct rt_code *rc, uint32_t unit, long tool)
 {
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
@@ -139,7 +140,7 @@ static bool may_swallow(uint8_t first, uint8_t second)
     return (first == BINARY_OP && second == STORE_FAST) || (first == CALL && second == POP_TOP);
 }
 
-/* A site at `unit`, and what stands around it. */
+/* A site at `unit`, with the distances to its neighbours. */
 static struct site site_at(const struct plain *plain, uint32_t unit)
 {
     uint32_t before = unit, site_behind = unit + 1;
@@ -264,10 +265,9 @@ struct rt_sites *rt_sites_find(PyCodeObject *code, const struct rt_code *rc, lon
 
 /* -- off and on -- */
 
-/* What replaces the instrumented opcode of a site: what is behind it, or the specialised opcode
- * that restoring the site replaced. The caches of the instruction are as that one left them, for
- * the instrumented opcode has been there ever since: whatever instruments code changes its version.
- */
+/* What replaces the instrumented opcode of a site: the one that it hides, or the specialised opcode
+ * that restoring the site replaced. Its inline caches are intact if the instrumented opcode has
+ * been there ever since, that is, if the version of the instrumentation is the same. */
 static uint8_t site_behind(const struct rt_sites *sites, PyCodeObject *code,
                            const struct site *site, uint8_t opcode)
 {
@@ -288,7 +288,7 @@ static void site_line_off(const struct rt_sites *sites, PyCodeObject *code, cons
     if (*opcode != INSTRUMENTED_LINE)
         return;
     hidden = *rt_hidden_by_line(code, site->unit);
-    if (hidden != INSTRUMENTED_INSTRUCTION && /* an event would be lost */
+    if (hidden != INSTRUMENTED_INSTRUCTION && /* else its event would be lost */
         site_leave(code, PY_MONITORING_EVENT_LINE, code->_co_monitoring->line_tools, site->unit,
                    tool))
         *opcode = site_behind(sites, code, site, hidden);
@@ -343,14 +343,14 @@ bool rt_sites_unit_off(struct rt_sites *sites, PyCodeObject *code, long tool, ui
     return site;
 }
 
-/* What the instrumented opcode of a site hides when it replaces this one, which is kept. */
+/* What the instrumented opcode of a site hides when it replaces `opcode`, which is noted. */
 static uint8_t site_hide(struct site *site, uint8_t opcode)
 {
     site->hidden = rt_is_instrumented(opcode) ? 0 : opcode;
     return rt_is_instrumented(opcode) ? opcode : site->opcode;
 }
 
-/* A site is coming back: nothing before it may swallow it. */
+/* Makes the instruction before a site plain if it would swallow the site, which comes back. */
 static void site_spare(PyCodeObject *code, const struct site *site)
 {
     uint8_t *before = &rt_units_of(code)[site->unit - site->back].op.code;
@@ -388,8 +388,8 @@ static void site_unit_on(struct rt_sites *sites, PyCodeObject *code, struct site
     if (monitoring->line_tools) /* as rt_monitors_keep() does */
         monitoring->line_tools[site->unit] |= (uint8_t)(1u << tool);
     site_spare(code, site);
-    rt_monitors_uncover(code, site->unit, tool); /* somebody has restarted all events */
-    if (*opcode == INSTRUMENTED_LINE) { /* another tool's, so nothing behind it is specialised */
+    rt_monitors_uncover(code, site->unit, tool); /* after restart_events() by another tool */
+    if (*opcode == INSTRUMENTED_LINE) { /* another tool's: what it hides is not specialised */
         site->hidden = 0;
         opcode = rt_hidden_by_line(code, site->unit);
         if (*opcode == INSTRUMENTED_INSTRUCTION)
@@ -434,7 +434,7 @@ bool rt_sites_restore(struct rt_sites *sites, PyCodeObject *code, long tool)
 
 /* -- is it usable? -- */
 
-/* Whether the interpreter may turn bytecode into something that looks at it no more. */
+/* Whether the interpreter may compile bytecode into code that ignores later changes to it. */
 static bool has_jit(void)
 {
 #if RT_JIT
@@ -461,7 +461,7 @@ static const char PROBE[] = "def f(x):\n"
                             "            yield y\n"
                             "    return x\n";
 
-/* Where the instrumented opcode of a site stands, and which it is. */
+/* The place of a site's instrumented opcode, and that opcode. */
 static uint8_t *place_of(PyCodeObject *code, const struct rt_sites *sites, const struct site *site,
                          uint8_t *instrumented)
 {
@@ -498,7 +498,7 @@ static bool has_all(const struct rt_sites *sites, bool instructions, unsigned lo
     return sites->n_lines && !sites->n_units == !instructions && !events;
 }
 
-/* Turns everything off as the tracer and CPython do, where no other tool listens. */
+/* Turns everything off, as the tracer and CPython do. */
 static void all_off(PyCodeObject *probe, struct rt_sites *sites, const uint8_t *plain, long tool)
 {
     uint32_t i = 0;
@@ -513,7 +513,7 @@ static void all_off(PyCodeObject *probe, struct rt_sites *sites, const uint8_t *
             *event_opcode(probe, sites->site[i].unit) = plain[2 * sites->site[i].unit];
 }
 
-/* Whether the code is as it was made, but for the instrumentation of its start. */
+/* Whether nothing in the code is instrumented but its RESUME. */
 static bool is_plain(PyCodeObject *code, const uint8_t *plain)
 {
     for (uint32_t unit = 0; unit < (uint32_t)Py_SIZE(code); unit++) {
@@ -536,8 +536,8 @@ static bool crowded(PyCodeObject *probe, long tool)
     return false;
 }
 
-/* Sites go off and on, and CPython takes for its own what was written. Where another tool listens
- * to all code, less can be seen. */
+/* Sites go off and on, and CPython removes what was written as its own. If another tool listens to
+ * the probe, less can be checked. */
 static bool try_sites(PyCodeObject *probe, const struct rt_code *rc, const uint8_t *plain,
                       rt_arm *arm, void *arg, long tool)
 {

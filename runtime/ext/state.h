@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What each interpreter of a process has of its own: the state of the module `_shmcov`.
+ * The state of the module `_shmcov`, of which each interpreter of a process has its own.
  */
 #ifndef RT_STATE_H
 #define RT_STATE_H
@@ -23,27 +23,27 @@ struct rt_state {
     bool claims_loaded;
 };
 
-/* What calls us when code runs. Chosen once, in module.c; nothing above asks which one it is. */
+/* What records when code runs. Chosen once, in module.c; nothing above asks which one it is. */
 struct rt_tracer {
     const char *name;
-    bool sees_all; /* events of code that is not measured go on coming */
-    /* Starts in this interpreter: 0, or -1 with a Python exception. `module` owns `state`. Where
-     * the process is paused it is ready, and no more. */
+    bool sees_all; /* code that is not measured has events too: they cannot be disabled */
+    /* Starts in this interpreter: 0, or -1 with a Python exception. `module` owns `state`. In a
+     * paused process it only gets ready. */
     int (*start)(PyObject *module, struct rt_state *state);
-    /* The process is in another segment now: every event is to fire again. 0, or -1 with an
+    /* The process is in another segment now: every event must fire again. 0, or -1 with an
      * exception. */
     int (*restart)(struct rt_state *state);
     /* rt_process_paused() has changed. 0, or -1 with an exception. */
     int (*pause)(struct rt_state *state);
     void (*clear)(struct rt_state *state);
     int (*traverse)(struct rt_state *state, visitproc visit, void *arg);
-    /* The process records contexts from now on, though its plan did not say so: every event
-     * is to fire again in each. 0, or -1 with an exception. */
+    /* The process records contexts from now on, though its plan did not say so: every event must
+     * fire again in each. 0, or -1 with an exception. */
     int (*contexts_begin)(struct rt_state *state);
     /* The calling thread is in another context now. */
     void (*switched)(struct rt_state *state);
-    /* Whether it may write to CPython's own structures here, as it does for speed: to keep other
-     * tools from silencing it, and to restore single events. */
+    /* Whether CPython's own structures are usable here: to keep other tools from silencing ours,
+     * and to restore single sites. */
     void (*usable)(struct rt_state *state, bool *monitors, bool *sites);
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the tables of a code object. Caches need no table of their sizes: co_code has them as CACHE
- * instructions.
+ * Reads the tables of a code object. The sizes of inline caches need not be known: co_code has them
+ * as CACHE instructions.
  */
 #include "tables.h"
 
@@ -10,14 +10,14 @@
 #include <opcode.h>
 #include <stdlib.h>
 
-/* Both tables are varints of 6 bits a byte; the next bit says that the number goes on. */
+/* Both tables consist of varints, 6 bits a byte; bit 6 is set if the number goes on. */
 #define VARINT_BITS 6
 #define VARINT_MASK 0x3f
 #define VARINT_MORE 0x40
 
 /* -- lines -- */
 
-/* The first byte of an entry: a mark in its highest bit, the kind of the entry, its units - 1. */
+/* The first byte of an entry: bit 7 set, 4 bits of kind, 3 bits of units - 1. */
 #define ENTRY_KIND(head) ((head) >> 3 & 15)
 #define ENTRY_UNITS(head) (((head)&7u) + 1)
 
@@ -224,7 +224,7 @@ static void read_instructions(struct rt_code_units *units, const uint8_t *code)
 
 #else
 
-/* PyEval_SetTrace reports lines and arcs as they happen; the instructions do not matter. */
+/* With PyEval_SetTrace, lines and arcs are recorded as they happen; instructions do not matter. */
 static void read_instructions(struct rt_code_units *units, const uint8_t *code)
 {
     (void)code;

@@ -2,9 +2,9 @@
 /*
  * The tracer of 3.12 and later: sys.monitoring, with callbacks in C.
  *
- * PY_START is on for all code and disabled at the first hit. For code of a measured file it arms
- * the code object with local events, each disabled once its hit cannot recur; code that is
- * complete, by whatever process, is never armed. After that the code runs as if no tool listened.
+ * PY_START is on for all code and disabled when it first fires. Code of a measured file is armed
+ * then, with local events that are each disabled once their hit cannot recur; complete code is
+ * never armed. After that the code runs as if no tool listened.
  *
  * Armed with what (docs/tracers.md says why):
  *   LINE         short code
@@ -15,11 +15,11 @@
  *   BRANCH       3.12 and 3.13: code with a critical arc
  *   PY_RETURN    a generator on one line, with branches
  *
- * With contexts an event has to come again in every context. It is disabled at its first hit in
- * one, and the next switch restores what was (sites.h): a switch costs what has run since the last
- * one. Where single sites cannot be restored, events stay enabled until a code object has fired so
- * often in one context that disabling pays (FIRES_PER_LINE); then the next switch re-arms it
- * (docs/contexts.md).
+ * With contexts an event has to fire again in every context. It is disabled at its first hit in
+ * one, and the next switch restores its site (sites.h), so a switch costs as much as has run since
+ * the last one. Where single sites cannot be restored, events stay enabled until a code object has
+ * fired so often in one context that disabling pays (FIRES_PER_LINE); then the next switch re-arms
+ * it (docs/contexts.md).
  */
 #include "claimed.h"
 #include "code.h"
@@ -37,8 +37,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A code object's events in one context, by line of it, before they are disabled. Disabling and
- * arming again costs about as much as this many events. */
+/* The events that a code object may fire in one context, for each of its lines, before they are
+ * disabled: disabling and re-arming costs about as much. */
 #define FIRES_PER_LINE 32
 
 enum event { LINE, INSTRUCTION, BRANCH, SIDES, RESUMED, RETURNED, TEST, EVENTS };
@@ -54,16 +54,16 @@ struct monitoring {
     unsigned long start_only, always;    /* global events: without and with test functions */
     unsigned long claimed[2], thrown[2]; /* of plug-ins' code, and the global part of it, by whether
                                             arcs are recorded */
-    bool listens_to_exceptions;          /* the latter are on */
+    bool listens_to_exceptions;          /* `thrown` is on */
     /* Contexts only: */
-    struct rt_rearm rearm;     /* in which something was disabled since the last switch */
-    uint32_t rearm_generation; /* the generation in which it was; 0: there are none */
+    struct rt_rearm rearm;     /* the re-arm list */
+    uint32_t rearm_generation; /* in which all of it was disabled; 0: it is empty */
     bool contexts_differ;      /* threads are in different contexts: nothing is disabled */
     /* Whether CPython's structures are as expected: */
     enum probed { UNPROBED, USABLE, UNUSABLE } monitors, sites;
 };
 
-/* A number that an event brings. */
+/* An int among the arguments of a callback. */
 static int32_t number_of(PyObject *value)
 {
     const PyLongObject *integer = (PyLongObject *)value;
@@ -94,7 +94,7 @@ static PyObject *mon_disable(const struct rt_state *state)
 }
 
 /* The events for the lines and arcs of a code object if each is disabled at its first hit. `kept`:
- * no other tool takes INSTRUCTION events away, now or later. Otherwise they are for arcs that have
+ * no other tool can take INSTRUCTION events away. Otherwise these are used only for arcs that have
  * no other event. */
 static unsigned long mon_once_events(const struct monitoring *m, const struct rt_code *rc,
                                      bool kept)
@@ -115,7 +115,7 @@ static unsigned long mon_once_events(const struct monitoring *m, const struct rt
     return events | m->event[kept && instruction ? INSTRUCTION : LINE];
 }
 
-/* The same with contexts. LINE, because fewer of them fire; then what begins contexts. `implied`:
+/* The same with contexts. For lines it is always LINE, as fewer of them fire. `implied`:
  * INSTRUCTION can be restricted to units that imply arcs (rt_sites_find). */
 static unsigned long mon_lasting_events(const struct monitoring *m, const struct rt_code *rc,
                                         bool implied)
@@ -157,7 +157,7 @@ static int mon_arm_probe(void *state, PyCodeObject *code, unsigned long events)
     return mon_arm(state, (PyObject *)code, events);
 }
 
-/* Writing to CPython's structures can be turned off, in case it goes wrong. */
+/* SHMCOV_SITES=0: a way out should writing to CPython's structures go wrong. */
 static bool may_write(void)
 {
     const char *sites = getenv("SHMCOV_SITES");
@@ -191,7 +191,7 @@ static bool mon_sites_usable(const struct rt_state *state)
     return m->sites == USABLE;
 }
 
-/* Arms a code object with events of its file, those of contexts and of plug-ins. */
+/* Arms a code object with these events, and with those for contexts and plug-ins. */
 static int mon_arm_with(const struct rt_state *state, PyObject *code, struct rt_code *rc,
                         unsigned long events)
 {
@@ -214,7 +214,7 @@ static int mon_arm_with(const struct rt_state *state, PyObject *code, struct rt_
     return 0;
 }
 
-/* For events that are each disabled at their first hit, for good. */
+/* With events that are each disabled at their first hit, for good. */
 static int mon_arm_once(const struct rt_state *state, PyObject *code, struct rt_code *rc)
 {
     bool kept = mon_monitors_usable(state);
@@ -227,7 +227,7 @@ static int mon_arm_once(const struct rt_state *state, PyObject *code, struct rt_
     return mon_arm_with(state, code, rc, mon_once_events(mon_of(state), rc, false)); /* no memory */
 }
 
-/* For events that come again in every context. */
+/* With events that fire again in every context. */
 static int mon_arm_lasting(const struct rt_state *state, PyObject *code, struct rt_code *rc)
 {
     struct monitoring *m = mon_of(state);
@@ -248,8 +248,8 @@ static int mon_arm_lasting(const struct rt_state *state, PyObject *code, struct 
     return 0;
 }
 
-/* The global events, as the process needs them now. What a plug-in's code needs besides its local
- * events is global before 3.15. */
+/* Sets the global events that the process needs now. Before 3.15 some events for claimed code exist
+ * only as global ones. */
 static int mon_listen(struct rt_state *state)
 {
     struct monitoring *m = mon_of(state);
@@ -285,8 +285,7 @@ static void mon_arm_first(struct rt_state *state, PyCodeObject *code, struct rt_
     seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
 }
 
-/* Code is entered for the first time in this interpreter: what it sets, or NULL if it matters to
- * nobody. */
+/* What the code sets; NULL: nothing. */
 static struct rt_code *mon_first_sight(struct rt_state *state, PyCodeObject *code)
 {
     bool wanted;
@@ -297,7 +296,7 @@ static struct rt_code *mon_first_sight(struct rt_state *state, PyCodeObject *cod
     return rc;
 }
 
-/* What a callback returns for code of a plug-in, whose events are never disabled. */
+/* What a callback returns for claimed code, whose events are never disabled. */
 static PyObject *mon_after_call(int status)
 {
     return status ? NULL : Py_NewRef(Py_None);
@@ -319,15 +318,15 @@ static void mon_rearm_one(void *arg, PyCodeObject *code)
         PyErr_Clear();
 }
 
-/* Enables again all that was disabled since the last switch. */
+/* Re-arms all that was disabled since the last switch. */
 static void mon_rearm(struct rt_state *state)
 {
     mon_of(state)->rearm_generation = 0;
     rt_rearm_drain(&mon_of(state)->rearm, mon_rearm_one, state);
 }
 
-/* Something of this code is about to be disabled for the rest of this generation; where that is not
- * undone site by site, the code is armed with events that can all be disabled. */
+/* Puts code, of which an event is about to be disabled for this generation, on the re-arm list. If
+ * that is not undone site by site, arms it with events that can all be disabled. */
 static bool mon_list_for_rearm(struct rt_state *state, PyObject *code, struct rt_code *rc,
                                const struct rt_context *context)
 {
@@ -346,7 +345,7 @@ static bool mon_list_for_rearm(struct rt_state *state, PyObject *code, struct rt
     return true;
 }
 
-/* Counts an event that is not disabled. True: so many have fired that this does not pay. */
+/* Counts an event that is not disabled. True: so many have fired that disabling pays. */
 static bool mon_fires_too_often(struct rt_code *rc, const struct rt_context *context)
 {
     if (rc->generation != context->generation) {
@@ -368,7 +367,7 @@ RT_SELDOM static PyObject *mon_after_hit_slow(struct rt_state *state, PyObject *
     if (m->contexts_differ)
         Py_RETURN_NONE;
     if (m->rearm_generation && m->rearm_generation != context->generation) {
-        /* another interpreter has switched, and this one misses what is disabled */
+        /* Another interpreter has switched, while events were disabled here. */
         m->contexts_differ = true;
         mon_rearm(state);
         Py_RETURN_NONE;
@@ -429,7 +428,7 @@ static PyObject *mon_on_start(PyObject *module, PyObject *const *args, Py_ssize_
         struct rt_context *context = rt_context_get();
 
         rt_code_enter(rc, context);
-        /* With contexts, it must fire in each of them. */
+        /* With contexts it must fire in each of them. */
         if (rt_context_enabled() && !rc->sites)
             Py_RETURN_NONE;
         if (!rc->test)
@@ -440,7 +439,7 @@ static PyObject *mon_on_start(PyObject *module, PyObject *const *args, Py_ssize_
     return mon_disable(state);
 }
 
-/* What code sets whose local events come, or NULL: nothing now. Then the event must come again: the
+/* What the code of a local event sets. NULL: nothing now, but the event must fire again: the
  * process is paused, or the frame began in another epoch and the code is looked up at its next
  * start. */
 static struct rt_code *mon_code_of_event(const struct rt_state *state, PyObject *code)
@@ -468,7 +467,7 @@ static PyObject *mon_on_resume(PyObject *module, PyObject *const *args, Py_ssize
         return mon_after_call(rt_claimed_start(state, rc, PyEval_GetFrame(), false));
     if (!rc->file || !rt_process.branches)
         Py_RETURN_NONE;
-    /* The arc that leaves the line of the yield belongs to the context of who resumes. */
+    /* The arc that leaves the line of the yield belongs to the context of whoever resumes it. */
     context = rt_context_get();
     rt_code_line(rc, context, rt_shape_line(rc->runs, rc->n_runs, unit_of(args[1])));
     if (rc->test)
@@ -536,7 +535,7 @@ static PyObject *mon_on_line(PyObject *module, PyObject *const *args, Py_ssize_t
     if (rc->file)
         rt_code_line(rc, context, line);
     if (rc->unit_wise)
-        Py_RETURN_NONE; /* it comes before INSTRUCTION, which would be lost if it were the last */
+        Py_RETURN_NONE; /* disabled by its last tool, it would take the INSTRUCTION with it */
     result = mon_after_hit(state, args[0], rc, context);
     if (RT_SITES && rc->sites && result == mon_of(state)->disable &&
         rt_sites_line_off(rc->sites, (PyCodeObject *)args[0], mon_of(state)->tool_number, line))
@@ -600,7 +599,7 @@ static PyObject *mon_on_right(PyObject *module, PyObject *const *args, Py_ssize_
 
 #else
 
-/* One event for both edges: enabled until each arc is recorded, or is implied by an instruction. */
+/* One event for both edges: enabled until both arcs are recorded or implied. */
 static PyObject *mon_on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     struct rt_state *state = mon_state(module);
@@ -665,9 +664,9 @@ static int event_bit(PyObject *monitoring, const char *name, unsigned long *bit)
     return PyErr_Occurred() ? -1 : 0;
 }
 
-/* Takes a free tool id: none is reserved in practice. 4 is nobody's. 5 is for optimizers, of which
- * none is known; 1 for coverage tools, which look for another; Hypothesis warns when it does not
- * get 3; cProfile cannot profile without 2, nor debuggers debug without 0. */
+/* Takes a free tool id, in the order in which others miss it least. 4 is nobody's. 5 is for
+ * optimizers, of which none is known; 1 for coverage tools, which can take another; Hypothesis
+ * warns if it does not get 3; cProfile needs 2, and debuggers need 0. */
 static int take_tool(PyObject *monitoring, struct monitoring *m)
 {
     static const long order[] = {4, 5, 1, 3, 2, 0};
@@ -685,7 +684,7 @@ static int take_tool(PyObject *monitoring, struct monitoring *m)
             return -1;
         PyErr_Clear();
     }
-    PyErr_SetString(PyExc_RuntimeError, "all tool ids of sys.monitoring are taken");
+    PyErr_SetString(PyExc_RuntimeError, "all tool ids of sys.monitoring are taken by other tools");
     return -1;
 }
 
@@ -774,8 +773,8 @@ static void mon_forget(void *arg, PyCodeObject *code)
     (void)arg, (void)code;
 }
 
-/* Everything that was disabled, by whatever tool, comes again: there is no other way to have the
- * starts back of code that was not measured before. */
+/* Enables everything again that any tool has disabled: nothing else brings back the PY_START of
+ * code that was not measured before. */
 static int mon_restart_events(struct rt_state *state)
 {
     PyObject *result = PyObject_CallNoArgs(mon_of(state)->restart_events);

@@ -3,9 +3,8 @@
  * The tracer of 3.11: PyEval_SetTrace, on every thread.
  *
  * Each line of every frame calls trace(), so it is short: the code object's slot, the line's bit.
- * Arcs are what they are under coverage.py's own C tracer: the pair of a frame's last line and this
- * one. A pair is looked up in its code object; a new one becomes a record of the segment with one
- * exact arc.
+ * Arcs are those of coverage.py's own C tracer: pairs of a frame's last line and this one. A pair
+ * is looked up in its code object; a new one gets an entry in the segment with one exact arc.
  *
  * The last line is kept by frame, not by thread: greenlets switch frames below us.
  */
@@ -28,10 +27,10 @@ struct settrace {
     PyObject *f_trace;          /* the attribute's name */
     PyObject *sys;              /* the module */
     struct rt_state *state;
-    /* Running frames of measured code, by address, and their last lines; where arcs are recorded,
+    /* The last line of each running frame of measured code, by the frame's address; only with arcs
      * or `late_start`. */
     struct rt_map frames;
-    /* Recording began in the middle of the program: frames that ran by then are not recorded. */
+    /* Recording began in the middle of the program: frames from before are not recorded. */
     bool late_start;
 };
 
@@ -65,7 +64,7 @@ static const uint8_t *instruction(PyFrameObject *frame, PyCodeObject *code, Py_s
     return at;
 }
 
-/* A frame begins (not: goes on after a yield)? RESUME's argument says so. */
+/* Does the frame begin, rather than go on after a yield? RESUME's argument says so. */
 static bool begins(PyFrameObject *frame, PyCodeObject *code)
 {
     Py_ssize_t left;
@@ -74,7 +73,7 @@ static bool begins(PyFrameObject *frame, PyCodeObject *code)
     return !at || left < 2 || at[0] != RESUME || at[1] == 0;
 }
 
-/* A frame is over (not: suspended by a yield, which a RESUME follows)? */
+/* Has the frame ended, rather than been suspended by a yield, which a RESUME follows? */
 static bool ends(PyFrameObject *frame, PyCodeObject *code)
 {
     Py_ssize_t left;
@@ -92,7 +91,7 @@ static void settrace_on_arc(struct rt_code *rc, int from, int to)
         rt_code_pair(rc, rt_context_get(), from, to);
 }
 
-/* Is it known which frames run? */
+/* Is `frames` kept? */
 static bool follows_frames(const struct settrace *s)
 {
     return rt_process.branches || s->late_start;
@@ -133,14 +132,14 @@ static void settrace_on_return(struct settrace *s, struct rt_code *rc, PyFrameOb
         rt_map_remove(&s->frames, key_of(frame));
 }
 
-/* If the program gives us back to sys.settrace(), Python asks the frame whom to call. */
+/* Sets f_trace: if the program passes our tracer to sys.settrace(), Python calls what it names. */
 static void mark_frame(const struct settrace *s, PyFrameObject *frame, PyObject *self)
 {
     if (PyObject_SetAttr((PyObject *)frame, s->f_trace, self))
         PyErr_Clear();
 }
 
-/* An event of code that a plug-in traces. */
+/* An event of claimed code. */
 static int claimed_event(struct settrace *s, const struct rt_code *rc, PyFrameObject *frame,
                          PyCodeObject *code, int what)
 {
@@ -153,7 +152,7 @@ static int claimed_event(struct settrace *s, const struct rt_code *rc, PyFrameOb
     return rt_process.branches && ends(frame, code) ? rt_claimed_end(s->state, rc, frame) : 0;
 }
 
-/* What an event is besides a line or an arc of a measured file. */
+/* An event of code that is claimed or may begin a context. */
 static int slow_path(struct settrace *s, const struct rt_code *rc, PyFrameObject *frame,
                      PyCodeObject *code, int what)
 {
@@ -208,7 +207,7 @@ static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
 
 /* -- the object behind sys.gettrace() -- */
 
-/* Called when a program gave us back to sys.settrace: goes on in C from here. */
+/* Called after a program has passed our tracer to sys.settrace(): continues in C from here. */
 static PyObject *tracer_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static const char *const names[] = {"call", "exception", "line", "return", NULL};
@@ -251,7 +250,7 @@ static PyType_Spec tracer_spec = {
 
 /* -- threads -- */
 
-/* The first thing that a new thread runs: self is (tracer, function). */
+/* What a new thread runs; self is (tracer, function). */
 static PyObject *run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     PyEval_SetTrace(trace, PyTuple_GET_ITEM(self, 0));
@@ -269,7 +268,7 @@ static PyObject *start_new_thread(PyObject *self, PyObject *args, PyObject *kwar
     PyObject *pair, *traced = NULL, *rest = NULL, *new_args = NULL, *result = NULL;
 
     if (!function || !PyCallable_Check(function))
-        return PyObject_Call(original, args, kwargs); /* for its own error */
+        return PyObject_Call(original, args, kwargs); /* which raises */
     pair = PyTuple_Pack(2, tracer, function);
     if (pair)
         traced = PyCFunction_New(&run_thread_method, pair);
@@ -294,7 +293,7 @@ static PyMethodDef start_new_thread_method = {
     "start_new_thread", (PyCFunction)(void (*)(void))start_new_thread, METH_VARARGS | METH_KEYWORDS,
     "start_new_thread(function, args[, kwargs])\n\nStart a new thread and return its identifier."};
 
-/* A module that has taken the function already takes the wrapper instead. */
+/* If threading was imported before, it has the original: replaces that as well. */
 static int wrap_in_threading(const struct settrace *s, PyObject *wrapper)
 {
     PyObject *modules = PySys_GetObject("modules"); /* borrowed */
@@ -312,7 +311,7 @@ static int wrap_in_threading(const struct settrace *s, PyObject *wrapper)
     return status;
 }
 
-/* Importing threading would be too dear; what it will import is replaced instead. */
+/* Importing threading takes too long; what it will import is replaced instead. */
 static int wrap_threads(struct settrace *s)
 {
     PyObject *module = PyImport_ImportModule("_thread"), *pair = NULL, *wrapper = NULL;
@@ -336,8 +335,8 @@ static int wrap_threads(struct settrace *s)
 
 /* -- start -- */
 
-/* On the calling thread; the others look at rt_process_paused(). A trace function that is not ours
- * is left where it is by a pause, and replaced when recording goes on. */
+/* Sets or removes trace() on the calling thread; the others check rt_process_paused(). A pause
+ * leaves a foreign trace function alone; when recording goes on it is replaced. */
 static int settrace_listen(struct rt_state *state)
 {
     struct settrace *s = own(state);
@@ -358,7 +357,7 @@ static int settrace_listen(struct rt_state *state)
     return 0;
 }
 
-/* Recording goes on, in whatever is called from now on. */
+/* Recording goes on, in frames that begin from now on. */
 static int settrace_go_on(struct rt_state *state)
 {
     struct settrace *s = own(state);

@@ -48,10 +48,10 @@ class Info(TypedDict):
     supervisor: tuple[int, int, int]  # pid, start time, pid namespace
     size: int
     used: int  # bytes given out
-    allocated: int  # bytes that the file system holds
+    allocated: int  # bytes that the file system has for it
     damaged: int  # parts that were skipped
     lost: dict[str, int]  # space, map, limit, tracer, attach, plugin, user
-    lossy: list[str]  # files of which something is lost, as far as they are known
+    lossy: list[str]  # lossy files, as far as they are known
     context: str  # the static context
     rules: list[tuple[int, str]]
 
@@ -61,13 +61,13 @@ class Process(TypedDict):
     start: int
     ns: int
     interpreter: int  # PY_VERSION_HEX
-    state: str  # "attached", "done"; "left": records nothing now; "unknown"
+    state: str  # "attached", "done"; "left": not measured any more; "unknown"
     forked: bool
     alive: bool | None  # None: in another pid namespace
 
 class Counts(TypedDict):
     files: int  # files of the segment that were written
-    unnamed: int  # files left out, because UTF-8 cannot say their name
+    unnamed: int  # files left out: no name, or none in UTF-8
     contexts: int  # contexts of the segment that were written
     line_rows: int  # rows of line_bits in the result
     arc_rows: int  # rows of arc in the result
@@ -83,22 +83,22 @@ class Copy:
     def processes(self) -> list[Process]:
         """The process table, newest first."""
     def hits(self) -> int:
-        """How much is in the segment. Equal numbers, at two times, are equal hits."""
+        """The number of hits in the segment. Copies with equal numbers have equal hits."""
     def files(self) -> list[str]:
         """The measured files, sorted."""
     def tracers(self) -> dict[str, str]:
-        """The files among them that belong to a file tracer plug-in, and its name."""
+        """The files of file tracer plug-ins, with the plug-in's name."""
     def lines(self, path: str, /) -> int:
-        """How many lines of a file ran, in any context. KeyError: it was not measured."""
+        """How many lines of a file ran, in any context. KeyError: the file was not measured."""
     def packages(self) -> list[tuple[str, str]]:
         """Source packages that were imported: module, and its folder or file."""
     def main_began(self) -> bool:
-        """Did a process come to run code of a module __main__, measured or not?"""
+        """Has any process run code of a module __main__, measured or not?"""
     def multiline_wanted(self) -> list[str]:
-        """Files whose arcs may depend on which lines form a statement: give these a map."""
+        """Files whose arcs may depend on which lines form a statement: these need a map."""
     def set_multiline(self, path: str, first_line: dict[int, int], /) -> None:
-        """Say which first line each line belongs to. A line without one stands for itself.
-        KeyError: the file was not measured."""
+        """Give a file its multi-line map: line to first line of its statement. A line without one
+        stands for itself. KeyError: the file was not measured."""
     def write(
         self,
         target: str | PathLike[str],
@@ -111,13 +111,13 @@ class Copy:
         relative: Callable[[str], str | None] | None = None,
         tracers: Mapping[str, str] | None = None,
     ) -> Counts:
-        """Write the data file and put it in the place of the old one. Raises DataError.
+        """Write the data file, in place of the old one. Raises DataError.
 
-        append: unite with what the target is now; if it does not exist, that is empty.
+        append: unite with the target's data, if there is any.
         touch: files that never ran.
-        relative: gives the name that a file has in the data file, for measured files and for
-        those of touch; None leaves out the file.
-        tracers: the file tracer plug-ins whose files are in touch; those that are not are Python.
+        relative: returns the name of a file in the data file, for measured files and those of
+        touch; None leaves the file out.
+        tracers: for files in touch, the file tracer plug-in; those without one are Python.
         """
 
 def check_target(target: str | PathLike[str], *, has_arcs: bool, append: bool) -> None:
@@ -126,6 +126,6 @@ def check_target(target: str | PathLike[str], *, has_arcs: bool, append: bool) -
 def logical_lines(source: bytes, /) -> dict[int, int]:
     """Physical line to first line of its logical line, for logical lines of several lines.
 
-    The source is valid Python in an encoding that contains ASCII; of anything else the lines up to
-    what is wrong are right.
+    The source is Python in an encoding that contains ASCII; if it is not valid, the result is right
+    up to the error.
     """

@@ -3,8 +3,8 @@
 
 A `Delivery` object stands for one segment, on behalf of whoever delivers it: the supervisor, the
 coverage.py plug-in, `shmcov salvage`. In the plug-in this runs inside the measured program, at its
-end. So nothing is imported late, functions of `os` are those from before anybody could replace
-them, and the waiting is done in C.
+end: so nothing is imported late, functions of `os` are those from before the program could replace
+them, and C does the waiting.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _flock = fcntl.flock
 
 LOCK_TRIES = 100
 LOCK_PAUSE = 0.1
-"""How often, and for how many seconds each, another deliverer is waited for; two do no harm."""
+"""How often, and for how many seconds each, to wait for another deliverer; two do no harm."""
 
 
 class Delivery:
@@ -54,11 +54,11 @@ class Delivery:
         own = True
         aside = _shmcov.leftover_path(self.path)
         if not os.access(self.path, os.F_OK) and os.access(aside, os.F_OK):
-            self.path = aside  # a run that began just now took it for dead
+            self.path = aside  # another run has just taken it for dead
         try:
             fd = segments.open_segment(self.path, writable=True)
         except SegmentNotUsable:
-            # Another user by now, or the name is gone: what this process has mapped is left.
+            # This process has changed its user, or the name is gone: what it has mapped remains.
             spilled = _shmcov.spill(self.path)
             if spilled is None:
                 raise
@@ -77,9 +77,9 @@ class Delivery:
         pause: Callable[[float], bool] | None = None,
         helpers: bool = True,
     ) -> list[Process]:
-        """Waits until nobody else may write; returns who still may when the time is over.
+        """Waits until the segment has no other users; returns those left when the time is over.
 
-        `helpers`: count processes that only end when this one does.
+        `helpers`: includes processes that end only when this one does.
         """
         with self._opened() as (fd, _):
             users = _shmcov.settle(fd, self.path, seconds, pause, not helpers)
@@ -102,7 +102,7 @@ class Delivery:
             return _shmcov.delivered(fd)
 
     def deliver(self, write: Callable[[_merge.Copy], str | None]) -> None:
-        """Has `write` write a copy and return the data file, and records both in the segment."""
+        """Has `write` write a copy and return the data file; notes the delivery in the segment."""
         with self._opened() as (fd, own):
             if own:
                 _lock(fd)
@@ -112,18 +112,18 @@ class Delivery:
                 copy = segments.read(self.path, fd, any_size=self._any_size)
                 data_file = write(copy)
                 self._hits = copy.hits()
-                self._put_down(fd if own else None, data_file)
+                self._note(fd if own else None, data_file)
             finally:
                 if own:
                     _flock(fd, fcntl.LOCK_UN)
 
     def moved_to(self, data_file: str) -> None:
-        """The data file that was delivered to has got another name."""
+        """The data file of the last delivery has another name by now."""
         if self._hits is not None:
             with contextlib.suppress(SegmentNotUsable, OSError), self._opened() as (fd, own):
-                self._put_down(fd if own else None, data_file)
+                self._note(fd if own else None, data_file)
 
-    def _put_down(self, fd: int | None, data_file: str | None) -> None:
+    def _note(self, fd: int | None, data_file: str | None) -> None:
         target = _shmcov.target(data_file) if data_file else 0
         hits = self._hits or 0
         if not _shmcov.set_delivered_here(self.path, hits, target) and fd is not None:
@@ -141,8 +141,8 @@ class Delivery:
     ) -> bool:
         """The end of the run: settles, has `last` deliver, and removes the segment.
 
-        `last` is told who may still write, and returns whom the keeper is to wait for: then the
-        segment stays. So it does, with a message, if anything fails; False.
+        `last` gets the users that are left, and returns those that the keeper is to wait for: then
+        the segment stays. It also stays, with a message, if anything fails: False.
         """
         try:
             left = last(self.settle(wait, pause=pause, helpers=helpers))
@@ -156,15 +156,15 @@ class Delivery:
         return True
 
     def remove(self) -> None:
-        """Removes the segment: everything was delivered, or nobody wants it."""
+        """Removes the segment: everything was delivered, or nobody needs it."""
         if _shmcov.attached() == self.path:
             _shmcov.leave()
-        with contextlib.suppress(OSError):  # another user's by now: the keeper's business
+        with contextlib.suppress(OSError):  # not ours to remove any more: the keeper does
             _shmcov.remove(self.path)
             self._end_keeper()
 
     def set_aside(self) -> str:
-        """Sets the segment aside. Says where it is then, and the command that writes its data."""
+        """Sets the segment aside. Returns a text: where it is, and how to write its data."""
         self.path = _shmcov.set_aside(self.path)
         self._end_keeper()
         return f"It is kept in the segment {self.path}\nWrite it with: shmcov salvage {self.path}"
@@ -181,14 +181,14 @@ class Delivery:
             os.lstat(self.path)
         except FileNotFoundError:
             return True
-        except OSError:  # another user's by now
+        except OSError:  # this process has changed its user
             pass
         return False
 
     # -- what to warn of --
 
     def name_gone(self) -> Warnings:
-        """If somebody has removed the name. That another user can't see it does not count."""
+        """A warning if somebody has removed the name, not if this user can't see it."""
         if not self._name_is_gone():
             return []
         text = (
@@ -198,7 +198,7 @@ class Delivery:
         return [(text, "segment-removed")]
 
     def still_running(self, users: Sequence[Process], wait: float, setting: str) -> Warnings:
-        """If there are processes that go on after the end of the run."""
+        """A warning if processes go on after the end of the run."""
         if not users:
             return []
         who = "".join(f"\n    {user.pid}  {user.command()}" for user in users)
@@ -212,7 +212,7 @@ class Delivery:
 
 
 def no_proc() -> Warnings:
-    """If this system usually has /proc and here it is not."""
+    """A warning if /proc is missing on a system that should have it."""
     if sys.platform != "linux" or os.path.exists("/proc/self/stat"):
         return []
     text = (
@@ -254,8 +254,8 @@ class Keeper:
     def of(
         cls, path: str, wait: float, salvage: Sequence[str], *, only_again: bool = False
     ) -> Keeper | None:
-        """Starts one that runs `shmcov salvage` with these options. `only_again`: the data belongs
-        into the data file only once this process has delivered some itself. None: it cannot be had.
+        """Starts one that runs `shmcov salvage` with these options. `only_again`: if this process
+        has delivered before, and only then. None: there can be no keeper.
         """
         if not sys.executable or not os.path.exists(PROGRAM):
             return None
@@ -267,7 +267,7 @@ class Keeper:
             for name, value in os.environ.items()
             if not name.startswith(NOT_FOR_SALVAGE)
         ]
-        # All users see the arguments of a process.
+        # All users see the arguments of a process, and must not see a name that admits them.
         named = path if segments.name_of(path) == path else "-"
         environment.append(f"{KEPT}={path}")
         arguments = [

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """coverage.py's file tracer plug-ins in a measured process: docs/file-tracers.md.
 
-What coverage.py's tracer does in C is done here in Python, at the events of code that a plug-in
-takes. `_shmcov` imports this module in processes of a run that has such plug-ins, before it starts
-to measure; the backend imports it in a process that makes a Coverage object with our plug-in.
+What coverage.py's tracer does in C is done here in Python, at the events of claimed code. In a run
+with such plug-ins `_shmcov` imports this module before it starts to measure; the backend imports it
+in a process that makes a Coverage object with our plug-in.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def start(rule: str) -> None:
 
 @contextlib.contextmanager
 def _path_has(wanted: list[str]) -> Iterator[None]:
-    """sys.path with what is not there yet: start-up files come before the program's own folder."""
+    """sys.path with what it lacks: start-up files run before the program's own folder is on it."""
     before = list(sys.path)
     added = [entry for entry in wanted if entry not in before]
     sys.path += added
@@ -77,8 +77,8 @@ def _path_has(wanted: list[str]) -> Iterator[None]:
 
 
 class _Rules(coverage.inorout.InOrOut):
-    """coverage.py's decision about a file, with the rules of the segment in the place of its own:
-    those would need the supervisor's folder, and may import the program's packages."""
+    """coverage.py's decision about a file, by the rules of the segment instead of its own, which
+    would need the supervisor's current folder and may import the program's packages."""
 
     def __init__(self, cov: coverage.Coverage) -> None:
         self.plugins = cov._plugins
@@ -88,8 +88,8 @@ class _Rules(coverage.inorout.InOrOut):
 
     @property
     def last_sys_path(self) -> Any:  # type: ignore[override]
-        """What coverage.py compares with sys.path, to make its matchers anew. Here are none, and
-        the program may have put anything there."""
+        """What coverage.py compares with sys.path, to make its matchers anew. There are none here,
+        so it always equals, whatever the program may have put there."""
         return sys.path
 
     def set_matchers_depending_on_syspath(self) -> None:
@@ -114,7 +114,7 @@ _installed: FileTracers | None = None
 
 
 def switch(tracers: FileTracers | None) -> None:
-    """Who traces files in this process, for code that is first seen from now on: after a change of
+    """Sets who traces files in this process, for code at first sight from now on: after a change of
     segment that is all code. What others claimed before is not measured any more."""
     global _installed
     if tracers is not _installed:
@@ -123,19 +123,19 @@ def switch(tracers: FileTracers | None) -> None:
 
 
 class FileTracers:
-    """Who traces which file, by the dispositions that coverage.py gives."""
+    """Which plug-in traces which file, by coverage.py's dispositions."""
 
     def __init__(self, should_trace: ShouldTrace, check_include: CheckInclude, warn: Warn) -> None:
         self._should_trace = should_trace
         self._check_include = check_include
         self.warn = warn
-        # As in coverage.py, the names of Python files and those that plug-ins give are in one
-        # dict; None: a plug-in's name that is left out.
+        # As in coverage.py, one dict has the names of Python files and those that plug-ins return;
+        # None: a plug-in's name that is left out.
         self._decided: dict[str, Any] = {}
         self._paths: dict[str, str] = {}
 
     def claim(self, filename: str, frame: FrameType) -> Calls | Literal[False] | None:
-        """The answer to `_shmcov`: see set_file_tracers()."""
+        """The claim: see _shmcov.set_file_tracers()."""
         if filename not in self._decided:
             self._decided[filename] = self._should_trace(filename, frame)
         disposition = self._decided[filename]
@@ -149,7 +149,7 @@ class FileTracers:
         return file.started, file.line, file.ended
 
     def included(self, name: str, disposition: Any, frame: FrameType) -> bool:
-        """Whether the rules let in a name that a plug-in gave."""
+        """Do the rules measure a name that a plug-in returned?"""
         if name not in self._decided:
             included = self._check_include(name, frame)
             self._decided[name] = disposition if included else None
@@ -162,19 +162,19 @@ class FileTracers:
 
 
 class _File:
-    """A Python file that a plug-in traces: coverage.py's tracer at the events of its code."""
+    """A claimed Python file: what coverage.py's tracer does at the events of its code."""
 
     def __init__(self, tracers: FileTracers, disposition: Any) -> None:
         self._tracers = tracers
         self._disposition = disposition
         self._file_tracer = disposition.file_tracer
         self._plugin = disposition.file_tracer._coverage_plugin
-        # By the address of the frame: a reference to the frame would keep its locals alive. An
-        # entry that was left behind is replaced when another frame begins at its address.
+        # By the frame's address: a reference to the frame would keep its locals alive. An entry of
+        # a dead frame is replaced when another one begins at its address.
         self._frames: dict[int, tuple[str, int]] = {}
 
     def started(self, frame: FrameType, begins: bool) -> None:
-        """A frame begins, or goes on after a yield."""
+        """A frame begins, or is resumed."""
         path = self._source_path(frame)
         if path is None:
             self._frames.pop(id(frame), None)
@@ -197,7 +197,7 @@ class _File:
             self._disable()
 
     def ended(self, frame: FrameType) -> None:
-        """A frame is over; only called where branches are recorded."""
+        """A frame ends; only called if branches are recorded."""
         known = self._frames.pop(id(frame), None)
         if known is not None:
             _shmcov.record_arc(*known, -frame.f_code.co_firstlineno)
@@ -220,14 +220,14 @@ class _File:
         return path
 
     def _disable(self) -> None:
-        """The plug-in raised, or may as well have."""
+        """Disables the plug-in, which raised or returned what it must not."""
         _print_exception()
         self._plugin._coverage_enabled = False
         self._disposition.trace = False
         name = self._plugin._coverage_plugin_name
         try:
             self._tracers.warn(f"Disabling plug-in {name!r} due to previous exception")
-        except Exception:  # -W error: printed all the same
+        except Exception:  # -W error: must not reach the program
             _print_exception()
 
 

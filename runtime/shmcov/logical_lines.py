@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which physical lines make one logical line: coverage.py's multi-line map, without its parser.
 
-The merge compares lines by the statement they are in, as coverage.py's reports do.
+The merge compares lines by their statement, as coverage.py's reports do.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from shmcov import _merge
 
 
 def of_file(path: str) -> dict[int, int]:
-    """Line to first line of its statement, for statements of several lines in a source file.
+    """The multi-line map of a source file, for statements of several lines.
 
-    Empty where there is no source that Python could read; coverage.py reports no such file either.
+    Empty if there is no source that Python could read: coverage.py reports no such file.
     """
     try:
         source = get_python_source(path)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What to measure: coverage.py's configuration as rules that the segment can hold.
+"""What to measure: coverage.py's configuration as rules for the segment.
 
 coverage.py itself decides what its settings mean: build() makes its `InOrOut`, as `Coverage.start`
 does, and reads the answer from it, without starting to measure. The measured processes apply the
 rules in C (runtime/ext/select.c). At the end never_ran() and last_warnings() do what coverage.py
 does after a run, with what all processes together have seen. docs/selection.md describes it.
 
-Only this file knows the insides of coverage.py that selection needs. They are the same from 7.10
-to 7.17; one that is missing is an error with a name.
+Only this file knows the internals of coverage.py that selection needs. They are the same from 7.10
+to 7.17; the error for a missing one names it.
 """
 
 from __future__ import annotations
@@ -61,10 +61,9 @@ def build(
 ) -> Plan:
     """The plan for a run under the configuration of `cov`, which is not started and must not be.
 
-    `program` is what is to run, without the interpreter: the script or module and its arguments;
-    `as_module` says that it is a module (-m). They determine where the program's imports are
-    looked for. `cov` keeps what never_ran() and last_warnings() need. Give `plan.warnings` to
-    warn().
+    `program` is what is to run, without the interpreter: a script or module and its arguments;
+    `as_module`: it is a module (-m). They determine where the program's imports are searched.
+    `cov` keeps what never_ran() and last_warnings() need. Pass `plan.warnings` to warn().
 
     Raises coverage.py's ConfigError for settings that coverage.py would refuse.
     """
@@ -100,7 +99,7 @@ def build(
 
 
 def identity(command: str, data_file: str) -> list[tuple[int, str]]:
-    """What a segment says of its run, to people who find it."""
+    """Rules that describe the run to people who find its segment."""
     return [
         (_merge.RULE_COMMAND, command),
         (_merge.RULE_FOLDER, os.getcwd()),
@@ -109,9 +108,9 @@ def identity(command: str, data_file: str) -> list[tuple[int, str]]:
 
 
 def digest(config: Any) -> str:
-    """What a run measures, for processes of it that have a configuration of their own to compare.
+    """What a run measures, to be compared by processes of it that have their own configuration.
 
-    Two words: how the data is collected and where it goes; and which files are in it.
+    Two words: how data is collected and where it goes; and which files are measured.
     """
     how = (
         str(Path(config.data_file).absolute()),
@@ -166,7 +165,7 @@ def _module_name(path: str) -> str | None:
 def files_of_plugins(
     cov: coverage.Coverage, packages: Collection[tuple[str, str]], warnings: Warnings
 ) -> dict[str, str]:
-    """What file tracer plug-ins could run, whether it ran or not: path to name of the plug-in.
+    """Files that file tracer plug-ins could measure, run or not: path to the plug-in's name.
 
     The arguments are never_ran()'s. A plug-in that fails is reported in `warnings`.
     """
@@ -190,11 +189,11 @@ def files_of_plugins(
 
 
 def _roots(inorout: Any, packages: Collection[tuple[str, str]]) -> list[str]:
-    """Where files lie that could have run."""
+    """The places of files that could have run."""
     roots: list[str] = []
     for package in inorout.source_pkgs:
         places = sorted({place for name, place in packages if name == package})
-        # As in coverage.py, a package without an __init__ is not looked through.
+        # As in coverage.py, a package without an __init__ is not searched.
         roots += [place for place in places if _has_init(place)]
     return roots + list(inorout.source_dirs)
 
@@ -208,7 +207,7 @@ def last_warnings(
 ) -> Warnings:
     """What coverage.py warns of after a run. The arguments are never_ran()'s.
 
-    `appended`: the result holds data of earlier runs, so it is not empty whatever happened now.
+    `appended`: the result has data of earlier runs, so it is not empty if this run has none.
     """
     warnings: Warnings = []
     names = imported(measured, packages)
@@ -226,16 +225,16 @@ def last_warnings(
 
 
 def warn(cov: coverage.Coverage, warnings: Warnings) -> None:
-    """Gives warnings to the user in coverage.py's way, but for those that `cov` disables."""
+    """Warns as coverage.py does, which leaves out what `cov` disables."""
     for text, slug in warnings:
         cov._warn(text, slug=slug)
 
 
-# -- the insides of coverage.py --
+# -- the internals of coverage.py --
 
 
 def _inside(owner: object, name: str) -> Any:
-    """An attribute of coverage.py's insides."""
+    """An internal attribute of coverage.py."""
     try:
         return getattr(owner, name)
     except AttributeError:
@@ -303,7 +302,7 @@ def _rules(inorout: Any, unknown: Iterable[str]) -> Iterator[tuple[int, str]]:
     for name in _inside(inorout, "source_pkgs"):
         yield _merge.RULE_SOURCE_PKG, name
     for name in dict.fromkeys(unknown):
-        # Found only by the program itself. Wherever it finds it, that is the source.
+        # Only the program itself can find it; wherever that is, it is the source.
         yield _merge.RULE_SOURCE_PKG_THIRD, name
     for kind, name in ((_merge.RULE_INCLUDE, "include"), (_merge.RULE_OMIT, "omit")):
         for pattern in _inside(inorout, name):
@@ -327,13 +326,13 @@ def _warn_about_plugins(cov: coverage.Coverage, warnings: Warnings) -> None:
 
 
 def _check_patterns(patterns: Iterable[str]) -> None:
-    """Refuses patterns that coverage.py does, and those that only crash it."""
+    """Refuses the patterns that coverage.py refuses, and those that only crash it."""
     for pattern in patterns:
         try:
             globs_to_regex([pattern])
         except re.error as error:
             raise ConfigError(f"File pattern {pattern!r} can't be used: {error}") from error
-        # The class would go on into what coverage.py's regex has behind it.
+        # The class would go on into what coverage.py appends to the pattern.
         for body in re.findall(r"\[(.*?)\]", pattern):
             if body in ("", "^"):
                 raise ConfigError(f"File pattern can't include '[{body}]': {pattern!r}")
@@ -344,13 +343,13 @@ def _check_patterns(patterns: Iterable[str]) -> None:
 
 @contextlib.contextmanager
 def sys_path_of(program: Sequence[str], as_module: bool) -> Iterator[None]:
-    """sys.path as the program will have it: its folder in the place of ours."""
+    """sys.path as the program will have it, with its folder in place of ours."""
     # What sysconfig imports lazily must not come from the program's folder.
     sysconfig.get_config_vars()
     saved = list(sys.path)
     if program and not sys.flags.safe_path:
         arg0 = program[0]
-        # What can be imported from, a folder or a zip file, is itself the place.
+        # A folder or zip file is on sys.path itself.
         whole = Path(arg0).is_dir() or arg0.endswith((".zip", ".pyz", ".egg", ".whl"))
         if as_module:
             folder = os.getcwd()
@@ -377,7 +376,7 @@ def locate(name: str) -> tuple[str | None, list[str]]:
             spec = importlib.util.find_spec(parent)
             if spec is None or spec.submodule_search_locations is None:
                 return None, []
-            # An empty module in its place is all that the search for a child asks for.
+            # The search for a child needs no more than an empty module in its place.
             module = types.ModuleType(parent)
             module.__path__ = list(spec.submodule_search_locations)
             sys.modules[parent] = module

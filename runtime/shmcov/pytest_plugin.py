@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A dynamic context for each test and phase, named as pytest-cov names them; and `strict`.
+"""A dynamic context for each test and phase, with pytest-cov's names; and `strict`.
 
-Switched on by `--shmcov-context=test` or the setting `shmcov_context = test`. Each process of the
-run switches its own, so it works in the workers of pytest-xdist with nothing else to say.
+Switched on by `--shmcov-context=test` or the setting `shmcov_context = test`. Each process switches
+its own context, so the workers of pytest-xdist need no settings of their own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """`strict`, under pytest-cov: its data is saved by now."""
+    """`strict`, under pytest-cov, which has saved its data by now."""
     if _not_all() and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -44,13 +44,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _not_all() -> list[str]:
-    """What `strict` complains of. The module is there if the plug-in of coverage.py is in use."""
+    """What `strict` complains of. Its module is imported if our coverage.py plug-in is in use."""
     strict = sys.modules.get("shmcov.backend.strict")
     return [] if strict is None else strict.not_all
 
 
 class Contexts:
-    """Switches before anybody else's set-up runs."""
+    """Switches before the hooks of other plug-ins run."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a segment to the data file that coverage.py's configuration asks for.
 
-`shmcov run` does this at the end of a run and `shmcov salvage` with what a run left behind. The
-merge itself is C (`shmcov._merge`); here is what needs coverage.py or the source files: the name of
-the data file, which lines make one statement, the files that never ran, the warnings.
+`shmcov run` does this at the end of a run, `shmcov salvage` with a left-over segment. The merge
+itself is C (`shmcov._merge`); here is what needs coverage.py or the source files: the name of the
+data file, the multi-line maps, the files that never ran, the warnings.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LOST = {
 
 
 NAMED = 5
-"""So many files of which something is lost are named."""
+"""So many lossy files are named."""
 
 
 @dataclass
@@ -86,7 +86,7 @@ def write(
     tracers = plan.files_of_plugins(cov, copy.packages(), failures)
     warn(cov, failures)
     for path in copy.tracers():
-        tracers.pop(path, None)  # whoever traced it has it
+        tracers.pop(path, None)  # it ran, so its plug-in is known
     return write_file(
         copy,
         target.path,
@@ -108,8 +108,8 @@ def write_file(
     argv: str | None,
     relative: Callable[[str], str | None] | None,
 ) -> _merge.Counts:
-    """Writes a data file as this coverage.py does. `argv`: as in coverage.py, only where it makes
-    no two equal files differ."""
+    """Writes a data file as this coverage.py does. `argv`: as in coverage.py, None where it would
+    make equal files differ."""
     for file in copy.multiline_wanted():
         copy.set_multiline(file, logical_lines.of_file(file))
     now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
@@ -132,7 +132,7 @@ def last_warnings(copy: _merge.Copy, cov: coverage.Coverage, target: Target) -> 
 
 
 def warn(cov: coverage.Coverage, texts: plan.Warnings) -> None:
-    """Warns as coverage.py does, but never so that it costs the data."""
+    """Warns as coverage.py does, but never at the cost of the data."""
     if not texts:
         return  # catch_warnings() makes the measured program repeat warnings
     with warnings.catch_warnings(module=warnings):  # sys.modules may be empty by now
@@ -141,7 +141,7 @@ def warn(cov: coverage.Coverage, texts: plan.Warnings) -> None:
             try:
                 plan.warn(cov, [one])
             except CoverageWarning as warning:
-                # -W error: printed all the same, because it is no reason to stop here.
+                # -W error: only printed, because the data must still be written.
                 print(f"CoverageWarning: {warning}", file=sys.stderr)
 
 
@@ -152,7 +152,7 @@ def _format_warning(
     lineno: int,
     line: str | None = None,
 ) -> str:
-    # The place in the source that coverage.py's own warnings show is no help to anybody.
+    # Without the line in the source that coverage.py's own warnings show: it helps nobody.
     return f"{category.__name__}: {message}\n"
 
 

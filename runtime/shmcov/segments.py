@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Segments on this machine: where they are, whether their run is alive, opening one for reading.
 
-What is in a segment is read by `shmcov._merge`, from a private copy. A segment belongs to one user,
-and nobody else's is opened, root's included: what it says was written by processes of that user.
+`shmcov._merge` reads a segment, from a private copy. Only segments of this user are opened, also by
+root: processes of another user wrote what is in theirs.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ VARIABLE = "SHMCOV_SEGMENT"
 
 
 name_of = _shmcov.name_of
-"""What SHMCOV_SEGMENT says of the segment at a path."""
+"""The name of the segment at a path, for SHMCOV_SEGMENT."""
 
 
 class SegmentNotUsable(Exception):
-    """A file that is no segment of this user, in words."""
+    """A file that is not a usable segment of this user; the message says why."""
 
 
 def create(flags: int, rules: list[tuple[int, str]], own: Settings) -> tuple[str, int]:
@@ -50,12 +50,12 @@ def create(flags: int, rules: list[tuple[int, str]], own: Settings) -> tuple[str
 
 
 def found() -> list[Path]:
-    """The segments of this user, oldest first, and those that are left over before all others."""
+    """The segments of this user: the left-over ones, then all others, each oldest first."""
     return leftovers() + _oldest_first(_shmcov.segments(False))
 
 
 def leftovers() -> list[Path]:
-    """The segments that nobody will deliver any more, oldest first."""
+    """The left-over segments of this user, oldest first."""
     return _oldest_first(_shmcov.segments(True))
 
 
@@ -70,7 +70,7 @@ def _oldest_first(names: Sequence[str]) -> list[Path]:
 
 
 def open_segment(path: str | Path, *, writable: bool = False) -> int:
-    """A descriptor for a segment, if it is one that this user may trust."""
+    """A descriptor for a segment, if this user may trust it."""
     try:
         return _shmcov.open_segment(path, writable)
     except OSError as error:
@@ -80,7 +80,7 @@ def open_segment(path: str | Path, *, writable: bool = False) -> int:
 
 
 def read(path: str | Path, fd: int, *, any_size: bool = False) -> _merge.Copy:
-    """A private copy of the segment, with all that is wrong in words that name it."""
+    """A private copy of the segment. The message of SegmentNotUsable names the segment."""
     try:
         copy = _merge.Copy(fd)
     except _merge.SegmentError as error:
@@ -95,7 +95,7 @@ def read(path: str | Path, fd: int, *, any_size: bool = False) -> _merge.Copy:
 
 @dataclass(frozen=True)
 class Process:
-    """A process that a segment knows. The pid alone does not say which one it was."""
+    """A process in a segment. A pid alone may have been reused."""
 
     pid: int
     start: int
@@ -106,11 +106,11 @@ class Process:
         return cls(row["pid"], row["start"], row["ns"])
 
     def alive(self) -> bool:
-        """Runs, here and now. False where that cannot be known: in another pid namespace."""
+        """Is it running now? False if unknown: it is in another pid namespace."""
         return _shmcov.alive(self.pid, self.start, self.namespace)
 
     def command(self) -> str:
-        """What it runs, the program by its name alone."""
+        """Its command line, without the folder of the program; "": unknown."""
         with contextlib.suppress(OSError):
             args = _read(f"/proc/{self.pid}/cmdline").split(b"\0")
             args[0] = args[0].rpartition(b"/")[2]
@@ -128,7 +128,7 @@ LEFT = "segments-left"
 
 
 def leftover_notice() -> str | None:
-    """What to tell of the segments that runs in the current folder have left over, or None."""
+    """A notice of segments that runs in the current folder have left over, or None."""
     lines, total, here = [], 0, os.getcwd()
     for path in leftovers():
         with contextlib.suppress(SegmentNotUsable), opened(path) as fd:
@@ -146,7 +146,7 @@ def leftover_notice() -> str | None:
 
 
 def described(info: _merge.Info) -> str:
-    """What a segment belongs to."""
+    """A segment's age, size and run, in words."""
     named = dict(info["rules"])
     text = f"{age_in_words(info['created'])} old, {in_words(info['allocated'])}"
     if _merge.RULE_COMMAND in named:
@@ -157,7 +157,7 @@ def described(info: _merge.Info) -> str:
 
 
 def in_words(size: int) -> str:
-    """A number of bytes for people."""
+    """A number of bytes in words."""
     for shift, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
         if size >> shift:
             return f"{size / (1 << shift):.1f} {unit}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The start-up file by which an interpreter attaches: where it is, and why one is not read."""
+"""The start-up file through which an interpreter attaches: where it is, and why it is not read."""
 
 from __future__ import annotations
 

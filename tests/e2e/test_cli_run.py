@@ -320,7 +320,7 @@ def test_no_data_empties_the_old_file_as_coverage_does(prog: Project) -> None:
         assert list(db.execute("select * from file")) == []
 
 
-# -- what is wrong is told as coverage.py tells it --
+# -- errors are reported as coverage.py reports them --
 
 
 @pytest.mark.parametrize(
@@ -368,7 +368,7 @@ def test_own_options_are_checked(prog: Project, args: list[str]) -> None:
 
 
 def refused(prog: Project, *args: str) -> str:
-    """The message of a run that does not begin."""
+    """The message of a run that is refused."""
     done = prog.shmcov("run", *args, "prog.py")
     assert done.returncode == 1
     assert "['prog.py']" not in done.stdout

@@ -36,7 +36,7 @@ class Left:
 
     @property
     def segment(self) -> Path:
-        """Where it is: any other run of this user sweeps it away from the live ones."""
+        """Its path now: any other run of this user sets it aside."""
         aside = Path(f"{self.path.parent}.left", self.path.name)
         return aside if aside.exists() else self.path
 

@@ -722,7 +722,7 @@ def branches_by_context(
 def test_what_holds(project: Project, sites: str) -> None:
     """Everything is tried where it can be used; the environment turns it off."""
     configure(project, branch=True)
-    project.write("prog.py", "import _shmcov\nprint(_shmcov.holds())\n")
+    project.write("prog.py", "import _shmcov\nprint(_shmcov.usable())\n")
     done = project.shmcov("run", "--shm-contexts", "prog.py", env={"SHMCOV_SITES": sites})
     free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
     expected = (sites == "1", sites == "1" and not free_threaded)

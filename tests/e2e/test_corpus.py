@@ -25,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("corpus")
 
 @dataclass(frozen=True)
 class Difference:
-    """Why the two reports of a file may differ. It has to, or the test fails."""
+    """Why the two reports of a file differ; the test fails if they do not."""
 
     reason: str
     versions: tuple[tuple[int, int], ...]
@@ -57,7 +57,7 @@ if REFERENCE_CORE["COVERAGE_CORE"] == "pytrace":
 
 
 def known_difference(name: str, mode: str) -> Difference | None:
-    """Look up the difference that is expected here."""
+    """The difference that is expected here, if any."""
     known = KNOWN_DIFFERENCES.get(name)
     if known and sys.version_info[:2] in known.versions and corpus.mode_of(mode) in known.modes:
         return known
@@ -83,7 +83,7 @@ Measured = Callable[[str], tuple[corpus.Outcome, corpus.Outcome]]
 
 @pytest.fixture(scope="session")
 def measured(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Measured:
-    """Both outcomes of a mode, reference first; each is made once, when it is first asked for."""
+    """Both outcomes of a mode, reference first; each is made once, at its first use."""
     done: dict[str, tuple[corpus.Outcome, corpus.Outcome] | RuntimeError] = {}
     cache = getattr(pytestconfig, "cache", None)
     folder = Path(cache.mkdir("shmcov-corpus")) if cache else corpus.default_cache()

@@ -12,7 +12,7 @@ from project_support import Project
 
 
 def sheet(text: str) -> dict[str, str]:
-    """The text under each name."""
+    """The report as a dict, from name to text."""
     found: dict[str, str] = {}
     name = ""
     for line in text.splitlines():
@@ -153,7 +153,7 @@ def test_combine_is_not_needed(project: Project, rc: str) -> None:
 
 
 def elsewhere(project: Project) -> tuple[str, dict[str, str]]:
-    """An interpreter that has shmcov on PYTHONPATH alone."""
+    """An interpreter that has shmcov only on PYTHONPATH."""
     import coverage
     import shmcov
 

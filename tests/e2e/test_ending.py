@@ -80,7 +80,7 @@ class Run:
         return [path.name for path in self.segments.glob("run-*")]
 
     def settled(self) -> None:
-        """The keeper has done what it had to."""
+        """Waits until the keeper has finished."""
         wait_until(lambda: not self.left(), 30)
 
     def lines(self, name: str) -> list[int]:
@@ -795,7 +795,7 @@ def test_old_data_is_not_replaced_by_nothing(project: Project) -> None:
 
 
 def leave_over(project: Project, name: str = "prog.py") -> Path:
-    """A segment that nobody delivers."""
+    """Leaves over a segment that nobody delivers."""
     project.write(
         name,
         """
@@ -830,7 +830,7 @@ def test_what_is_left_over_is_out_of_the_way_and_named(project: Project) -> None
     assert "shmcov run prog.py" in line
     assert str(project.folder) in line
     assert "salvage" in done.stderr
-    # The name that was told before is still understood.
+    # The name from before is still understood.
     assert project.shmcov("salvage", segment).returncode == 0
     assert project.lines("prog.py") == [1, 2, 3]
     assert not aside.exists()
@@ -881,7 +881,7 @@ def test_a_live_run_is_not_swept(project: Project) -> None:
 
 
 def test_what_is_dead_costs_a_start_nothing(project: Project) -> None:
-    """A process that starts looks into the folder of live segments alone."""
+    """A process that starts looks only into the folder of live segments."""
     segment = leave_over(project)
     project.write("other.py", "x = 1\n")
     project.shmcov("run", "other.py")

@@ -635,7 +635,7 @@ def test_disabling_with_warnings_as_errors(project: Project) -> None:
 
 
 def test_plugins_that_cannot_be_loaded_in_a_child(pages: Project) -> None:
-    """Nothing is printed there, and it is measured without them; the end of the run tells."""
+    """Nothing is printed there, and it is measured without them; the end of the run reports it."""
     pages.write(".coveragerc", RC.format(more=""))
     pages.write("tracers.py", PLUGINS + "    import os\n    os.environ.get('BROKEN') and 1 / 0\n")
     pages.write(

@@ -87,7 +87,7 @@ PROGRAMS = {
 
 
 def made_by(project: Project, trace: Path, command: list[str], status: int) -> Counter[str]:
-    """The names of what a command makes, with the parts that chance gives taken out."""
+    """The names of what a command makes, without their random parts."""
     trace.mkdir()
     done = subprocess.run(
         ["strace", "-ff", "-qq", "-s", "400", "-e", CALLS, "-o", trace / "of", *command],

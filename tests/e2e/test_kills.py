@@ -2,8 +2,8 @@
 """A process that is killed: what it had run up to then is in the result, and nothing else.
 
 `worker.py` counts its steps, and ends at one of them. Each copy of it ends at another step, in a
-process of its own. What it has run by then is what coverage.py has recorded when it is told to
-save at that step, in the same run that ends nothing by force.
+process of its own. What it has run by then is what coverage.py has recorded when it saves at that
+step, in the same run without a kill.
 """
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ def test_a_worker_of_xdist_that_crashes(project: Project, end: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_killed_at_any_moment(project: Project, start: str) -> None:
-    """No place between two instructions loses a line: whatever a worker has told of is there."""
+    """No place between two instructions loses a line: whatever a worker has reported is there."""
     count = 3000
     lines = "\n".join(f"    tell({number})" for number in range(2, count + 2))
     (project.folder / "long.py").write_text(f"def work(tell):\n{lines}\n")
@@ -299,6 +299,6 @@ def test_killed_at_any_moment(project: Project, start: str) -> None:
         told = (project.folder / f"told-{number}").read_bytes()
         last = int.from_bytes(told[-4:], "little")
         ran = project.lines("long.py")
-        # The line after the last one it told of may have begun.
+        # The line after the last one that it reported may have begun.
         assert ran == list(range(1, max(ran) + 1))
         assert max(ran) in (last, last + 1)

@@ -51,7 +51,7 @@ def test_long_names(project: Project) -> None:
 
 @pytest.mark.parametrize("omit", [False, True])
 def test_a_name_beyond_the_segment(project: Project, omit: bool) -> None:
-    """What has no room is told, and what is not measured anyway is not."""
+    """What has no room is reported, unless it is not measured anyway."""
     code = 'exec(compile("a = 1", "/omitted/" + "n" * 5_000_000, "exec"), {})'
     project.write("main.py", code)
     project.write(".coveragerc", f"[run]\nomit = */{'omitted' if omit else 'other'}/*\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What could not be recorded is told, kind by kind, where something was lost and only there.
+"""Losses are reported, kind by kind, where something was lost and only there.
 
 Each kind has a program that loses something, and one that does nearly the same and loses nothing.
 """
@@ -15,8 +15,8 @@ from project_support import Project
 TOLD = "Not all of this run was recorded: "
 
 
-def told(project: Project, program: str, *args: str, status: int = 0) -> str:
-    """What a run of a program says on stderr."""
+def stderr_of(project: Project, program: str, *args: str, status: int = 0) -> str:
+    """The stderr of a run of a program."""
     project.write("p.py", program)
     done = project.shmcov("run", "--source=.", *args, "p.py")
     assert done.returncode == status, done.stderr
@@ -47,7 +47,7 @@ FILES = """
 
 
 def test_space(project: Project) -> None:
-    said = told(project, FILES.format(folder="os.getcwd()", files=5000), SMALL)
+    said = stderr_of(project, FILES.format(folder="os.getcwd()", files=5000), SMALL)
     what, *where = losses(said)
     assert "no room in the segment" in what
     for text in where:  # a file that found no room for its name has none
@@ -58,7 +58,7 @@ def test_space(project: Project) -> None:
 @pytest.mark.parametrize(("folder", "files"), [("os.getcwd()", 200), ("'/elsewhere'", 5000)])
 def test_space_that_is_enough(project: Project, folder: str, files: int) -> None:
     """What is known of files that are not measured may take all of it: that loses time."""
-    assert told(project, FILES.format(folder=folder, files=files), SMALL) == ""
+    assert stderr_of(project, FILES.format(folder=folder, files=files), SMALL) == ""
     assert lines_of(project, "p.py") == {1, 2, 3, 4}
 
 
@@ -82,7 +82,7 @@ BLOCKS = "def blocks(x):\n" + ("    x\n" + "\n" * 127) * 100
 @pytest.mark.parametrize("room", [8 << 20, 512 << 20])
 def test_map(project: Project, room: int) -> None:
     (project.folder / "blocks.py").write_text(BLOCKS)
-    said = told(project, CONTEXTS.format(room=room), "--shm-contexts", "--shm-size=256M")
+    said = stderr_of(project, CONTEXTS.format(room=room), "--shm-contexts", "--shm-size=256M")
     if room < 16 << 20:
         what, where = losses(said)
         assert "could not be mapped" in what
@@ -109,11 +109,11 @@ def test_limit(project: Project, context: bool) -> None:
     args = ["--shm-contexts"] if context else []
     start = "import shmcov\nshmcov.switch_context('c')\n" if context else ""
     program = start + FAR.replace("\n    ", "\n").lstrip()
-    said = told(project, program.format(line=LAST_LINE), *args)
+    said = stderr_of(project, program.format(line=LAST_LINE), *args)
     what, where = losses(said)
     assert "too large to be recorded" in what
     assert where == f"parts of {project.folder}/p.py"
-    assert told(project, program.format(line=LAST_LINE - 1), *args) == ""
+    assert stderr_of(project, program.format(line=LAST_LINE - 1), *args) == ""
     assert LAST_LINE in lines_of(project, "p.py")
 
 
@@ -143,7 +143,7 @@ STARTS_LATE = """
 def test_attach(project: Project, taken: bool) -> None:
     """Whatever the tracer needs is in somebody else's hands, or all but one."""
     project.write("child.py", "x = 1\n")
-    said = told(project, STARTS_LATE.replace("{taken})", f"{taken})"))
+    said = stderr_of(project, STARTS_LATE.replace("{taken})", f"{taken})"))
     if taken:
         assert len(losses(said)) == 1
         assert "1 processes could not start to measure" in said
@@ -182,7 +182,7 @@ def with_plugin(project: Project, *, start: str = "", asked: str = "return None"
 def test_tracer(project: Project) -> None:
     """The plug-in does not come to say whether the file is its own."""
     with_plugin(project, asked="raise SystemExit")
-    said = told(project, "import asked\n")
+    said = stderr_of(project, "import asked\n")
     assert len(losses(said)) == 1
     assert "1 functions could not be traced" in said
     assert project.lines("asked.py") == [1]
@@ -232,7 +232,7 @@ def test_nobody_is_asked_while_the_interpreter_shuts_down(project: Project) -> N
     )
     project.write("asked.py", "def function():\n    return 1\n")
     project.write("late.py", LATE)
-    assert told(project, "print('done')\n") == ""
+    assert stderr_of(project, "print('done')\n") == ""
     assert {5, 6} <= lines_of(project, "late.py")
 
 
@@ -247,7 +247,7 @@ def test_nobody_is_called_while_the_interpreter_shuts_down(project: Project) -> 
         function()
         builtins.keep = late.Late(function)
     """
-    assert told(project, program) == ""
+    assert stderr_of(project, program) == ""
     assert lines_of(project, "asked.source") == {7}
 
 
@@ -259,7 +259,7 @@ def test_plugin(project: Project, broken: bool) -> None:
         env = dict(os.environ, BROKEN={"1" if broken else ""!r})
         subprocess.run([sys.executable, "-c", "import asked"], env=env, check=True)
     """
-    said = told(project, program)
+    said = stderr_of(project, program)
     if broken:
         assert len(losses(said)) == 1
         assert "1 processes ran without file tracer plug-ins" in said

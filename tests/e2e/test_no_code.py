@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A program that has no code to run leaves older data alone, as under coverage.py."""
+"""A program without code to run leaves older data as it is, as under coverage.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from project_support import Project
 
 @pytest.fixture
 def place(project: Project) -> Project:
-    """Much that can be run, and much that cannot."""
+    """A folder with much that can be run, and much that cannot."""
     files = {
         "old.py": "x = 1",
         "pkg/__init__.py": "x = 1",

@@ -12,7 +12,7 @@ from project_support import Project
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")
 
-# Every line and every way of a branch is first taken at another round, many of them once only, in
+# Every line and every edge of a branch is first taken in another round, many of them only once, in
 # lines of one instruction too; the other tool is asked before each.
 CODE = """
     def walk(n, tool):
@@ -281,14 +281,14 @@ def write(project: Project, *, branch: bool, switches: bool, with_async: bool) -
 
 
 def expected(project: Project) -> dict[str, Any]:
-    """ctrace's report of the code where no other tool is: some of them silence ctrace itself."""
+    """ctrace's report of the code without other tools, of which some silence ctrace itself."""
     done = project.coverage("run", "--data-file", "theirs", "prog.py", "0", "1", "0", "1")
     assert done.returncode == 0, done.stderr
     return dict(project.report("theirs")["code0.py"])
 
 
 def may_lose_async_for(mode: str, sites: str) -> bool:
-    """Before 3.14 INSTRUCTION alone tells the ways of `async for`: plain, it can be silenced."""
+    """Before 3.14 only INSTRUCTION records the edges of `async for`: plain, it can be silenced."""
     return mode != "lines" and sites == "0" and sys.version_info < (3, 14)
 
 

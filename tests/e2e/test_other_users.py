@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Children that run as another user: told of, or with --shm-other-users measured."""
+"""Children that run as another user: reported, or with --shm-other-users measured."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ AS_NOBODY = """
 
 @pytest.fixture
 def project() -> Iterator[Project]:
-    """One in a folder that other users may look into."""
+    """A project in a folder that other users may look into."""
     with tempfile.TemporaryDirectory(prefix="shmcov-test-") as name:
         Path(name).chmod(0o755)
         project = Project(Path(name))
@@ -72,7 +72,7 @@ def run(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 def segments_of(project: Project) -> list[Path]:
-    """Those of runs in the project's folder: others run tests too."""
+    """The segments of runs in the project's folder: others run tests too."""
     found = []
     for path in segments.found():
         with contextlib.suppress(segments.SegmentNotUsable), segments.opened(path) as fd:
@@ -82,7 +82,7 @@ def segments_of(project: Project) -> list[Path]:
     return found
 
 
-# -- told --
+# -- reported --
 
 
 @pytest.mark.parametrize("n", [1, 5])

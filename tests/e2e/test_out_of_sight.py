@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that could not find the run, or the run them: told when, and only when."""
+"""Processes that could not find the run, or the run them: reported then, and only then."""
 
 from __future__ import annotations
 

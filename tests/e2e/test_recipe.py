@@ -125,7 +125,7 @@ def run(site: Project, script: str, tool: str, start: str) -> subprocess.Complet
 
 
 def report(done: subprocess.CompletedProcess[str]) -> str:
-    """The table that a script printed, which must have gone well."""
+    """The table that a script printed, which must have succeeded."""
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"Ran [1-9]\d* tests", done.stderr), done.stderr
     return done.stdout[done.stdout.index("Name ") :]

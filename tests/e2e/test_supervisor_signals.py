@@ -161,7 +161,7 @@ class Terminal:
         os.write(self.fd, key)
 
     def status(self) -> int:
-        """Reads on until the end; the exit status as subprocess has it."""
+        """Reads until the end; the exit status as subprocess returns it."""
         end = time.monotonic() + 30
         while time.monotonic() < end:
             if select.select([self.fd], [], [], 0.1)[0]:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the fuzz targets' inputs are made of: a byte, and changes of CHANGE bytes each. A mutation
- * keeps their borders, since a byte too many would make other changes of all that follow.
+ * The form of the fuzz targets' inputs: a byte, then changes of CHANGE bytes each. Mutations keep
+ * these borders: an additional byte would turn all that follows into other changes.
  */
 #ifndef FUZZ_CHANGES_H
 #define FUZZ_CHANGES_H

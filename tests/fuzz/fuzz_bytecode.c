@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Malformed code: whatever the bytes of a code object are, a shape is made, and what it says is
- * about that code. An input is cut into the instructions, the line table and the exception table:
- * its first four bytes are flags, the line that it begins on, and the lengths of the latter two.
+ * Malformed code: whatever the bytes of a code object are, there is a shape, whose units and lines
+ * are within that code. An input is cut into the instructions, the line table and the exception
+ * table: its first four bytes are flags, the first line, and the lengths of the latter two.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whatever is in a segment, reading it ends, stays inside its copy, and tells no nonsense.
+ * Whatever is in a segment, reading it ends, stays inside the copy, and returns what is possible.
  *
- * A segment is large and mostly zero, so the input is not a segment but a list of changes to a good
- * one: {place, value} of 16 bytes each, after one byte that says where the file is cut off.
+ * A segment is large and mostly zero, so the input is a list of changes to a good one: {place,
+ * value} of 16 bytes each, after one byte that says where the file is cut off.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -159,7 +159,7 @@ static void look_at_all(struct seg_copy *copy)
         while ((entry = seg_copy_next(copy, (enum seg_kind)kind, &cursor)) != NULL) {
             must(entry->kind == (uint32_t)kind && entry->id != 0);
             look_at_entry(copy, entry);
-            /* A circle is noticed before it has been gone through four times. */
+            /* A circle is found before four rounds. */
             must(++n < 4 * SEG_KINDS * copy->len / SEG_ALIGN);
         }
     }

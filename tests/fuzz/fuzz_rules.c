@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whatever the bytes of a plan are, reading them ends and stays inside, and what was read is read
- * again from what it is written to.
- *
- * The input is the plan.
+ * Whatever the bytes of a plan are, reading them ends and stays inside, and the rules that were
+ * read survive being written and read again. The input is the plan.
  */
 #include <stdlib.h>
 #include <string.h>

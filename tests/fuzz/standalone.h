@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A fuzz target without a fuzzer (FUZZ_STANDALONE): a main() that gives it the files that it is
- * called with, or for SEG_FUZZ_SECONDS, 10 without, inputs by chance from a fixed seed: a byte, and
+ * A fuzz target without a fuzzer (FUZZ_STANDALONE): a main() that runs it on the files in its
+ * arguments, or for SEG_FUZZ_SECONDS (default 10) on random inputs from a fixed seed: a byte, and
  * up to eleven times FUZZ_STEP bytes.
  */
 #ifndef FUZZ_STANDALONE_H

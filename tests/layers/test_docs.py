@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the pages say of files is there: a file that moves takes its mentions along."""
+"""Files that the documentation mentions exist: whoever moves a file updates its mentions."""
 
 from __future__ import annotations
 

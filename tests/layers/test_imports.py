@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No circle of imports between the files of the package, wherever in a file an import stands."""
+"""No circle of imports between the files of the package, wherever in a file an import is."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def test_links_in_a_circle(copy: _merge.Copy, target: Path) -> None:
 
 
 def as_nobody(action: Callable[[], None]) -> None:
-    """In a child without the rights of root; what the action raises is an exit status."""
+    """Runs an action in a child without root's rights; an exception is an exit status."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -148,7 +148,7 @@ def as_nobody(action: Callable[[], None]) -> None:
 
 @pytest.fixture
 def open_tmp() -> Iterator[Path]:
-    """A folder that everybody can reach, which pytest's are not."""
+    """A folder that everybody can reach, unlike pytest's."""
     path = Path(f"/tmp/shmcov-test-{os.getpid()}-{random.randrange(10**9)}")
     path.mkdir(mode=0o755)
     yield path
@@ -474,7 +474,7 @@ def test_journal_without_a_file(copy: _merge.Copy, target: Path, tmp_path: Path)
 
 
 def write_ahead_log(target: Path) -> None:
-    """The writer was killed: what it wrote is in the log alone."""
+    """The writer was killed: what it wrote is only in the log."""
     old_data(target)
     code = f"""
         import os, sqlite3

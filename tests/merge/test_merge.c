@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Segments made through the writer's side, merged, and read back with SQLite; and the same with a
- * process that is killed at each kill point. What coverage.py makes of the files is for pytest.
+ * Segments are made through the writer's side, merged, and read back with SQLite, also by processes
+ * that are killed at each kill point. Whether coverage.py reads the files is tested with pytest.
  */
 #include <criterion/criterion.h>
 #include <dirent.h>

@@ -58,7 +58,7 @@ def rows(target: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def content(target: Path) -> dict[str, Any]:
-    """What a data file says, without its row ids."""
+    """The content of a data file, without row ids."""
     joined = "from {} t join file f on f.id = t.file_id join context c on c.id = t.context_id"
     return {
         "file": sorted(rows(target, "select path from file")),
@@ -75,7 +75,7 @@ def content(target: Path) -> dict[str, Any]:
 
 
 class Pair:
-    """The same data given to a segment and to coverage.py."""
+    """The same data in a segment and in coverage.py."""
 
     def __init__(self, tmp_path: Path, *, branch: bool = False, context: str = "") -> None:
         self.segment = Segment(tmp_path / "segments", branch=branch, context=context)

@@ -38,7 +38,7 @@ from real_support import Store, digest, pip
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
 TIMEOUT = 3600.0
-# Some tests have deadlines, which a busy machine does not keep: so many may try again, alone.
+# Some tests have deadlines, which a busy machine misses: so many may run again, one at a time.
 RETRIED = 100
 NEWEST = "7.17.4"
 OLDEST = "7.10.7"

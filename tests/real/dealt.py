@@ -6,7 +6,8 @@ is the first of its process to need something (a lazy import, a cache) runs line
 run where another one came first, so no two runs have the same lines in the same tests.
 
 Cyclic garbage is not collected, as what is then finalized would run in the context of whatever test
-comes along. With DEALT_TELLS, which names a folder, each worker that shmcov records leaves a file.
+comes along. With DEALT_RECORDED, which names a folder, each worker that shmcov records leaves a
+file.
 """
 
 import gc
@@ -43,7 +44,7 @@ def pytest_xdist_make_scheduler(config: Any, log: Any) -> LoadScheduling:
 
 
 def pytest_runtest_protocol() -> None:
-    folder = os.environ.pop("DEALT_TELLS", None)
+    folder = os.environ.pop("DEALT_RECORDED", None)
     extension: Any = sys.modules.get("_shmcov")
     if folder and extension and extension.recording():
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")

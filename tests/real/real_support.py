@@ -30,7 +30,7 @@ from corpus_support import FileReport, clean_environment, report, shmcov_command
 HERE = Path(__file__).resolve().parent
 MODES = ("lines", "branch")
 TIMEOUT = 900.0
-# Which way a loop over a set of names is left is not the same in every run without this.
+# Without this, loops over sets of names are left by other edges in other runs.
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 BRANCH_KEYS = ("executed_branches", "missing_branches")
 

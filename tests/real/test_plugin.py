@@ -183,7 +183,7 @@ class Tree:
         )
 
 
-# What a run of pytest tells its children.
+# What a run of pytest passes to its children.
 OURS = ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT")
 
 
@@ -199,10 +199,10 @@ def test_their_own_configuration_reports_the_same(
 ) -> None:
     tree = Tree(project, Store.of(pytestconfig), tmp_path)
     first, second = (tree.run("[run]\n", "[run]\n", **REFERENCE_CORE) for _ in range(2))
-    told = tmp_path / "told"
-    told.mkdir()
-    ours = tree.run(*project.line, DEALT_TELLS=str(told))
-    assert sorted(path.read_text() for path in told.iterdir()) == ["gw0 records", "gw1 records"]
+    recorded = tmp_path / "recorded"
+    recorded.mkdir()
+    ours = tree.run(*project.line, DEALT_RECORDED=str(recorded))
+    assert sorted(path.read_text() for path in recorded.iterdir()) == ["gw0 records", "gw1 records"]
 
     kinds: dict[str, Callable[[Outcome], set[Any]]] = {
         "line": Outcome.lines,

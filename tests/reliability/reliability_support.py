@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the rows of docs/reliability.md are made of.
 
-A row is a fault and a program that suffers it. The program says through witness.py what ran, after
-it ran; what it said and the tool's result has not is lost. The same program runs under
-`shmcov run`, under `coverage run` with `plugins = shmcov`, and under coverage.py and SlipCover
-with every setting that they have for such things.
+A row is a fault and a program that suffers it. The program records through witness.py what ran,
+after it ran; what is in its record and not in the tool's result is lost. The same program runs
+under `shmcov run`, under `coverage run` with `plugins = shmcov`, and under coverage.py and
+SlipCover with every setting that they have for such things.
 """
 
 from __future__ import annotations
@@ -386,9 +386,9 @@ class Row:
     ci: int = 1
     long: int = 20
     peers: int = 0
-    """How often coverage.py and SlipCover do it; as often as ours if it is 0."""
+    """How often coverage.py and SlipCover do it; 0: as often as shmcov."""
     may_lose: bool = False
-    """There is no room for the data: it must be told, and nothing else may happen."""
+    """There is no room for the data: that must be reported, and nothing else may happen."""
 
     def times(self, tool: str, *, long: bool) -> int:
         times = self.long if long else self.ci

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows: kill torture. Processes are killed at random instants, and at named points of shm/.
 
-Each process runs code of its own, so that nothing of what it loses is made up for by another. It
-says of each line that it ran, and is killed in the middle of learning about lines.
+Each process runs code of its own, so that no other one makes up for what it loses. It records each
+line that ran, and is killed in the middle of first sights.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ WORKER = """
         return [value for key, value in made.__dict__.items() if key.startswith(("f", "test_"))]
 
     def work(number, threads, contexts, begun=None):
-        # Contexts belong to threads, and two at once are not what ctrace can tell apart.
+        # Contexts belong to threads; ctrace cannot tell two at once apart.
         functions = module(number, 40, contexts)
         random.Random(number).shuffle(functions)
         witness.hold()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a program says of itself, in a file beside it: this line ran, this branch was taken.
+"""A program's own record, in a file beside it: this line ran, this branch was taken.
 
-A line that calls `ran()` names itself. The line has begun by then, so whoever measures has been
-told of it, and must have it in the end, whatever becomes of the process in the next instant.
+A line that calls `ran()` names itself. The line has begun by then, so its event has fired, and the
+result must contain it, whatever happens to the process in the next instant.
 """
 
 # pathlib is much to import into a program that is measured.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The selection code of runtime/ext as a shared library, called without an interpreter attached.
 
-It is plain C, so that the tests can give it any rules and any names, thousands of them, and compare
-its answers with those of coverage.py's own objects in the same process.
+It is plain C, so the tests can pass it any rules and names, by the thousand, and compare its
+answers with those of coverage.py's own objects in the same process.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def compile_library(folder: Path) -> ctypes.CDLL:
 
 
 def pack(rules: Iterable[tuple[int, str]]) -> bytes:
-    """As the plan lies in a segment."""
+    """The bytes of a plan in a segment."""
     packed = b""
     for kind, text in rules:
         raw = os.fsencode(text)
@@ -81,7 +81,7 @@ NO, YES, GONE, LONG = 0, 1, -1, -2
 
 
 class BadRules(ValueError):
-    """rt_rules_load() refused."""
+    """rt_rules_load() failed."""
 
 
 class Selection:

@@ -118,7 +118,7 @@ class World:
         return None
 
     def frame(self, rng: random.Random, name: str) -> Any:
-        """A frame as should_trace looks at it."""
+        """A frame, as far as should_trace reads it."""
         globals_: dict[str, object] = {}
         if rng.random() < 0.95:
             globals_["__name__"] = rng.choice([*self.modules(), *[self.natural_module(name)] * 20])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines, branches and arcs of code that is written by hand, and of bytes by chance: a malformed
- * table gives a shape with fewer lines, never a crash.
+ * Lines, branches and arcs of hand-written code, and of random bytes: a malformed table gives a
+ * shape with fewer lines, never a crash.
  */
 #include "bytecode.h"
 
@@ -140,7 +140,7 @@ Test(bytecode, both_ways_of_a_branch)
     cr_assert(trail[0] == 9 && trail[1] == 10 && trail[2] == -7);
     arc = arc_at(&shape, branch->far_arc, trail);
     cr_assert(arc.from == 8 && arc.trail == 2 && trail[0] == 10 && trail[1] == -7);
-    /* Unit 2 is reached by the branch alone, unit 3 from unit 2 as well. */
+    /* Unit 2's only predecessor is the branch; unit 3 has unit 2 as well. */
     cr_assert(branch->near_implied && !branch->far_implied);
     if (!RT_BRANCH_SIDES) {
         cr_assert(shape.critical);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The multi-line map by tokens alone is the one that coverage.py's parser makes."""
+"""The multi-line map of our scanner is the one that coverage.py's parser makes."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def make(config: dict[str, Any]) -> tuple[coverage.Coverage, plan.Plan]:
 
 
 def module_for(frame: Any) -> str | None:
-    """What the caller of rt_rules_decide() has to pass as the module."""
+    """The module that the caller of rt_rules_decide() has to pass."""
     name = frame.f_globals.get("__name__")
     if isinstance(name, str) and name != "__main__":
         return name

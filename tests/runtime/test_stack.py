@@ -3,8 +3,8 @@
 
 The program decides how much stack its threads have; 32 KiB is what Python lets it ask for. The
 compiler itself refuses a large frame (small_frames() in CMakeLists.txt), but not the sum of small
-ones, and what it inlines only shows in the build that users get. That one is made here again, with
-the call graph that GCC writes.
+ones, and what it inlines only shows in the build that users get. So that build is repeated here,
+with the call graph that GCC writes.
 """
 
 from __future__ import annotations

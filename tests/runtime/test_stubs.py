@@ -13,7 +13,7 @@ from shmcov import _merge
 
 RUNTIME = Path(__file__).resolve().parents[2] / "runtime"
 TYPES = {"Calls", "Claim", "StrPath", "Info", "Process", "Counts"}
-"""Names for the checker alone."""
+"""Names only for the checker."""
 
 
 def named(body: list[ast.stmt]) -> set[str]:

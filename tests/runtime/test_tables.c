@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The readers of a code object's tables, on tables written by hand, sound ones and others. That
- * real tables are read as CPython reads them, test_bytecode.py has.
+ * The readers of a code object's tables, on hand-written tables, sound and malformed. Real tables
+ * are compared with CPython's reading in test_bytecode.py.
  */
 #include "tables.h"
 

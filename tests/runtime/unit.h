@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Unit tests of the parts of runtime/ext that need an interpreter. test_units.py compiles them with
- * the extension's own sources, and calls each in a process of its own, with the GIL.
+ * the extension's sources, and calls each in a process of its own, with the GIL.
  */
 #ifndef UNIT_H
 #define UNIT_H
@@ -12,7 +12,7 @@
 #include "process.h"
 #include "state.h"
 
-/* UNIT(name) { ... return NULL; } is a test; CHECK ends it with what is wrong. */
+/* UNIT(name) { ... return NULL; } is a test; CHECK ends it with a description of the failure. */
 #define UNIT(name)                                                        \
     __attribute__((visibility("default"))) const char *unit_##name(void); \
     const char *unit_##name(void)
@@ -29,7 +29,7 @@
 extern struct rt_state unit_state;
 extern int unit_switched;
 
-/* The process enters a new segment, of which nobody else knows. */
+/* The process enters a new segment that nobody else uses. */
 bool unit_enter(void);
 
 /* The next epoch of the process, in the same segment. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sites.c: single events of a code object are disabled and re-armed, and other tools' are not.
+ * sites.c: single sites of a code object are disabled and re-armed, and other tools' are not.
  */
 #define Py_BUILD_CORE 1
 #include "unit.h"

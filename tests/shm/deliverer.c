@@ -5,7 +5,7 @@
  *   deliverer MARK HOW SEGMENT
  *
  * Adds a line to MARK, with the number of hits ("?": it cannot be read) and the folder it runs in.
- * HOW: "deliver" puts that number down, "forget" does not, "fail" ends with 1, "remove" removes the
+ * HOW: "deliver" records a delivery, "forget" does not, "fail" ends with 1, "remove" removes the
  * segment.
  */
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tests of the end of a run share: folders of segments below a place of the test's own,
- * hits, and processes that go on until they are told to end.
+ * What the tests of the end of a run share: folders of segments in a place of the test's own, hits,
+ * and processes that run until the test ends them.
  */
 #ifndef TEST_SHM_ENDING_H
 #define TEST_SHM_ENDING_H
@@ -46,7 +46,7 @@ static inline struct place make_live(void)
     return place;
 }
 
-/* In the test or in a child: one more hit. */
+/* Records one more hit, in the test or in a child. */
 static inline void hit(seg_t *seg, uint32_t line)
 {
     struct seg_entry *file;

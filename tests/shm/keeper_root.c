@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Linked to the keeper of the tests: the place in which its folders of segments lie is the test's.
+ * Linked to the keeper of the tests: its folders of segments lie in the test's own place.
  */
 #include <stdlib.h>
 

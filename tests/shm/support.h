@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the tests of the segment share: a segment in a folder of its own, and children to run things
- * in. A child tells what it finds by its exit status, because an assertion of the test library
- * works only in the process that the library started.
+ * in. A child reports through its exit status, because an assertion of the test library works only
+ * in the process that the library started.
  */
 #ifndef TEST_SHM_SUPPORT_H
 #define TEST_SHM_SUPPORT_H
@@ -112,7 +112,7 @@ static inline struct seg_entry *intern_file(seg_t *seg, const char *path)
     return entry;
 }
 
-/* In a child: what is not so ends it. */
+/* An assertion in a child, which ends it. */
 #define CHILD_CHECK(condition)                                                                 \
     do {                                                                                       \
         if (!(condition)) {                                                                    \
@@ -121,7 +121,7 @@ static inline struct seg_entry *intern_file(seg_t *seg, const char *path)
         }                                                                                      \
     } while (0)
 
-/* A child that hangs, or whose test has failed, must not keep everybody waiting. */
+/* A child that hangs, or whose test has failed, must not block the others. */
 static inline void enter_child(void)
 {
 #ifdef __linux__

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Room: pieces are apart, zeroed and backed, do not cross the borders of windows, and when there is
- * no room the answer is an error and not a signal.
+ * Allocation: pieces do not overlap, are zeroed and backed, and do not cross the borders of
+ * windows; without room the result is an error and not a signal.
  */
 #include <sys/mount.h>
 
@@ -135,7 +135,7 @@ Test(arena, backing_changes_no_byte)
     for (int way = 0; way < 2; way++) {
         cr_assert_eq(seg_alloc(place.seg, 300000, &off, &piece), SEG_OK);
         memset(piece, 0xa5, 300000);
-        /* The word is behind, as a process sees it that is about to back the same pages. */
+        /* `backed` is too low, as for a process that is about to back the same pages. */
         seg_store_relaxed(&seg_head(place.seg)->backed, SEG_ARENA_OFF);
         atomic_store(&other->no_populate, way == 1);
         cr_assert_eq(seg_alloc(other, 64, &off, &piece), SEG_OK);

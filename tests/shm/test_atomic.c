@@ -47,7 +47,7 @@ static void set_all(void *arg, int number)
     }
 }
 
-/* Each sets the bits of its own, which lie in the bytes of all the others. */
+/* Each sets bits of its own, in bytes that it shares with all others. */
 static void set_own(void *arg, int number)
 {
     struct contest *contest = arg;

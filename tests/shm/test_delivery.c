@@ -62,7 +62,7 @@ Test(delivery, hits_of_all_kinds_count)
     uint32_t context;
     seg_u8 *bits;
 
-    cr_assert_eq(hits_of(place.fd), 0, "a file alone is no hit");
+    cr_assert_eq(hits_of(place.fd), 0, "a file without bits is no hit");
     hit(place.seg, 100000);
     cr_assert_eq(hits_of(place.fd), 1);
     cr_assert_eq(seg_chunk(place.seg, file, SEG_ARCS, 3, &bits), SEG_OK);

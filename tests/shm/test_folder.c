@@ -259,7 +259,7 @@ Test(folder, a_small_memory_limit_kills_nobody)
     int fd, status, disk;
 
 #ifdef SANITIZED
-    at = NULL; /* a sanitizer alone needs more */
+    at = NULL; /* a sanitizer by itself needs more */
 #endif
     disk = open("/tmp", O_RDONLY | O_DIRECTORY);
     if (at == NULL || seg_platform_in_memory(disk))

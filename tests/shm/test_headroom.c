@@ -109,7 +109,7 @@ Test(headroom, version_1)
     drop_tree(&tree);
 }
 
-/* The path is the host's, the mount point shows the container's group alone. */
+/* The path is the host's; the mount point shows only the container's group. */
 Test(headroom, a_container)
 {
     struct tree tree = make_tree("4:memory:/docker/0123\n");

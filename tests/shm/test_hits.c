@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hits: chunks of the static context, which everybody shares, and records of dynamic contexts, of
- * which each has its own.
+ * Hits: chunks of the static context, which all processes share, and records of dynamic contexts,
+ * which each claims for itself.
  */
 #include "support.h"
 
@@ -232,7 +232,7 @@ Test(hits, records_come_back_as_they_went_in)
                      SEG_OK);
         seg_bit_set(bits, records[i].bit);
     }
-    /* A record without bits is not told. */
+    /* A record without bits is left out. */
     cr_assert_eq(seg_record(place.seg, 9, SEG_LINES, 9, 9, &bits), SEG_OK);
     copy = read_copy(place.fd);
     cr_assert_eq(seg_copy_records(&copy, see_record, &seen), 0);
@@ -382,7 +382,7 @@ Test(hits, processes_get_records_of_their_own)
     drop_segment(&place);
 }
 
-/* The children inherit the extent that this process fills, and nobody tells them. */
+/* The children inherit the extent that this process fills, and do not call seg_after_fork. */
 Test(hits, forks_that_went_unnoticed_get_records_of_their_own)
 {
     struct place place = make_segment(32 * MIB);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The keeper: it has delivered what the owner did not, once that has ended, whatever way that was;
- * and the program that it was started from does not notice.
+ * The keeper: it has everything delivered that its owner did not deliver, however that ended; and
+ * the program that started it does not notice it.
  */
 #include <poll.h>
 #include <sys/syscall.h>
@@ -10,7 +10,7 @@
 #include "keep.h"
 #include "refused.h"
 
-/* What an owner, which is a child of the test, tells it. */
+/* What an owner, which is a child of the test, reports to it. */
 struct run {
     char path[256], mark[128], aside[256];
     struct seg_keeper keeper;
@@ -192,7 +192,7 @@ Test(keep, an_exec_is_no_end)
     cr_assert_str_eq(marks(), "1");
 }
 
-static void tell_and_ask(struct run *r)
+static void notify_and_ask(struct run *r)
 {
     seg_t *seg = r->place.seg;
 
@@ -204,13 +204,13 @@ static void tell_and_ask(struct run *r)
 
 Test(keep, it_counts_who_was_refused_and_still_sees_its_owner_end)
 {
-    cr_assert_eq(own_until(tell_and_ask), 0);
+    cr_assert_eq(own_until(notify_and_ask), 0);
     wait_for_keeper();
     cr_assert_str_eq(marks(), "1");
 }
 
-/* Told before the keeper has begun, and there when the owner looks. */
-static void tell_a_starting_keeper(void *unused)
+/* Reported before the keeper has begun, and counted when the owner looks. */
+static void notify_a_starting_keeper(void *unused)
 {
     (void)unused;
     for (int i = 0; i < 20; i++) {
@@ -227,10 +227,10 @@ static void tell_a_starting_keeper(void *unused)
 
 Test(keep, it_hears_from_the_moment_it_was_started)
 {
-    run_child_well(tell_a_starting_keeper, NULL);
+    run_child_well(notify_a_starting_keeper, NULL);
 }
 
-static void tell_when_the_owner_has_gone(struct run *r)
+static void notify_when_the_owner_has_gone(struct run *r)
 {
     struct held child = hold_child(NULL, NULL); /* a user of the segment, so the keeper waits */
 
@@ -239,10 +239,10 @@ static void tell_when_the_owner_has_gone(struct run *r)
     _exit(0);
 }
 
-Test(keep, what_was_told_before_the_owner_ended_is_counted)
+Test(keep, what_was_reported_before_the_owner_ended_is_counted)
 {
     run->how = "fail";
-    own_until(tell_when_the_owner_has_gone);
+    own_until(notify_when_the_owner_has_gone);
     wait_for_keeper();
     cr_assert(exists(run->aside));
     cr_assert_eq(lost(attach(run->aside), SEG_LOST_USER), 1);
@@ -302,7 +302,7 @@ static uint64_t ms_until_the_keeper_ends(void)
     return (uint64_t)((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000);
 }
 
-/* Such a pidfd says POLLHUP, too. 200 ms is what the keeper sleeps where poll() tells nothing. */
+/* Such a pidfd reports POLLHUP, too. Where poll() reports nothing, the keeper sleeps for 200 ms. */
 Test(keep, it_does_not_sleep_on_an_owner_that_was_reaped)
 {
     uint64_t least = UINT64_MAX, ms;
@@ -564,7 +564,7 @@ static void own_and_listen(void *unused)
     (void)unused;
 }
 
-Test(keep, wait_does_not_see_it_and_no_signal_tells_of_it)
+Test(keep, wait_does_not_see_it_and_no_signal_is_sent)
 {
     run_child_well(own_and_listen, NULL);
 }
@@ -832,7 +832,7 @@ static void measure(void *unused)
             (double)own_time / TIMES / 1e6, (double)keepers_time / TIMES / 1e6);
 }
 
-Test(keep, what_it_costs_is_told)
+Test(keep, what_it_costs_is_printed)
 {
     run_child_well(measure, NULL);
 }

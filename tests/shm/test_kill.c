@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A process that is killed at each place where it has just published something: what it had done is
- * there, nothing is damaged, and everybody else goes on.
+ * Processes that are killed at each kill point, right after a publication: what they had done is
+ * there, nothing is damaged, and all others go on.
  */
 #include "support.h"
 

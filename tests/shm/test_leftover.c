@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Segments that nobody delivers are moved out of the way of those that live, and no others.
+ * Left-over segments are set aside, and no others.
  */
 #include "ending.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names: one for each number, and no two alike.
+ * Names: one for each number, no two equal.
  */
 #include "names.h"
 #include "support.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process table, who is alive, and how a process finds the run of an ancestor.
+ * The process table, who is alive, and adopting the run of an ancestor.
  */
 #include <sched.h>
 

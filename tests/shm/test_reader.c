@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reader: a copy that is taken while processes write is whole, and what is damaged costs no
- * more than itself.
+ * The reader: a copy that is taken while processes write is consistent, and damage costs nothing
+ * but what is damaged.
  */
 #include "support.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Processes that were refused the segment tell the keeper, which counts them: each one once, all
- * that came before the question, and whatever else is sent.
+ * Refused processes notify the keeper, which counts each once, and all that came before a question,
+ * whatever else is sent.
  */
 #include <poll.h>
 #include <sys/socket.h>
@@ -37,13 +37,13 @@ static void take(void)
     seg_refused_take(&refused, sock, place.fd);
 }
 
-static void tell(void *unused)
+static void notify(void *unused)
 {
     (void)unused;
     seg_refused_notify(place.path);
 }
 
-static uint64_t told(void)
+static uint64_t counted(void)
 {
     return lost(place.seg, SEG_LOST_USER);
 }
@@ -51,26 +51,26 @@ static uint64_t told(void)
 Test(refused, counts_processes)
 {
     take();
-    cr_assert_eq(told(), 0);
+    cr_assert_eq(counted(), 0);
     for (int i = 0; i < 3; i++)
-        run_child_well(tell, NULL);
+        run_child_well(notify, NULL);
     take();
-    cr_assert_eq(told(), 3);
+    cr_assert_eq(counted(), 3);
     take();
-    cr_assert_eq(told(), 3);
+    cr_assert_eq(counted(), 3);
 }
 
-static void tell_twice(void *unused)
+static void notify_twice(void *unused)
 {
     seg_refused_notify(place.path);
-    tell(unused);
+    notify(unused);
 }
 
 Test(refused, counts_a_process_once)
 {
-    run_child_well(tell_twice, NULL);
+    run_child_well(notify_twice, NULL);
     take();
-    cr_assert_eq(told(), 1);
+    cr_assert_eq(counted(), 1);
 }
 
 Test(refused, no_other_segment_is_meant)
@@ -80,16 +80,16 @@ Test(refused, no_other_segment_is_meant)
     snprintf(other, sizeof other, "%s0", place.path);
     seg_refused_notify(other);
     take();
-    cr_assert_eq(told(), 0);
+    cr_assert_eq(counted(), 0);
 }
 
-/* More than the queue holds: nobody waits, nothing breaks, somebody is counted. */
+/* More than fit into the queue: nobody waits, nothing breaks, some are counted. */
 Test(refused, a_flood_blocks_nobody)
 {
     for (int i = 0; i < 500; i++)
-        run_child_well(tell, NULL);
+        run_child_well(notify, NULL);
     take();
-    cr_assert_gt(told(), 0);
+    cr_assert_gt(counted(), 0);
 }
 
 static void *keep_taking(void *unused)
@@ -102,15 +102,15 @@ static void *keep_taking(void *unused)
     return NULL;
 }
 
-static void tell_and_ask(void *arg)
+static void notify_and_ask(void *arg)
 {
     (void)arg;
     for (int i = 0; i < 50; i++) {
-        uint64_t before = told();
+        uint64_t before = counted();
 
-        run_child_well(tell, NULL);
+        run_child_well(notify, NULL);
         seg_refused_ask(place.path, 5000);
-        CHILD_CHECK(told() == before + 1);
+        CHILD_CHECK(counted() == before + 1);
     }
 }
 
@@ -119,12 +119,12 @@ Test(refused, who_has_an_answer_sees_all_before_it)
     pthread_t thread;
 
     pthread_create(&thread, NULL, keep_taking, NULL);
-    tell_and_ask(NULL);
+    notify_and_ask(NULL);
     pthread_cancel(thread);
     pthread_join(thread, NULL);
 }
 
-/* Fails, by its time, if it waits for more than it was told to. */
+/* Takes too long for its time limit if it waits longer than it should. */
 Test(refused, a_question_that_nobody_answers_ends, .timeout = 20)
 {
     seg_refused_ask(place.path, 10);
@@ -162,9 +162,9 @@ Test(refused, what_is_no_message_counts_nothing)
     close(before);
     take();
     cr_assert_eq(dup(fd), before, "a descriptor that was sent is not kept");
-    run_child_well(tell, NULL);
+    run_child_well(notify, NULL);
     take();
-    cr_assert_eq(told(), 1, "and what follows is heard");
+    cr_assert_eq(counted(), 1, "and what follows is heard");
     close(before);
     close(fd);
 }

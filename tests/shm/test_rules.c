@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules as bytes: what is put is read, and what nobody puts is none.
+ * Rules as bytes: what is written is read, and all else is refused.
  */
 #include "support.h"
 

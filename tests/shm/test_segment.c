@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Create and attach: what is refused, and that what was written arrives.
+ * Creating and attaching: what is refused, and that what was written arrives.
  */
 #include "support.h"
 
@@ -209,10 +209,10 @@ Test(segment, it_says_why_a_file_is_none)
     expect_why(other, "it is not a regular file");
     unlink(other);
     cr_assert_eq(link(place.path, other), 0);
-    expect_why(place.path, "it has several names");
+    expect_why(place.path, "it has several names; remove its other hard links");
     unlink(other);
     chmod(place.path, 0640);
-    expect_why(place.path, "others may read or write it");
+    expect_why(place.path, "others may read or write it; its mode should be 0600");
     chmod(place.path, 0600);
     if (geteuid() == 0) {
         cr_assert_eq(chown(place.path, 12345, 0), 0);

@@ -95,7 +95,7 @@ struct contest {
     seg_u64 offsets[WORKERS][KEYS];
 };
 
-/* Everybody interns the same keys in the same order, so that they meet. */
+/* All intern the same keys in the same order, so that they collide. */
 static void intern_all(struct contest *contest, seg_t *seg, int number)
 {
     for (int i = 0; i < KEYS; i++) {

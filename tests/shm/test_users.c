@@ -71,7 +71,7 @@ Test(users, an_old_pid_or_another_namespace_is_none)
 
     cr_assert_eq(row->pid, (uint32_t)held.pid);
     cr_assert_eq(look(&users, held.pid), 1, "it has a copy of the mapping of this process");
-    sleep_ms(SEG_YOUNG_MS + 50); /* by its row alone */
+    sleep_ms(SEG_YOUNG_MS + 50); /* only by its row */
     users.user[0].start = 0;
     row->start--;
     cr_assert_eq(look(&users, held.pid), 1, "whatever the row says, it has the mapping");

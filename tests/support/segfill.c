@@ -4,8 +4,8 @@
  * shared library that Python loads with ctypes, and included by the C tests, the fuzz target and
  * the benchmark of merge/.
  *
- * Each call takes the name of a file and of a context (NULL: the static one) and does what a
- * measured process does. 0 or more is success.
+ * Calls take the name of a file and of a context (NULL: the static one) and do what a measured
+ * process does. 0 or more is success.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,7 @@ FILL_API int segfill_process(seg_t *seg, int done);
 FILL_API void segfill_lose(seg_t *seg, int what, uint64_t n);
 #endif
 
-/* The segment has no name when this returns; fd goes on working. */
+/* The segment has no name when this returns; fd stays valid. */
 FILL_API seg_t *segfill_create(const char *folder, uint32_t flags, const void *rules,
                                size_t rules_len, uint64_t size, int *fd)
 {

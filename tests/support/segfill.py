@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Segments with known content, filled through the writer's side of shm/."""
+"""Segments with known content, written through the writer's side of shm/."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Torture: processes with threads write into one segment while they are killed at random, fork, and
- * are started again; copies are taken all the time. In the end everything that anybody had written
- * and said so is there, nothing is there that nobody wrote, and nothing is damaged.
+ * are started again; copies are taken all the time. In the end all that was written is there,
+ * nothing else is, and nothing is damaged.
  *
- * What was written is noted in a ledger, plain shared memory that outlives the writers, right after
- * the bit was set. A bit in the ledger that is not in the segment was lost. What may be set at all
- * is decided by a hash, so a bit in the segment that the hash forbids came from nowhere.
+ * Right after a bit is set it is noted in a ledger, plain shared memory that outlives the writers.
+ * A bit that is in the ledger but not in the segment was lost. A hash decides which bits may be
+ * set, so a bit in the segment that it forbids is wrong.
  *
  *   SEG_TORTURE_SECONDS    how long (20)
  *   SEG_TORTURE_PROCESSES  how many at once (6)

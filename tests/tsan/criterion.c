@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The runner that belongs to the stand-in criterion/criterion.h beside it, which says why there is
- * one. A data race makes the child end with ThreadSanitizer's exit status, which is a failure.
+ * The runner for the stand-in criterion/criterion.h, which explains why there is one. After a data
+ * race the child ends with ThreadSanitizer's exit status, which is a failure.
  */
 #include "criterion/criterion.h"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who called: what the stack tells of the Coverage object that is being made, started or saved."""
+"""Who called: what the stack says of the Coverage object that is being made, started or saved."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def pytest_cov() -> str | None:
 
 
 def saves(cov: coverage.Coverage) -> bool:
-    """Will this object be saved at the end, whatever the program does?"""
+    """Will this object be saved at the end without the program's doing?"""
     makers = {"coverage.cmdline", "pytest_cov.engine"}
     return cov._auto_save or any(frame.f_globals.get("__name__") in makers for frame in _frames())
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The core and the collector that coverage.py has in the place of its own."""
+"""The core and the collector that replace coverage.py's own."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ os = isolate_module(os)
 
 
 class ShmTracer:
-    """What coverage.py shows as the name of the tracer. `concur_id_func`: all of them work."""
+    """Its name is what coverage.py shows. `concur_id_func`: all kinds of concurrency work."""
 
     concur_id_func = None
 
 
 class Core:
-    """What coverage.py asks of its core, for a Coverage object that records in a segment."""
+    """What coverage.py reads of its core, for a Coverage object that records in a segment."""
 
     tracer_class = ShmTracer
     tracer_kwargs: dict[str, Any] = {}  # noqa: RUF012
@@ -46,7 +46,7 @@ class Core:
     systrace = False
 
     def __init__(self, cov: coverage.Coverage, wanted: Wanted) -> None:
-        """OSError or ValueError, if there can be no session."""
+        """OSError or ValueError: there can be no session."""
         self.cov = cov
         self._wanted = wanted
         self.first = self.new_session()
@@ -70,7 +70,7 @@ class Collector(coverage.collector.Collector):
     _written = False
     _failed = False
     _finished = False
-    _name_told = False
+    _name_warned = False
 
     def __init__(self, core: Core, **kwargs: Any) -> None:
         super().__init__(core=core, **kwargs)  # type: ignore[arg-type]
@@ -104,8 +104,8 @@ class Collector(coverage.collector.Collector):
             _shmcov.switch_context(self._context, everywhere=True)
 
     def _claim_files(self) -> None:
-        """Lets the file tracer plug-ins of this Coverage object trace. In other processes of a run
-        they are loaded before anything runs."""
+        """Makes the file tracer plug-ins of this Coverage object trace. Other processes of a run
+        load them before anything runs."""
         tracers = self._file_tracers
         if self._cov._plugins.file_tracers and tracers is None:
             tracers = self._file_tracers = file_tracers.FileTracers(
@@ -121,7 +121,7 @@ class Collector(coverage.collector.Collector):
 
     def resume(self) -> None:
         if self._session and self._session.role is Role.ATTACHED and here().newest is not self:
-            return  # pytest-cov forgets this one: docs/backend.md, "Children"
+            return  # pytest-cov has dropped this one: docs/backend.md, "Children"
         self._record()
 
     def stop(self) -> None:
@@ -129,13 +129,13 @@ class Collector(coverage.collector.Collector):
         process = here()
         owns = self._session and self._session.role is Role.OWNS
         if owns and process.run and process.recorded and not self._collectors:
-            # What this process took part in before goes on.
+            # The run that this process took part in before goes on.
             name = segments.name_of(process.run)
             _shmcov.start(name)
             os.environ[segments.VARIABLE] = name
 
     def idle(self) -> bool:
-        """Has a segment of which everything was delivered."""
+        """Does it own a segment of which everything was delivered?"""
         owns = self._session is not None and self._session.role is Role.OWNS
         return owns and self._delivers and not self._activity()
 
@@ -163,7 +163,7 @@ class Collector(coverage.collector.Collector):
         super().use_data(covdata, context)
 
         def write() -> None:
-            # What does not deliver has no file, and a fork's would be its parent's.
+            # A collector that does not deliver has no file, and a fork's would be its parent's.
             if self._asked_for_a_file():
                 self._written = True
                 (covdata.add_arcs if self.branch else covdata.add_lines)({})
@@ -184,10 +184,10 @@ class Collector(coverage.collector.Collector):
         session.delivery.moved_to(covdata.data_filename())
         if not self._finished and (self not in self._collectors or in_exit_patch()):
             with contextlib.suppress(segments.SegmentNotUsable, OSError):
-                self.end_if_alone()
+                self.end_if_unused()
 
-    def end_if_alone(self) -> None:
-        """Everything was saved: the segment goes, unless others still write into it."""
+    def end_if_unused(self) -> None:
+        """Removes the segment if everything was saved and it has no other users."""
         session = self._session
         if session is None or session.role is not Role.OWNS or session.delivery.settle():
             return
@@ -196,8 +196,8 @@ class Collector(coverage.collector.Collector):
             self._session = None
 
     def _asked_for_a_file(self) -> bool:
-        """Attached, but made with a data_suffix by a program that combines such files itself and
-        may insist on finding one (`combine(strict=True)`). It gets one, in which nothing is."""
+        """Is it attached, but made with a data_suffix by a program that combines such files itself
+        and may insist on finding one (`combine(strict=True)`)? It gets an empty one."""
         session = self._session
         return (
             session is not None
@@ -235,19 +235,19 @@ class Collector(coverage.collector.Collector):
         for text in result.losses(copy.info()):
             self._lost = f"Not all of this run was recorded: {text}"
             result.warn(self._cov, [(self._lost, None)])
-        self._tell_name()
-        self._tell_packages(copy)
+        self._warn_if_name_gone()
+        self._mark_imported(copy)
         return data.take(self.covdata, self.branch, functools.partial(self._write, copy))
 
     def _write(self, copy: _merge.Copy, path: str, append: bool) -> None:
-        # Names in a segment are what the mapper makes of them, but for relative_files.
+        # Without relative_files, names in a segment are as the mapper would make them.
         mapper: Callable[[str], str | None] | None = None
         if self._cov.config.relative_files:
             mapper = self.file_mapper
         if self._session and not self._session.everything:
             mapper = self._mapped_if_wanted
         files = copy.files()
-        # As its own core does for a file that runs: to look again needs functions of `os`.
+        # As coverage.py's core does for files that run: later look-ups need functions of `os`.
         getattr(coverage.files, "CANONICAL_FILENAME_CACHE", {}).update(
             zip(files, files, strict=True)
         )
@@ -260,17 +260,17 @@ class Collector(coverage.collector.Collector):
         unwanted = inorout is not None and inorout.check_include_omit_etc(path, None)
         return None if unwanted else self.file_mapper(path)
 
-    def _tell_name(self) -> None:
+    def _warn_if_name_gone(self) -> None:
         session = self._session
-        if self._name_told or session is None or session.role is not Role.OWNS:
+        if self._name_warned or session is None or session.role is not Role.OWNS:
             return
         for text, slug in session.delivery.name_gone():
-            self._name_told = True
+            self._name_warned = True
             self._lost = text
             result.warn(self._cov, [(text, slug)])
 
-    def _tell_packages(self, copy: _merge.Copy) -> None:
-        """Which source packages were imported: coverage.py warns of the others."""
+    def _mark_imported(self, copy: _merge.Copy) -> None:
+        """Marks the source packages that were imported: coverage.py warns of all others."""
         inorout = self._cov._inorout
         if inorout is not None:
             seen = plan.imported(copy.files(), copy.packages())
@@ -279,15 +279,15 @@ class Collector(coverage.collector.Collector):
             ]
 
     def finish(self) -> None:
-        """The process ends. Coverage has saved what it wants to save."""
+        """The process ends; coverage.py has saved what it wants to save."""
         session, self._finished = self._session, True
         if session is None or session.role is not Role.OWNS or not self._delivers:
             return
         if not self._written and not self._failed:
-            session.end()  # nobody wants it
+            session.end()  # nobody asked for the data
             return
         session.disown()
-        # Processes that went on after the data was saved have their time to come to an end.
+        # Processes that went on after the data was saved get their time to end.
         last = functools.partial(self._last, session)
         session.delivery.end(last, session.wait, helpers=False)
 
@@ -295,7 +295,7 @@ class Collector(coverage.collector.Collector):
         covdata, delivery = self.covdata, session.delivery
         if self._failed or delivery.due():
             if covdata._no_disk or (self._written and not exists(covdata.data_filename())):
-                return []  # whoever took the data file away has what was in it then
+                return []  # whoever moved the data file away has the data of that time
             self._deliver(session)
             covdata.write()
         result.warn(self._cov, delivery.still_running(running, session.wait, "[shmcov] wait"))
@@ -313,8 +313,8 @@ def _at_exit() -> None:
 
 
 def _end_idle() -> None:
-    """Programs that make many Coverage objects must not fill the memory."""
+    """Ends idle sessions, so that programs with many Coverage objects do not fill the memory."""
     for collector in list(_live):
         if collector.idle():
             with contextlib.suppress(segments.SegmentNotUsable, OSError):
-                collector.end_if_alone()
+                collector.end_if_unused()

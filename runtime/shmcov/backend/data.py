@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a segment into coverage.py's data: a `CoverageData` on disk, or one in memory."""
+"""From a segment into a `CoverageData`, on disk or in memory."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ os = isolate_module(os)
 _open = open
 
 Write = Callable[[str, bool], None]
-"""Writes it into the data file of this name; true: adds it to what is there."""
+"""Writes a copy into the data file of this name. True: adds it to what is there."""
 
 
 def take(covdata: coverage.CoverageData, branch: bool, write: Write) -> str | None:
-    """Has `covdata` take what `write` writes. Returns its file, if it is on disk. DataError."""
-    # Data that is in use is added to. Other data coverage.py would erase now; here it goes when the
-    # new is complete.
+    """Makes `covdata` take what `write` writes. Returns its file, if it is on disk. DataError."""
+    # If covdata is in use, adds to it. Otherwise coverage.py would erase the file first; here the
+    # old one stays until the new one is complete.
     append = covdata._have_used
     with covdata._lock:
         try:
             if append or covdata._no_disk:
-                # Refuses what is of the other kind.
+                # Raises if the data is of the other kind.
                 (covdata.add_arcs if branch else covdata.add_lines)({})
             if covdata._no_disk:
                 _add_all(covdata, branch, write)
@@ -37,7 +37,7 @@ def take(covdata: coverage.CoverageData, branch: bool, write: Write) -> str | No
             covdata._reset()  # closes the file
             write(covdata.data_filename(), append)
             _read_back(covdata)
-            _tell_hash(covdata)
+            _hash_file(covdata)
         except _merge.DataError as error:
             covdata._have_used = append
             raise DataError(str(error)) from error
@@ -45,7 +45,7 @@ def take(covdata: coverage.CoverageData, branch: bool, write: Write) -> str | No
 
 
 def _add_all(covdata: coverage.CoverageData, branch: bool, write: Write) -> None:
-    """Into data that is in memory. (`update` can do that only once before 7.16.)"""
+    """Adds to data in memory. (Before 7.16 `update` can do that only once.)"""
     with tempfile.TemporaryDirectory(prefix="shmcov-") as folder:
         path = os.path.join(folder, "data")
         write(path, False)
@@ -67,9 +67,8 @@ def _add_all(covdata: coverage.CoverageData, branch: bool, write: Write) -> None
 
 
 def _read_back(covdata: coverage.CoverageData) -> None:
-    """Reads the file that the merge has just put there, so it has no journal of another writer, for
-    which coverage.py 7.17 looks with pathlib: that imports, and uses what a test may have replaced.
-    """
+    """Reads the file that the merge has just put there. It has no hot journal, so the check of
+    coverage.py 7.17 is skipped: its pathlib imports, and uses what a test may have replaced."""
     check = getattr(coverage.sqlitedb, "check_hot_journal", None)
     if check is not None:
         coverage.sqlitedb.check_hot_journal = lambda filename: None
@@ -81,9 +80,9 @@ def _read_back(covdata: coverage.CoverageData) -> None:
             coverage.sqlitedb.check_hot_journal = check
 
 
-def _tell_hash(covdata: coverage.CoverageData) -> None:
-    """7.13.1 to 7.16 put a hash of what was added with add_lines() into the file's name, and
-    `combine` takes files with the same hash for the same."""
+def _hash_file(covdata: coverage.CoverageData) -> None:
+    """Hashes the data file. 7.13.1 to 7.16 put a hash of what add_lines() added into the file's
+    name, and `combine` takes files with equal hashes for the same file."""
     hasher = getattr(covdata, "_hasher", None)
     if hasher is not None:
         with _open(covdata.data_filename(), "rb") as file:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is put into coverage.py, where its configuration names the plug-in.
+"""What is put into coverage.py if its configuration names the plug-in.
 
-Importing this module changes nothing; `coverage_init` of the package does.
+Importing this module changes nothing; the plug-in's configure() does.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from shmcov.backend.collector import Collector, Core
 from shmcov.backend.session import Wanted
 
 RELIES_ON: tuple[tuple[Any, str, str], ...] = (
-    # Where our core and collector come in, and what is asked of them.
+    # Where our core and collector come in, and what is read of them.
     (
         coverage.control.Coverage._init_for_start,
         "uses",
@@ -45,7 +45,7 @@ RELIES_ON: tuple[tuple[Any, str, str], ...] = (
     ),
     (coverage.control.Coverage.get_data, "uses", "_collector flush_data _post_save_work"),
     (coverage.control.Coverage.switch_context, "uses", "_collector switch_context"),
-    # What our collector inherits, and what it has in the place of coverage.py's.
+    # What our collector inherits, and what it overrides.
     (
         coverage.collector.Collector,
         "has",
@@ -72,7 +72,7 @@ RELIES_ON: tuple[tuple[Any, str, str], ...] = (
 
 
 def missing() -> list[str]:
-    """What the installed coverage.py has not that RELIES_ON names."""
+    """What RELIES_ON names and the installed coverage.py lacks."""
     lacks = []
     for owner, how, names in RELIES_ON:
         for name in names.split():
@@ -86,12 +86,12 @@ _marked: weakref.WeakKeyDictionary[Any, Wanted] = weakref.WeakKeyDictionary()
 
 
 def wanted(config: Any) -> Wanted | None:
-    """What a configuration said before `configure` changed it, if it names the plug-in."""
+    """A configuration as it was before configure() changed it, if it names the plug-in."""
     return _marked.get(config)
 
 
 class Plugin(CoveragePlugin):
-    """Marks each configuration that it is asked to configure."""
+    """Marks each configuration that coverage.py has it configure."""
 
     def __init__(self, options: dict[str, str]) -> None:
         self.options = options
@@ -111,8 +111,8 @@ class Plugin(CoveragePlugin):
             warnings.warn(text, CoverageWarning, stacklevel=2)
             return
         wanted = Wanted(self.options, list(config.patch), list(config.concurrency))
-        # These start coverage.py in children, which are measured without it. But what becomes of
-        # this process by exec needs to be told.
+        # These start coverage.py in children, which are measured without it. Only the program that
+        # this process becomes by exec needs them.
         dropped = {"fork"} if "execv" in wanted.patch else {"fork", "subprocess"}
         config.patch = [name for name in wanted.patch if name not in dropped]
         config.concurrency = [name for name in wanted.concurrency if name != "multiprocessing"]
@@ -133,7 +133,7 @@ def _install() -> None:
 
 
 class _Factory:
-    """Stands in for a class of coverage.py: makes ours where `make` does, else the original."""
+    """Replaces a class of coverage.py: makes what `make` makes, or else an original."""
 
     def __init__(self, original: Any, make: Callable[[dict[str, Any]], Any]) -> None:
         self.original = original
@@ -161,7 +161,7 @@ def _make_core(kwargs: dict[str, Any]) -> Core | None:
             return Core(cov, wanted)
         except (OSError, ValueError) as error:
             why = str(error)
-    # As if the plug-in were not there.
+    # Falls back to coverage.py's core, as if the plug-in were not there.
     cov.config.patch = wanted.patch
     cov.config.concurrency = wanted.concurrency
     if "multiprocessing" in wanted.concurrency and cov.config.config_file:
@@ -171,11 +171,11 @@ def _make_core(kwargs: dict[str, Any]) -> Core | None:
     if settings.strict(wanted.options):
         save = cov.save
 
-        def save_and_tell() -> None:
+        def save_and_fail() -> None:
             save()
             strict.fail(text)
 
-        cov.save = save_and_tell  # type: ignore[method-assign]
+        cov.save = save_and_fail  # type: ignore[method-assign]
     return None
 
 

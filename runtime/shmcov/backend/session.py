@@ -25,12 +25,12 @@ from shmcov.delivery import Delivery, Keeper
 os = isolate_module(os)
 
 READER = "SHMCOV_READER"
-"""The environment variable that names the process which delivers in a run of `shmcov run`."""
+"""The environment variable with the pid of the process that reads the segment of `shmcov run`."""
 
 
 @dataclass
 class Wanted:
-    """What a configuration that names the plug-in says."""
+    """What configure() needs of a configuration that names the plug-in, unchanged."""
 
     options: dict[str, str]
     patch: list[str]
@@ -40,13 +40,13 @@ class Wanted:
 class Role(Enum):
     """What a collector does with its segment."""
 
-    OWNS = "owns"  # makes it and delivers what is in it
-    READS = "reads"  # delivers what is in that of `shmcov run`
+    OWNS = "owns"  # made it, and delivers it
+    READS = "reads"  # delivers the one of `shmcov run`
     ATTACHED = "attached"  # records into that of another process, which delivers
 
 
 class _Process:
-    """This process: the run that it takes part in by itself, and who records at the moment."""
+    """This process: the run that it was started in, and who records at the moment."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -71,7 +71,7 @@ def here() -> _Process:
 
 
 class Session:
-    """A segment, and what the process does with it that made this object."""
+    """A segment, and what the process that made this object does with it."""
 
     def __init__(
         self, cov: coverage.Coverage, wanted: Wanted, make_room: Callable[[], None]
@@ -91,9 +91,9 @@ class Session:
         if process.run and process.owner and where == their_where:
             reader = os.environ.get(READER, "")
             if process.owner[1]:
-                # "Central": pytest-cov in a process that reports for itself, as looponfail's.
+                # "Central": pytest-cov in a process that reports on its own, like looponfail's.
                 if what == their_what and pytest_cov() != "Central":
-                    again = process.owner[0] == self.pid  # by exec: what it was before made it
+                    again = process.owner[0] == self.pid  # it made the segment before an exec
                     self.role = Role.OWNS if again else Role.ATTACHED
             elif reader and reader != str(self.pid):
                 self.role = Role.ATTACHED
@@ -115,7 +115,7 @@ class Session:
         if self.role is Role.OWNS:
             owned.append(self)
             if again:
-                self.delivery.keeper = Keeper(0, 0)  # it stays, whoever it is
+                self.delivery.keeper = Keeper(0, 0)  # unknown, and not to be ended
             elif kept:
                 self.delivery.keeper = self._keeper(cov)
 
@@ -139,7 +139,7 @@ class Session:
         return self.role is Role.OWNS or (owner is not None and owner[1])
 
     def record(self) -> None:
-        """This process records into the segment from now on, and so do its new children."""
+        """Makes this process, and its new children, record into the segment from now on."""
         if self.role is Role.READS:
             os.environ[READER] = str(self.pid)
         if not self.steers:
@@ -154,25 +154,25 @@ class Session:
         os.environ[segments.VARIABLE] = segments.name_of(self.path)
 
     def pause(self) -> None:
-        """Nothing of this process is recorded, and new children are not measured for it."""
+        """Pauses recording in this process; new children do not attach to the segment."""
         if self.steers:
             _shmcov.pause()
             os.environ.pop(segments.VARIABLE, None)
 
     def disown(self) -> None:
-        """The segment goes, or is another's business."""
+        """This process need not remove the segment any more."""
         if self in owned:
             owned.remove(self)
 
     def end(self) -> None:
-        """The segment is of no use to anybody any more."""
+        """Removes the segment, which nobody needs any more."""
         if self.role is Role.OWNS and self.pid == os.getpid() and self in owned:
             self.disown()
             self.delivery.remove()
 
 
 owned: list[Session] = []
-"""Those whose segments this process has made and not removed."""
+"""Sessions whose segments this process has made and not removed."""
 
 
 def _create(cov: coverage.Coverage, own: settings.Settings, wanted: Wanted, *, kept: bool) -> str:
@@ -188,7 +188,7 @@ def _create(cov: coverage.Coverage, own: settings.Settings, wanted: Wanted, *, k
         flags |= _merge.FLAG_KEPT
     rules = the_plan.rules + plan.identity(" ".join(_arguments()), config.data_file)
     path, fd = segments.create(flags, rules, own)
-    os.close(fd)  # programs close what they did not open
+    os.close(fd)  # not kept: programs close descriptors that they did not open
     return path
 
 
@@ -199,7 +199,7 @@ def _arguments() -> list[str]:
 
 
 def _remove_former() -> None:
-    """The segments that this process owned before it became another program, and saved."""
+    """Removes segments that this process owned, and delivered, before an exec."""
     now = {session.path for session in owned}
     for path in segments.found():
         if str(path) in now:
@@ -214,7 +214,7 @@ def _remove_former() -> None:
 
 
 def exists(path: str) -> bool:
-    """os.path.exists(), which asks whatever os.stat is by now."""
+    """Like os.path.exists(), which would call an os.stat that a test has replaced."""
     try:
         os.stat(path)  # this module's own: isolate_module
     except OSError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`strict`: not all was recorded, and that is an error."""
+"""`strict`: it is an error if not all was recorded."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from coverage.exceptions import CoverageException
 from shmcov.backend.callers import pytest_cov
 
 not_all: list[str] = []
-"""Why not all of what pytest-cov was to measure is in its data, where that has to be an error."""
+"""What pytest-cov's data lacks, and why; strict is set."""
 
 
 def fail(text: str) -> None:
-    """The data is saved, and it is not all: that decides the exit status, unless something worse
-    does. pytest-cov saves in the middle of pytest, where our plug-in has the last word."""
+    """Makes the process fail, unless it does already. The data is saved. Under pytest-cov, which
+    saves in the middle of pytest, our pytest plug-in decides the exit status."""
     if pytest_cov():
         not_all.append(text)
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program of a run: is it there, and the command line that starts it as Python would."""
+"""The program of a run: whether it exists, and the command line that starts it as Python would."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Program:
         """Raises coverage.py's error if there is nothing to run."""
         name = self.args[0]
         if self.as_module:
-            # Only what needs no import of the program's code: Python itself reports the rest.
+            # Checks only what needs no import of the program's code; Python itself reports the
+            # rest.
             with plan.sys_path_of(self.args, True):
                 origin, folders = plan.locate(name.partition(".")[0])
             if origin is None and not folders:
@@ -51,7 +52,7 @@ class Program:
         if copy.main_began() or not copy.processes():
             return False
         if any(copy.info()["lost"].values()):
-            return False  # who knows
+            return False  # unknown: it may have run unrecorded
         try:
             path = self._main_file()
             if path.endswith(".pyc"):
@@ -96,12 +97,12 @@ def interpreter_options() -> list[str]:
     """The options (-O, -W error, -X dev, -P, …) of this interpreter's command line."""
     split = len(sys.orig_argv) - len(sys.argv)
     if split < 1 or sys.orig_argv[split + 1 :] != sys.argv[1:]:
-        # Somebody called main() with arguments of their own.
+        # main() was called with arguments of its own.
         return subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined, no-any-return]
     options = sys.orig_argv[1:split]
     ours = "c" if sys.argv[0] == "-c" else "m"
     if options and options[-1].startswith("-") and options[-1].endswith(ours):
-        # -m shmcov, or -Om shmcov: shmcov itself is no option of the program.
+        # -m shmcov, or -Om shmcov: drops what starts shmcov itself.
         options[-1] = options[-1][:-1]
         if options[-1] == "-":
             options.pop()

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals that reach the supervisor: were they sent to it alone, or to the whole process group?
+"""Signals that reach the supervisor: were they sent to it only, or to its whole process group?
 
-What is sent to the group has reached the program too, and must not reach it twice. The kernel says
-of a signal from the terminal that it is one, but not whether kill() named a process or the group.
-So a witness stands in the group: a process that blocks all signals and does nothing. What is
-pending there was sent to the group; kill() marks all members before it returns, so nothing depends
-on when the witness runs.
+What is sent to the group has reached the program too, and must not reach it twice. The kernel marks
+signals from the terminal, but does not say whether kill() named a process or the group. So there is
+a witness in the group: a process that blocks all signals and does nothing. What is pending there
+was sent to the group; kill() marks all members before it returns, so nothing depends on when the
+witness runs.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ FORWARDED = frozenset(
         *range(signal.SIGRTMIN, signal.SIGRTMAX + 1),
     }
 )
-"""Signals that are for the program. Stopping and continuing are not among them: that is the
-shell's business, and it does so to the whole group."""
+"""Signals that are meant for the program. Those that stop and continue are not: the shell sends
+them to the whole group."""
 
 SI_KERNEL = 0x80
 
@@ -105,7 +105,7 @@ class Witness:
 
 
 def _stand(life: int, answers: int) -> None:
-    """The witness. Ends with the supervisor, whose end of the pipe closes then."""
+    """What the witness runs. It ends with the supervisor, whose end of the pipe closes then."""
     everything = signal.valid_signals()
     signal.pthread_sigmask(signal.SIG_SETMASK, everything)
     os.dup2(life, 0)
@@ -122,20 +122,20 @@ def _stand(life: int, answers: int) -> None:
 
 
 def ours() -> set[int]:
-    """The signals to take for the program: all but those that we were told to ignore."""
+    """The signals to take for the program: all but those that this process ignores."""
     return {n for n in FORWARDED if signal.getsignal(n) != signal.SIG_IGN}
 
 
 def block(signals: Mask) -> Mask:
-    """Keeps signals pending until they are waited for. Returns the mask that was before."""
+    """Keeps signals pending until they are waited for. Returns the previous mask."""
     return signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 
 
 def die_of(signo: int) -> None:
-    """Ends this process by a signal, without a core. Returns where that cannot be (PID 1)."""
+    """Ends this process by a signal, without a core dump. Returns if it cannot (PID 1)."""
     import resource
 
-    # Where cores go to a program, a limit of 0 is no limit to the kernel, but 1 is.
+    # If core dumps are piped to a program, the kernel ignores a limit of 0, but not of 1.
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
     if signo not in (signal.SIGKILL, signal.SIGSTOP):

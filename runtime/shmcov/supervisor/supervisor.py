@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The supervisor: starts a program that is measured, waits for it, writes the data file.
 
-It is a process of its own, so that it lives whatever happens to the program. docs/supervisor.md
-says how it treats signals, children that outlive the program, and the exit status.
+It is a process of its own, which survives whatever happens to the program. docs/supervisor.md
+describes signals, children that outlive the program, and the exit status.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from shmcov.supervisor import signals
 from shmcov.supervisor.program import Program
 
 CannotStart = _merge.DataError
-"""Raised by run() before the program starts: there is no place for the data."""
+"""Raised by run() before the program starts: the data could not be written."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the program's status as waitpid() returns it, and whether all is well
-    with the data."""
+    """How a run ended: the program's status as waitpid() returns it, and whether the data is
+    written, and complete if it has to be."""
 
     status: int
     well: bool
@@ -67,7 +67,7 @@ def run(
     result.warn(cov, the_plan.warnings)
     target.check(has_arcs=config.branch)
     ours = signals.ours()
-    # From here on whatever is to end us waits until the data is safe.
+    # From here on signals that would end us wait until the data is safe.
     mask = signals.block(ours | {signal.SIGCHLD})
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     rules = the_plan.rules + plan.identity(f"shmcov run {shlex.join(program.args)}", target.path)
@@ -77,7 +77,7 @@ def run(
     if notice := segments.leftover_notice():
         result.warn(cov, [(notice, segments.LEFT)])
     if save_signal is not None:
-        # It is for us: without a handler of coverage.py's it would kill the program.
+        # It is meant for us; the program has no handler for it, and would be killed.
         signal.signal(save_signal, signal.SIG_IGN)
     try:
         supervisor.start(program, mask)
@@ -106,7 +106,7 @@ def environment(segment: str) -> Mapping[str, str]:
 
 @dataclass
 class Supervisor:
-    """One program and its segment, from the start of the one to the end of the other."""
+    """One program and its segment, from the program's start to the segment's end."""
 
     cov: coverage.Coverage
     target: Target
@@ -133,7 +133,7 @@ class Supervisor:
                 program.command(),
                 environment(self.delivery.path),
                 setsigmask=mask,
-                # Python ignores these two in itself, not in what it starts.
+                # Python ignores these two itself, but not in what it starts.
                 setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
             )
         except BaseException:
@@ -143,7 +143,7 @@ class Supervisor:
     # -- while the program runs --
 
     def wait(self) -> int:
-        """Waits for the program to end; passes on what is meant for it."""
+        """Waits for the program to end; forwards signals that are meant for it."""
         while self.status is None:
             info = signal.sigwaitinfo(self.awaited | {signal.SIGCHLD})
             if info.si_signo == signal.SIGCHLD:
@@ -169,7 +169,7 @@ class Supervisor:
                     break
 
     def _save(self) -> None:
-        """--save-signal: writes what there is by now, and lets the run go on."""
+        """--save-signal: delivers what there is by now, and lets the run go on."""
         print("Saving coverage data...", flush=True)
         try:
             self.delivery.deliver(self._write)
@@ -184,22 +184,22 @@ class Supervisor:
 
     def _last(self, running: list[segments.Process]) -> list[segments.Process]:
         self.witness.end()
-        self.delivery.deliver(self._write_and_tell)
-        self._name(running)
+        self.delivery.deliver(self._report_and_write)
+        self._warn_of(running)
         return running
 
     def _write(self, copy: _merge.Copy) -> str:
         result.write(copy, self.cov, self.target, self.argv)
         return self.target.path
 
-    def _write_and_tell(self, copy: _merge.Copy) -> str:
+    def _report_and_write(self, copy: _merge.Copy) -> str:
         if not self.had_no_code(self.status or 0, copy):
-            self._tell(copy)
+            self._report(copy)
             self._write(copy)
         return self.target.path
 
     def _interrupted(self, seconds: float) -> bool:
-        """Lets time pass. Somebody who sends a signal by now does not want to wait longer."""
+        """Lets time pass. True: a signal came, so nobody wants to wait any longer."""
         info = signal.sigtimedwait(self.awaited | {signal.SIGCHLD}, seconds)
         if info is None:
             return False
@@ -208,15 +208,15 @@ class Supervisor:
             return False
         return info.si_signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
-    def _name(self, running: list[segments.Process]) -> None:
-        """Who is still running, and who was not seen."""
+    def _warn_of(self, running: list[segments.Process]) -> None:
+        """Warns of processes that are still running, and of such as could not be seen."""
         unseen = self.delivery.name_gone()
         if unseen:
             self.complete = False
         running_on = self.delivery.still_running(running, self.own.wait, "--shm-wait")
         result.warn(self.cov, [*unseen, *no_proc(), *running_on])
 
-    def _tell(self, copy: _merge.Copy) -> None:
+    def _report(self, copy: _merge.Copy) -> None:
         for text in result.losses(copy.info()):
             self.complete = False
             complain(f"Not all of this run was recorded: {text}")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * As much of Criterion as the tests use, for ThreadSanitizer: Criterion itself cannot start there,
- * because its sandbox maps memory at addresses that ThreadSanitizer keeps for itself
+ * because its sandbox maps memory at addresses that ThreadSanitizer reserves
  * ("Could not initialize inheritable arena"). Each test runs in a forked child here as well.
  */
 #ifndef TSAN_CRITERION_H
