@@ -720,7 +720,7 @@ def branches_by_context(
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")
 @pytest.mark.parametrize("sites", ["1", "0"], ids=["sites", "plain"])
 def test_what_holds(project: Project, sites: str) -> None:
-    """Everything is tried where it can be used; the environment turns it off."""
+    """CPython's structures are used where they can be; the environment turns that off."""
     configure(project, branch=True)
     project.write("prog.py", "import _shmcov\nprint(_shmcov.usable())\n")
     done = project.shmcov("run", "--shm-contexts", "prog.py", env={"SHMCOV_SITES": sites})
