@@ -18,18 +18,46 @@
 #include "segment.h"
 #include "select.h"
 
+/* Written one change at a time, read by any thread beside it. */
 struct rt_process {
-    seg_t *seg;
-    struct rt_rules *rules;
-    bool branches;
-    bool function_contexts; /* dynamic_context = test_function */
-    bool late_start;        /* it attached after its interpreter had started */
-    _Atomic uint32_t epoch; /* rises with each change of segment */
-    _Atomic bool paused;    /* nothing is recorded at the moment */
+    _Atomic(seg_t *) seg;
+    _Atomic(struct rt_rules *) rules;
+    _Atomic bool branches;
+    _Atomic bool function_contexts; /* dynamic_context = test_function */
+    _Atomic bool late_start;        /* it attached after its interpreter had started */
+    _Atomic uint32_t epoch;         /* rises with each change of segment */
+    _Atomic bool paused;            /* nothing is recorded at the moment */
 };
 
-/* What this process attached to; seg is NULL before. */
 extern struct rt_process rt_process;
+
+/* What this process attached to, NULL before. Acquire: pairs with the release in process.c; what
+ * they lead to is complete. */
+static inline seg_t *rt_process_seg(void)
+{
+    return atomic_load_explicit(&rt_process.seg, memory_order_acquire);
+}
+
+static inline struct rt_rules *rt_process_rules(void)
+{
+    return atomic_load_explicit(&rt_process.rules, memory_order_acquire);
+}
+
+/* Relaxed: they lead nowhere, and whether they are of another epoch, the epoch says. */
+static inline bool rt_process_branches(void)
+{
+    return atomic_load_explicit(&rt_process.branches, memory_order_relaxed);
+}
+
+static inline bool rt_process_function_contexts(void)
+{
+    return atomic_load_explicit(&rt_process.function_contexts, memory_order_relaxed);
+}
+
+static inline bool rt_process_late_start(void)
+{
+    return atomic_load_explicit(&rt_process.late_start, memory_order_relaxed);
+}
 
 /* Acquire: pairs with the release in process.c. Who sees a new epoch sees its segment. */
 static inline uint32_t rt_process_epoch(void)
@@ -50,6 +78,9 @@ int rt_process_attach(uint32_t interpreter, const char **why);
 /* Leaves the segment that the process is in, if any, and enters the one of that name. 0: done, or
  * it was there already; -1: failed (*why), and the process is where it was. */
 int rt_process_enter(uint32_t interpreter, const char *name, const char **why);
+
+/* Says that the interpreter had started before. */
+void rt_process_started_late(void);
 
 /* Records nothing, or goes on. Processes that start meanwhile do not find their way here. */
 void rt_process_pause(bool paused);
