@@ -140,8 +140,7 @@ static int make_segment(const struct shape *shape)
     seg_t *seg;
     int fd;
 
-    seg =
-        segfill_create(NULL, shape->branch ? SEG_FLAG_BRANCH : 0, NULL, 0, UINT64_C(1) << 30, &fd);
+    seg = segfill_create(NULL, shape->branch ? SEG_FLAG_BRANCH : 0, NULL, UINT64_C(1) << 30, &fd);
     if (!seg)
         die("the segment cannot be made");
     for (uint32_t i = 0; i < FILES; i++) {

@@ -277,6 +277,8 @@ static int given_folder(const struct seg_plan *plan, seg_t **out, int *fd)
     return status;
 }
 
+/* Two calls, and not one through a choice of functions: GCC 12.2 with -flto (its -fipa-cp) then
+ * misses that *out is written, and puts a caller's static variable into .rodata. */
 int seg_create(const struct seg_plan *plan, seg_t **out, char **path, int *fd)
 {
     int status = plan->folder != NULL ? given_folder(plan, out, fd) : choose_folder(plan, out, fd);

@@ -34,7 +34,7 @@ static int forget_exception(void)
     if (!PyErr_ExceptionMatches(PyExc_Exception))
         return -1;
     PyErr_Clear();
-    seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+    seg_lose(rt_process_seg(), SEG_LOST_TRACER, 1);
     return 0;
 }
 
@@ -47,13 +47,13 @@ static bool in_main_interpreter(void)
 
 void rt_claimed_load(struct rt_state *state)
 {
-    const char *plugins = rt_rules_text(rt_process.rules, SEG_RULE_FILE_TRACERS);
+    const char *plugins = rt_rules_text(rt_process_rules(), SEG_RULE_FILE_TRACERS);
     const char *debug = getenv("SHMCOV_DEBUG");
     PyObject *module, *result = NULL, *type, *value, *trace;
 
     if (!plugins || state->claims_loaded || !in_main_interpreter())
         return;
-    if (seg_is_shared(rt_process.seg))
+    if (seg_is_shared(rt_process_seg()))
         return; /* no run has both: another user wrote the rule, to run code in this process */
     state->claims_loaded = true; /* first: a plug-in may process .pth files and come here again */
     module = PyImport_ImportModule("shmcov.file_tracers");
@@ -63,7 +63,7 @@ void rt_claimed_load(struct rt_state *state)
     Py_XDECREF(result);
     if (result)
         return;
-    seg_lose(rt_process.seg, SEG_LOST_PLUGIN, 1);
+    seg_lose(rt_process_seg(), SEG_LOST_PLUGIN, 1);
     if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt))
         PyErr_SetInterrupt(); /* for the program, which begins soon */
     PyErr_Fetch(&type, &value, &trace);
@@ -118,7 +118,7 @@ bool rt_claimed(struct rt_state *state, PyCodeObject *code, struct rt_code **rc)
     }
     if (!answer) {
         PyErr_Clear();
-        seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+        seg_lose(rt_process_seg(), SEG_LOST_TRACER, 1);
     }
     if (!answer || answer == Py_None)
         return false;
@@ -178,11 +178,11 @@ static struct seg_entry *file_of(PyObject *path)
     struct seg_entry *file = NULL;
     PyObject *bytes;
 
-    if (!rt_process.seg || rt_process_paused())
+    if (!rt_process_seg() || rt_process_paused())
         return NULL;
     bytes = PyUnicode_EncodeFSDefault(path);
-    if (bytes &&
-        seg_file(rt_process.seg, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes), &file))
+    if (bytes && seg_file(rt_process_seg(), PyBytes_AS_STRING(bytes),
+                          (size_t)PyBytes_GET_SIZE(bytes), &file))
         file = NULL;
     Py_XDECREF(bytes);
     return file;
@@ -192,7 +192,7 @@ static bool set_arc(struct seg_entry *file, int32_t from, int32_t to)
 {
     uint32_t bit;
 
-    if (!rt_process.branches || !from || !to)
+    if (!rt_process_branches() || !from || !to)
         return true;
     return !rt_file_arc(file, from, to, &bit) && rt_file_set(file, rt_context_get(), SEG_ARCS, bit);
 }
@@ -243,7 +243,7 @@ static PyObject *record_tracer(PyObject *module, PyObject *args)
         return NULL;
     file = file_of(path);
     if (file)
-        seg_tracer(rt_process.seg, file, name, (size_t)len);
+        seg_tracer(rt_process_seg(), file, name, (size_t)len);
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
@@ -290,12 +290,12 @@ static PyObject *measured(PyObject *module, PyObject *args)
         goto done; /* PyArg_ParseTuple() has released what it converted */
     if (PyUnicode_Check(module_name))
         module_bytes = PyUnicode_EncodeFSDefault(module_name);
-    if (!PyErr_Occurred() && rt_process.rules)
-        yes = rt_rules_match(rt_process.rules, text_of(path), text_of(name), text_of(module_bytes),
-                             rt_sys_path_entry, NULL);
+    if (!PyErr_Occurred() && rt_process_rules())
+        yes = rt_rules_match(rt_process_rules(), text_of(path), text_of(name),
+                             text_of(module_bytes), rt_sys_path_entry, NULL);
     if (yes < 0) {
         yes = 0;
-        seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+        seg_lose(rt_process_seg(), SEG_LOST_TRACER, 1);
     }
     Py_DECREF(path);
     Py_DECREF(name);

@@ -139,7 +139,7 @@ int rt_file_arc(struct seg_entry *file, int32_t from, int32_t to, uint32_t *bit)
         int32_t to;
     } content = {{file->id, 1}, {from, SEG_ARC_EXACT, 1}, to};
 
-    return seg_code(rt_process.seg, file, &content, offsetof(__typeof__(content), to) + sizeof to,
+    return seg_code(rt_process_seg(), file, &content, offsetof(__typeof__(content), to) + sizeof to,
                     bit);
 }
 
@@ -151,7 +151,7 @@ bool rt_file_set(struct seg_entry *file, struct rt_context *context, enum seg_sp
 
     if (context && context->id)
         bits = rt_context_bits(context, file->id, space, n);
-    else if (seg_chunk(rt_process.seg, file, space, n >> SEG_CHUNK_SHIFT, &bits))
+    else if (seg_chunk(rt_process_seg(), file, space, n >> SEG_CHUNK_SHIFT, &bits))
         bits = NULL;
     if (bits)
         seg_bit_set(bits, n & (size - 1));
@@ -193,7 +193,7 @@ static int find_chunks(struct rt_chunks *chunks, struct seg_entry *file, enum se
         return SEG_ERR_NOMEM;
     if (!only) {
         for (uint32_t i = 0; i < chunks->n && !status; i++)
-            status = seg_chunk(rt_process.seg, file, space, chunks->first + i, &chunks->bits[i]);
+            status = seg_chunk(rt_process_seg(), file, space, chunks->first + i, &chunks->bits[i]);
         return status;
     }
     for (uint32_t k = 0; k < n_only && !status; k++) {
@@ -201,7 +201,7 @@ static int find_chunks(struct rt_chunks *chunks, struct seg_entry *file, enum se
         seg_u8 **slot = &chunks->bits[number - chunks->first];
 
         if (!*slot)
-            status = seg_chunk(rt_process.seg, file, space, number, slot);
+            status = seg_chunk(rt_process_seg(), file, space, number, slot);
     }
     return status;
 }
@@ -222,7 +222,7 @@ static int find_arcs(struct rt_code *rc, const struct rt_shape *shape)
         return SEG_ERR_NOMEM;
     memcpy(content, &key, sizeof key);
     memcpy(content + sizeof key, shape->arcs, shape->arcs_len);
-    status = seg_code(rt_process.seg, file, content, len, &rc->first_arc);
+    status = seg_code(rt_process_seg(), file, content, len, &rc->first_arc);
     free(content);
     if (status)
         return status;
@@ -291,7 +291,7 @@ static int read_shape(PyCodeObject *code, bool branches, struct rt_shape *shape)
     in.exceptions = bytes_of(code->co_exceptiontable);
     in.first_line = code->co_firstlineno;
     in.generator = code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR);
-    if (rt_process.branches)
+    if (rt_process_branches())
         nested = nested_lines(code, &in.n_nested);
     in.nested = nested;
     status = rt_shape_make(&in, branches, shape);
@@ -334,7 +334,7 @@ struct rt_code *rt_code_make(struct seg_entry *file, PyCodeObject *code, bool *c
         goto failed;
     rc->file = file;
     rc->epoch = rt_process_epoch();
-    if ((status = read_shape(code, rt_process.branches, &shape)))
+    if ((status = read_shape(code, rt_process_branches(), &shape)))
         goto failed;
     if (shape.n_lines)
         status = find_chunks(&rc->lines, file, SEG_LINES, (uint32_t)shape.lines[0],
@@ -349,7 +349,7 @@ failed:
     rt_shape_free(&shape);
     rt_code_free(rc);
     if (status == SEG_ERR_NOMEM) /* other errors have been counted */
-        seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+        seg_lose(rt_process_seg(), SEG_LOST_TRACER, 1);
     rt_file_lossy(file);
     return NULL;
 }
@@ -387,7 +387,7 @@ struct rt_code *rt_code_of_claim(PyObject *calls, uint32_t claim_number)
     struct rt_code *rc = calloc(1, sizeof *rc);
 
     if (!rc) {
-        seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+        seg_lose(rt_process_seg(), SEG_LOST_TRACER, 1);
         return NULL;
     }
     rc->claim = Py_NewRef(calls);

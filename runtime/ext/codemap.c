@@ -16,7 +16,7 @@ struct rt_code *rt_codemap_add(struct rt_state *state, PyCodeObject *code, bool 
     struct rt_code *rc = NULL;
     bool plugin = state->claim && rt_claimed(state, code, &rc);
     struct seg_entry *file = plugin ? NULL : rt_file_of(state, code);
-    bool test = rt_process.function_contexts && rt_function_may_begin(code), complete = false;
+    bool test = rt_process_function_contexts() && rt_function_may_begin(code), complete = false;
 
     *wanted = false;
     if (epoch != rt_process_epoch()) {

@@ -99,7 +99,7 @@ struct rt_context *rt_context_get(void)
 static int switch_all(const char *name, size_t len, uint64_t *now)
 {
     uint32_t id = 0;
-    int status = name ? seg_context(rt_process.seg, name, len, &id) : 0;
+    int status = name ? seg_context(rt_process_seg(), name, len, &id) : 0;
 
     *now = (uint64_t)(status ? 0 : id) << 32 | next_generation();
     atomic_store_explicit(&everywhere, *now, memory_order_release);
@@ -165,10 +165,10 @@ seg_u8 *rt_context_bits(struct rt_context *context, uint32_t file, enum seg_spac
 
     if (known)
         return (seg_u8 *)(intptr_t)*known;
-    if (seg_record(rt_process.seg, context->id, space, file, number, &bits))
+    if (seg_record(rt_process_seg(), context->id, space, file, number, &bits))
         bits = NULL; /* kept as NULL, so the loss is counted once a generation */
     if (rt_map_set(&context->records, wanted, (intptr_t)bits)) {
-        seg_lose(rt_process.seg, SEG_LOST_SPACE, 1);
+        seg_lose(rt_process_seg(), SEG_LOST_SPACE, 1);
         return NULL;
     }
     return bits;

@@ -34,7 +34,7 @@ static PyObject *raise_status(int status)
 /* The segment that this process records into, if it is the one at `path`. */
 static seg_t *own_segment(PyObject *path)
 {
-    seg_t *seg = rt_process.seg;
+    seg_t *seg = rt_process_seg();
 
     return seg && strcmp(seg_path(seg), PyBytes_AS_STRING(path)) == 0 ? seg : NULL;
 }

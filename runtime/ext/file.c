@@ -68,7 +68,7 @@ static PyObject *module_name(PyObject *globals)
 /* Publishes where a package of source_pkgs lies: other processes may not have imported it. */
 static void publish_package(const char *module, const char *canonical)
 {
-    const char *package = module ? rt_rules_package(rt_process.rules, module) : NULL;
+    const char *package = module ? rt_rules_package(rt_process_rules(), module) : NULL;
     size_t name_len, len = strlen(canonical);
     const char *base;
     unsigned up = 0;
@@ -90,13 +90,13 @@ static void publish_package(const char *module, const char *canonical)
         return;
     key = malloc(name_len + 1 + len);
     if (!key) {
-        seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+        seg_lose(rt_process_seg(), SEG_LOST_TRACER, 1);
         return;
     }
     memcpy(key, package, name_len);
     key[name_len] = 0;
     memcpy(key + name_len + 1, canonical, len);
-    seg_intern(rt_process.seg, SEG_KIND_PACKAGE, key, name_len + 1 + len, NULL, 0, &entry);
+    seg_intern(rt_process_seg(), SEG_KIND_PACKAGE, key, name_len + 1 + len, NULL, 0, &entry);
     free(key);
 }
 
@@ -142,14 +142,14 @@ static struct desk *desk_for(const struct question *question)
 static bool file_answer(const struct question *question, struct desk *desk, struct seg_entry **file)
 {
     int measured =
-        rt_rules_decide(rt_process.rules, question->name, question->dunder_file, question->module,
+        rt_rules_decide(rt_process_rules(), question->name, question->dunder_file, question->module,
                         rt_sys_path_entry, NULL, desk->canonical, desk->size);
     bool answered = measured >= 0 || measured == RT_CANON_GONE;
 
     if (!answered)
-        seg_lose(rt_process.seg, measured == RT_CANON_LONG ? SEG_LOST_LIMIT : SEG_LOST_TRACER, 1);
+        seg_lose(rt_process_seg(), measured == RT_CANON_LONG ? SEG_LOST_LIMIT : SEG_LOST_TRACER, 1);
     else if (measured > 0)
-        answered = !seg_file(rt_process.seg, desk->canonical, strlen(desk->canonical), file);
+        answered = !seg_file(rt_process_seg(), desk->canonical, strlen(desk->canonical), file);
     publish_package(question->module, desk->canonical); /* it was imported, measured or not */
     return answered;
 }
@@ -163,20 +163,20 @@ static struct seg_entry *file_decide(const struct question *question)
     struct seg_decision decision = {0};
 
     if (!desk) {
-        seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+        seg_lose(rt_process_seg(), SEG_LOST_TRACER, 1);
         return NULL;
     }
     if (anywhere)
-        known = seg_find(rt_process.seg, SEG_KIND_DECISION, desk->key, desk->key_len);
+        known = seg_find(rt_process_seg(), SEG_KIND_DECISION, desk->key, desk->key_len);
     if (known) {
         memcpy(&decision, seg_entry_value(known), sizeof decision);
-        file = decision.entry ? seg_entry_at(rt_process.seg, decision.entry) : NULL;
+        file = decision.entry ? seg_entry_at(rt_process_seg(), decision.entry) : NULL;
     } else if (!file_answer(question, desk, &file)) {
         file = NULL;
     } else if (anywhere) {
         decision.file = file ? file->id : 0;
-        decision.entry = file ? seg_entry_offset(rt_process.seg, file) : 0;
-        seg_intern(rt_process.seg, SEG_KIND_DECISION, desk->key, desk->key_len, &decision,
+        decision.entry = file ? seg_entry_offset(rt_process_seg(), file) : 0;
+        seg_intern(rt_process_seg(), SEG_KIND_DECISION, desk->key, desk->key_len, &decision,
                    sizeof decision, &known);
     }
     free(desk);
@@ -197,8 +197,8 @@ void rt_file_main_began(void)
     struct seg_entry *entry;
 
     if (name && PyUnicode_Check(name) && !PyUnicode_CompareWithASCIIString(name, "__main__"))
-        seg_intern(rt_process.seg, SEG_KIND_DECISION, SEG_MAIN_BEGAN, sizeof SEG_MAIN_BEGAN, &none,
-                   sizeof none, &entry);
+        seg_intern(rt_process_seg(), SEG_KIND_DECISION, SEG_MAIN_BEGAN, sizeof SEG_MAIN_BEGAN,
+                   &none, sizeof none, &entry);
 }
 
 static struct seg_entry *file_first_sight(struct rt_state *state, PyObject *filename)

@@ -99,7 +99,7 @@ static PyObject *context_name(PyFrameObject *frame, PyCodeObject *code)
         function = PyDict_GetItemWithError(globals, code->co_name);
         if (function && function != Py_None)
             result = join(function, NULL, code->co_name);
-        else if (seg_flags(rt_process.seg) & SEG_FLAG_QUALNAME && !PyErr_Occurred())
+        else if (seg_flags(rt_process_seg()) & SEG_FLAG_QUALNAME && !PyErr_Occurred())
             result = qualified_name(globals, code);
         Py_DECREF(globals);
     }

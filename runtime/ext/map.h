@@ -13,7 +13,7 @@
 struct rt_map { /* zeroed: empty */
     struct rt_map_slot {
         uint64_t key;
-        uint64_t generation; /* another one than the map's, less one: free */
+        uint64_t generation; /* that of the map, cleared + 1: taken */
         int64_t value;
     } * slots;
     size_t cap, used;

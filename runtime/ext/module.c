@@ -98,14 +98,14 @@ static PyObject *module_attach(PyObject *module, PyObject *noargs)
             complain("the segment cannot be used", why);
         Py_RETURN_FALSE;
     }
-    if (seg_flags(rt_process.seg) & SEG_FLAG_HOLD && is_gateway())
+    if (seg_flags(rt_process_seg()) & SEG_FLAG_HOLD && is_gateway())
         rt_process_pause(true);
     rt_claimed_load(state); /* before the tracer: what plug-ins import is not measured */
     if (state->tracer)
         Py_RETURN_TRUE; /* a plug-in has come here again */
     if (start_tracer(module, state)) {
         PyErr_Clear();
-        seg_lose(rt_process.seg, SEG_LOST_ATTACH, 1);
+        seg_lose(rt_process_seg(), SEG_LOST_ATTACH, 1);
         complain("the tracer could not start", tracer->name);
         Py_RETURN_FALSE;
     }
@@ -116,9 +116,9 @@ static PyObject *module_attach(PyObject *module, PyObject *noargs)
 static PyObject *attached(PyObject *module, PyObject *noargs)
 {
     (void)noargs;
-    if (!state_of(module)->tracer || !rt_process.seg)
+    if (!state_of(module)->tracer || !rt_process_seg())
         Py_RETURN_NONE;
-    return PyUnicode_DecodeFSDefault(seg_path(rt_process.seg));
+    return PyUnicode_DecodeFSDefault(seg_path(rt_process_seg()));
 }
 
 static PyObject *usable(PyObject *module, PyObject *none)
@@ -147,7 +147,7 @@ static PyObject *module_start(PyObject *module, PyObject *path)
     if (failed)
         return PyErr_Format(PyExc_OSError, "the segment %R cannot be used: %s", path, why);
     rt_process_pause(false);
-    rt_process.late_start = true;
+    rt_process_started_late();
     if (state->tracer ? state->tracer->restart(state) : start_tracer(module, state))
         return NULL;
     Py_RETURN_NONE;
@@ -157,7 +157,7 @@ static PyObject *set_paused(PyObject *module, bool paused)
 {
     struct rt_state *state = state_of(module);
 
-    if (rt_process_paused() == paused || !rt_process.seg)
+    if (rt_process_paused() == paused || !rt_process_seg())
         Py_RETURN_NONE;
     rt_process_pause(paused);
     if (state->tracer && state->tracer->pause(state))
@@ -199,11 +199,11 @@ static PyObject *owner(PyObject *module, PyObject *noargs)
     bool alive;
 
     (void)noargs;
-    if (!state_of(module)->tracer || !rt_process.seg)
+    if (!state_of(module)->tracer || !rt_process_seg())
         Py_RETURN_NONE;
-    text = rt_rules_text(rt_process.rules, SEG_RULE_OWNER);
-    return Py_BuildValue("(INN)", (unsigned)seg_supervisor(rt_process.seg, &alive),
-                         PyBool_FromLong(seg_flags(rt_process.seg) & SEG_FLAG_OWNED),
+    text = rt_rules_text(rt_process_rules(), SEG_RULE_OWNER);
+    return Py_BuildValue("(INN)", (unsigned)seg_supervisor(rt_process_seg(), &alive),
+                         PyBool_FromLong(seg_flags(rt_process_seg()) & SEG_FLAG_OWNED),
                          PyUnicode_DecodeFSDefault(text ? text : ""));
 }
 
@@ -218,7 +218,7 @@ static PyObject *switch_context(PyObject *module, PyObject *args, PyObject *kwar
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s#|$p:switch_context", names, &name, &len,
                                      &everywhere))
         return NULL;
-    if (!state->tracer || !rt_process.seg)
+    if (!state->tracer || !rt_process_seg())
         Py_RETURN_FALSE;
     if (!rt_context_enabled()) {
         rt_context_enable();

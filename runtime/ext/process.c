@@ -16,6 +16,7 @@
 
 struct rt_process rt_process;
 
+/* Held by whoever changes rt_process or these. */
 static pthread_mutex_t attaching = PTHREAD_MUTEX_INITIALIZER;
 static bool prepared;
 static struct seg_process *row;
@@ -26,10 +27,10 @@ static void process_in_child(void)
 {
     pthread_mutex_init(&attaching, NULL);
     rt_context_after_fork();
-    if (!rt_process.seg)
+    if (!rt_process_seg())
         return;
-    seg_after_fork(rt_process.seg);
-    if (seg_process_enter(rt_process.seg, interpreter_version, true, &row))
+    seg_after_fork(rt_process_seg());
+    if (seg_process_enter(rt_process_seg(), interpreter_version, true, &row))
         row = NULL;
 }
 
@@ -88,6 +89,13 @@ static void process_drop(seg_t *seg, struct rt_rules *rules)
     rt_rules_free(rules);
 }
 
+/* Release: pairs with the acquires in process.h. */
+static void put_segment(seg_t *seg, struct rt_rules *rules)
+{
+    atomic_store_explicit(&rt_process.rules, rules, memory_order_release);
+    atomic_store_explicit(&rt_process.seg, seg, memory_order_release);
+}
+
 /* Release: pairs with the acquire in rt_process_epoch(). */
 static void next_epoch(void)
 {
@@ -97,8 +105,8 @@ static void next_epoch(void)
 /* Makes a segment, which it takes over, the one of this process. */
 static int process_enter(seg_t *seg, uint32_t interpreter, const char **why)
 {
-    seg_t *old = rt_process.seg;
-    struct rt_rules *rules, *old_rules = rt_process.rules;
+    seg_t *old = rt_process_seg();
+    struct rt_rules *rules, *old_rules = rt_process_rules();
     uint32_t flags = seg_flags(seg);
 
     if (rt_rules_load(seg_rules(seg), &rules)) {
@@ -117,10 +125,10 @@ static int process_enter(seg_t *seg, uint32_t interpreter, const char **why)
     interpreter_version = interpreter;
     if (seg_process_enter(seg, interpreter, false, &row))
         row = NULL; /* counted; the hits matter more than the row */
-    rt_process.branches = flags & SEG_FLAG_BRANCH;
-    rt_process.function_contexts = flags & SEG_FLAG_TEST_FUNCTION;
-    rt_process.rules = rules;
-    rt_process.seg = seg;
+    atomic_store_explicit(&rt_process.branches, flags & SEG_FLAG_BRANCH, memory_order_relaxed);
+    atomic_store_explicit(&rt_process.function_contexts, flags & SEG_FLAG_TEST_FUNCTION,
+                          memory_order_relaxed);
+    put_segment(seg, rules);
     next_epoch();
     rt_context_reset(flags & (SEG_FLAG_TEST_FUNCTION | SEG_FLAG_CONTEXTS));
     process_drop(old, old_rules);
@@ -144,7 +152,7 @@ int rt_process_attach(uint32_t interpreter, const char **why)
     int status = 0;
 
     pthread_mutex_lock(&attaching);
-    if (!rt_process.seg)
+    if (!rt_process_seg())
         status = process_attach(interpreter, why);
     pthread_mutex_unlock(&attaching);
     return status;
@@ -157,7 +165,7 @@ int rt_process_enter(uint32_t interpreter, const char *name, const char **why)
     seg_t *seg;
 
     pthread_mutex_lock(&attaching);
-    if (!rt_process.seg || strcmp(seg_path(rt_process.seg), seg_path_of(name, &owner))) {
+    if (!rt_process_seg() || strcmp(seg_path(rt_process_seg()), seg_path_of(name, &owner))) {
         status = seg_attach(name, &seg);
         if (status)
             *why = seg_strstatus(status);
@@ -168,25 +176,32 @@ int rt_process_enter(uint32_t interpreter, const char *name, const char **why)
     return status ? -1 : 0;
 }
 
+void rt_process_started_late(void)
+{
+    atomic_store_explicit(&rt_process.late_start, true, memory_order_relaxed);
+}
+
 void rt_process_pause(bool paused)
 {
+    pthread_mutex_lock(&attaching);
     atomic_store_explicit(&rt_process.paused, paused, memory_order_relaxed);
     if (row)
         seg_process_leave(row, paused ? SEG_PROCESS_LEFT : SEG_PROCESS_ATTACHED);
+    pthread_mutex_unlock(&attaching);
 }
 
 void rt_process_leave(void)
 {
-    seg_t *old = rt_process.seg;
+    seg_t *old = rt_process_seg();
+    struct rt_rules *rules = rt_process_rules();
 
     rt_process_pause(true);
     if (RT_FREE_THREADED)
         return;
     pthread_mutex_lock(&attaching);
     row = NULL;
-    rt_process.seg = NULL;
+    put_segment(NULL, NULL);
     next_epoch();
-    process_drop(old, rt_process.rules);
-    rt_process.rules = NULL;
+    process_drop(old, rules);
     pthread_mutex_unlock(&attaching);
 }

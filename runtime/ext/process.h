@@ -18,20 +18,48 @@
 #include "segment.h"
 #include "select.h"
 
+/* Written one change at a time, read by any thread beside it. */
 struct rt_process {
-    seg_t *seg;
-    struct rt_rules *rules;
-    bool branches;
-    bool function_contexts; /* dynamic_context = test_function */
-    bool late_start;        /* it attached after its interpreter had started */
-    _Atomic uint32_t epoch; /* rises with each change of segment */
-    _Atomic bool paused;    /* nothing is recorded at the moment */
+    _Atomic(seg_t *) seg;
+    _Atomic(struct rt_rules *) rules;
+    _Atomic bool branches;
+    _Atomic bool function_contexts; /* dynamic_context = test_function */
+    _Atomic bool late_start;        /* it attached after its interpreter had started */
+    _Atomic uint32_t epoch;         /* rises with each change of segment */
+    _Atomic bool paused;            /* nothing is recorded at the moment */
 };
 
-/* seg is NULL until the process attaches. */
 extern struct rt_process rt_process;
 
-/* Acquire: pairs with the release in next_epoch. Whoever sees a new epoch sees its segment. */
+/* NULL until the process attaches. Acquire: pairs with the release in process.c; what they lead to
+ * is complete. */
+static inline seg_t *rt_process_seg(void)
+{
+    return atomic_load_explicit(&rt_process.seg, memory_order_acquire);
+}
+
+static inline struct rt_rules *rt_process_rules(void)
+{
+    return atomic_load_explicit(&rt_process.rules, memory_order_acquire);
+}
+
+/* Relaxed: they lead nowhere, and the epoch says whether they belong to another segment. */
+static inline bool rt_process_branches(void)
+{
+    return atomic_load_explicit(&rt_process.branches, memory_order_relaxed);
+}
+
+static inline bool rt_process_function_contexts(void)
+{
+    return atomic_load_explicit(&rt_process.function_contexts, memory_order_relaxed);
+}
+
+static inline bool rt_process_late_start(void)
+{
+    return atomic_load_explicit(&rt_process.late_start, memory_order_relaxed);
+}
+
+/* Acquire: pairs with the release in process.c. Whoever sees a new epoch sees its segment. */
 static inline uint32_t rt_process_epoch(void)
 {
     return atomic_load_explicit(&rt_process.epoch, memory_order_acquire);
@@ -50,6 +78,9 @@ int rt_process_attach(uint32_t interpreter, const char **why);
 /* Leaves the segment that the process is in, if any, and enters the one of that name. 0: it is
  * there now; -1: failed (*why), and the process is where it was. */
 int rt_process_enter(uint32_t interpreter, const char *name, const char **why);
+
+/* Says that the interpreter had started before the process attached. */
+void rt_process_started_late(void);
 
 /* Pauses or resumes recording. Processes that start during a pause do not adopt the run from
  * here. */

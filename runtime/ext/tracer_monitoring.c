@@ -128,7 +128,7 @@ static unsigned long mon_lasting_events(const struct monitoring *m, const struct
         events |= m->event[BRANCH];
     if (implied ? rc->n_implied : rc->only_instruction)
         events |= m->event[INSTRUCTION];
-    if (rc->generator && rt_process.branches)
+    if (rc->generator && rt_process_branches())
         events |= m->event[RESUMED];
     if (rc->return_arc != RT_NO_ARC)
         events |= m->event[RETURNED];
@@ -201,7 +201,7 @@ static int mon_arm_with(const struct rt_state *state, PyObject *code, struct rt_
     if (rc->test)
         events |= m->event[TEST];
     if (rc->claim)
-        events |= m->claimed[rt_process.branches];
+        events |= m->claimed[rt_process_branches()];
     if (RT_MONITORS && m->monitors == USABLE)
         rt_monitors_share(object);
     if (mon_arm(state, code, events))
@@ -253,11 +253,11 @@ static int mon_arm_lasting(const struct rt_state *state, PyObject *code, struct 
 static int mon_listen(struct rt_state *state)
 {
     struct monitoring *m = mon_of(state);
-    unsigned long events = rt_process.function_contexts ? m->always : m->start_only;
+    unsigned long events = rt_process_function_contexts() ? m->always : m->start_only;
     PyObject *result;
 
     if (m->listens_to_exceptions)
-        events |= m->thrown[rt_process.branches];
+        events |= m->thrown[rt_process_branches()];
     result =
         PyObject_CallFunction(m->set_events, "Ok", m->tool, rt_process_paused() ? 0ul : events);
     Py_XDECREF(result);
@@ -282,7 +282,7 @@ static void mon_arm_first(struct rt_state *state, PyCodeObject *code, struct rt_
         return;
     /* e.g. "cannot instrument shim code object" of some Cython modules */
     PyErr_Clear();
-    seg_lose(rt_process.seg, SEG_LOST_TRACER, 1);
+    seg_lose(rt_process_seg(), SEG_LOST_TRACER, 1);
 }
 
 /* What the code sets; NULL: nothing. */
@@ -465,7 +465,7 @@ static PyObject *mon_on_resume(PyObject *module, PyObject *const *args, Py_ssize
     }
     if (rc->claim)
         return mon_after_call(rt_claimed_start(state, rc, PyEval_GetFrame(), false));
-    if (!rc->file || !rt_process.branches)
+    if (!rc->file || !rt_process_branches())
         Py_RETURN_NONE;
     /* The arc that leaves the line of the yield belongs to the context of whoever resumes it. */
     context = rt_context_get();

@@ -94,7 +94,7 @@ static void settrace_on_arc(struct rt_code *rc, int from, int to)
 /* Is `frames` kept? */
 static bool follows_frames(const struct settrace *s)
 {
-    return rt_process.branches || s->late_start;
+    return rt_process_branches() || s->late_start;
 }
 
 static uint64_t key_of(const PyFrameObject *frame)
@@ -113,7 +113,7 @@ static void settrace_on_line(struct settrace *s, struct rt_code *rc, PyFrameObje
             return;
         if (!last)
             rt_map_set(&s->frames, key_of(frame), line);
-        else if (rt_process.branches) {
+        else if (rt_process_branches()) {
             settrace_on_arc(rc, (int)*last, line);
             *last = line;
         }
@@ -126,7 +126,7 @@ static void settrace_on_return(struct settrace *s, struct rt_code *rc, PyFrameOb
 {
     const int64_t *last = rt_map_get(&s->frames, key_of(frame));
 
-    if (last && rt_process.branches && ends(frame, code))
+    if (last && rt_process_branches() && ends(frame, code))
         settrace_on_arc(rc, (int)*last, -code->co_firstlineno);
     if (last)
         rt_map_remove(&s->frames, key_of(frame));
@@ -149,7 +149,7 @@ static int claimed_event(struct settrace *s, const struct rt_code *rc, PyFrameOb
         mark_frame(s, frame, s->tracer);
         return rt_claimed_start(s->state, rc, frame, begins(frame, code));
     }
-    return rt_process.branches && ends(frame, code) ? rt_claimed_end(s->state, rc, frame) : 0;
+    return rt_process_branches() && ends(frame, code) ? rt_claimed_end(s->state, rc, frame) : 0;
 }
 
 /* An event of code that is claimed or may begin a context. */
@@ -390,7 +390,7 @@ static int settrace_start(PyObject *module, struct rt_state *state)
     ((struct tracer *)s->tracer)->own = s;
     if (wrap_threads(s))
         return -1;
-    s->late_start = rt_process.late_start;
+    s->late_start = rt_process_late_start();
     return settrace_listen(state);
 }
 

@@ -58,8 +58,7 @@ static void fill(int branch)
     seg_t *seg;
     int fd;
 
-    made[branch] = seg =
-        segfill_create(segments, branch ? SEG_FLAG_BRANCH : 0, NULL, 0, 1 << 20, &fd);
+    made[branch] = seg = segfill_create(segments, branch ? SEG_FLAG_BRANCH : 0, NULL, 1 << 20, &fd);
     require(seg != NULL, "the segment cannot be made");
     for (uint32_t file = 0; file < 6; file++) {
         char path[] = "/src/0.py", context[] = "test 0";

@@ -52,7 +52,7 @@ static seg_t *make_segment(uint32_t flags, int *fd)
     seg_t *seg;
 
     snprintf(segments, sizeof segments, "%s/segments", folder);
-    seg = segfill_create(segments, flags, NULL, 0, UINT64_C(16) << 20, fd);
+    seg = segfill_create(segments, flags, NULL, UINT64_C(16) << 20, fd);
     cr_assert_not_null(seg);
     made[made_n++ % (sizeof made / sizeof *made)] = seg;
     return seg;

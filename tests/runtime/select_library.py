@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-import struct
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -42,6 +41,11 @@ def compile_library(folder: Path) -> ctypes.CDLL:
     command = [compiler, *flags, f"-I{ROOT / 'shm'}", *map(str, SOURCES), "-o", str(target)]
     subprocess.run(command, check=True)
     library = ctypes.CDLL(str(target))
+    library.seg_rule_put.argtypes = [
+        *[ctypes.c_void_p] * 2 + [ctypes.c_uint32],
+        *[ctypes.c_char_p, ctypes.c_size_t],
+    ]
+    library.free.argtypes = [ctypes.c_void_p]
     library.rt_rules_load.argtypes = [Plan, ctypes.c_void_p]
     library.rt_rules_free.argtypes = [ctypes.c_void_p]
     library.rt_rules_free.restype = None
@@ -58,13 +62,18 @@ def compile_library(folder: Path) -> ctypes.CDLL:
     return library
 
 
-def pack(rules: Iterable[tuple[int, str]]) -> bytes:
+def pack(library: ctypes.CDLL, rules: Iterable[tuple[int, str]]) -> bytes:
     """The bytes of a plan in a segment."""
-    packed = b""
+    packed, length = ctypes.c_void_p(), ctypes.c_size_t()
     for kind, text in rules:
         raw = os.fsencode(text)
-        packed += struct.pack("=II", kind, len(raw)) + raw + b"\0" * (-len(raw) % 8)
-    return packed
+        status = library.seg_rule_put(
+            ctypes.byref(packed), ctypes.byref(length), kind, raw, len(raw)
+        )
+        assert not status, (kind, text)
+    made = ctypes.string_at(packed, length.value) if packed else b""
+    library.free(packed)
+    return made
 
 
 @SYS_PATH_FN
@@ -90,7 +99,7 @@ class Selection:
     def __init__(self, library: ctypes.CDLL, rules: Iterable[tuple[int, str]] | bytes) -> None:
         self._library = library
         self._rules = ctypes.c_void_p()
-        packed = rules if isinstance(rules, bytes) else pack(rules)
+        packed = rules if isinstance(rules, bytes) else pack(library, rules)
         if library.rt_rules_load(Plan(packed, len(packed)), ctypes.byref(self._rules)):
             raise BadRules
 

@@ -15,6 +15,8 @@
 
 #define ENTRY(kind, units) (0x80 | (kind) << 3 | ((units)-1))
 #define OP(op, arg) (op), (arg)
+/* As far as an entry can go, with its sign in the first byte. */
+#define FARTHEST(first) (first), 0x7f, 0x7f, 0x7f, 0x7f, 3
 #define BYTES(array) ((struct rt_bytes){(array), sizeof(array)})
 
 static void check_line(struct rt_lines *lines, uint32_t want_units, int32_t want_line)
@@ -78,32 +80,11 @@ Test(tables, every_kind_of_entry)
 Test(tables, a_line_that_is_none)
 {
     static const uint8_t table[] = {
-        ENTRY(PY_CODE_LOCATION_INFO_NO_COLUMNS, 1),
-        5, /* -2 */
-        ENTRY(PY_CODE_LOCATION_INFO_NO_COLUMNS, 1),
-        6, /* +3 */
-        /* as far down and up as an entry can go */
-        ENTRY(PY_CODE_LOCATION_INFO_NO_COLUMNS, 1),
-        0x7f,
-        0x7f,
-        0x7f,
-        0x7f,
-        0x7f,
-        3,
-        ENTRY(PY_CODE_LOCATION_INFO_NO_COLUMNS, 1),
-        0x7e,
-        0x7f,
-        0x7f,
-        0x7f,
-        0x7f,
-        3,
-        ENTRY(PY_CODE_LOCATION_INFO_NO_COLUMNS, 1),
-        0x7e,
-        0x7f,
-        0x7f,
-        0x7f,
-        0x7f,
-        3,
+        ENTRY(PY_CODE_LOCATION_INFO_NO_COLUMNS, 1), 5,              /* -2 */
+        ENTRY(PY_CODE_LOCATION_INFO_NO_COLUMNS, 1), 6,              /* +3 */
+        ENTRY(PY_CODE_LOCATION_INFO_NO_COLUMNS, 1), FARTHEST(0x7f), /* down */
+        ENTRY(PY_CODE_LOCATION_INFO_NO_COLUMNS, 1), FARTHEST(0x7e), /* up */
+        ENTRY(PY_CODE_LOCATION_INFO_NO_COLUMNS, 1), FARTHEST(0x7e),
     };
     struct rt_lines lines = {.table = BYTES(table), .line = 1};
 

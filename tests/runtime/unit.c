@@ -23,11 +23,13 @@ bool unit_enter(void)
     char folder[] = "/tmp/shmcov-unit-XXXXXX";
     struct seg_plan plan = {.size = 4 << 20};
     char *path = NULL;
+    seg_t *seg;
     int fd;
 
     plan.folder = mkdtemp(folder);
-    if (!plan.folder || seg_create(&plan, &rt_process.seg, &path, &fd))
+    if (!plan.folder || seg_create(&plan, &seg, &path, &fd))
         return false;
+    atomic_store_explicit(&rt_process.seg, seg, memory_order_release);
     close(fd);
     seg_remove(path); /* with its folder */
     free(path);
@@ -44,13 +46,13 @@ struct seg_entry *unit_file(const char *path)
 {
     struct seg_entry *file;
 
-    return seg_file(rt_process.seg, path, strlen(path), &file) ? NULL : file;
+    return seg_file(rt_process_seg(), path, strlen(path), &file) ? NULL : file;
 }
 
 bool unit_is_set(struct seg_entry *file, enum seg_space space, uint32_t n)
 {
     seg_u8 *bits;
 
-    return !seg_chunk(rt_process.seg, file, space, n >> SEG_CHUNK_SHIFT, &bits) &&
+    return !seg_chunk(rt_process_seg(), file, space, n >> SEG_CHUNK_SHIFT, &bits) &&
            seg_bit_test(bits, n & (SEG_CHUNK_BITS - 1));
 }

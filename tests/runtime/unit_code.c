@@ -14,7 +14,7 @@ static struct rt_code *make(bool branches, bool *complete)
     if (!code &&
         (!unit_enter() || !(code = rt_code_compile(SOURCE)) || !(file = unit_file("/f.py"))))
         return NULL;
-    rt_process.branches = branches;
+    atomic_store_explicit(&rt_process.branches, branches, memory_order_relaxed);
     return rt_code_make(file, code, complete);
 }
 

@@ -13,6 +13,7 @@
 
 #define TOOL 3
 #define OTHER 5
+#define A_LINE (1ul << PY_MONITORING_EVENT_LINE)
 
 /* What fires, as line numbers and offsets, of our tool and of another one. */
 static const char PREPARE[] =
@@ -59,6 +60,19 @@ static PyCodeObject *prepare(void)
     return function ? (PyCodeObject *)PyFunction_GetCode(function) : NULL;
 }
 
+/* f(), armed with events of our tool, and of the other one if there are any: its sites. */
+static struct rt_sites *armed(unsigned long events, unsigned long others, PyCodeObject **code,
+                              struct rt_code **rc)
+{
+    *code = prepare();
+    *rc = *code ? rt_code_probe(*code) : NULL;
+    if (!*rc || !rt_monitors_usable(arm, (void *)TOOL, TOOL) ||
+        (others && arm((void *)OTHER, *code, others)) || arm((void *)TOOL, *code, events) ||
+        (events & 1ul << PY_MONITORING_EVENT_INSTRUCTION && !rt_monitors_keep(*code, TOOL)))
+        return NULL;
+    return rt_sites_find(*code, *rc, TOOL);
+}
+
 /* Runs f(): how often `what` fired for a tool; -1: it failed. */
 static Py_ssize_t runs(const char *log, long what)
 {
@@ -85,14 +99,10 @@ UNIT(sites_are_usable_here)
 
 UNIT(sites_of_a_line_go_off_and_on)
 {
-    const unsigned long line = 1ul << PY_MONITORING_EVENT_LINE;
-    PyCodeObject *code = prepare();
-    struct rt_code *rc = code ? rt_code_probe(code) : NULL;
-    struct rt_sites *sites;
+    PyCodeObject *code;
+    struct rt_code *rc;
+    struct rt_sites *sites = armed(A_LINE, 0, &code, &rc);
 
-    CHECK(rc && rt_monitors_usable(arm, (void *)TOOL, TOOL));
-    CHECK(!arm((void *)TOOL, code, line));
-    sites = rt_sites_find(code, rc, TOOL);
     CHECK(sites && runs("fired", 11) == 1);
     rt_sites_line_off(sites, code, TOOL, 11);
     CHECK(runs("fired", 11) == 0 && runs("fired", 10) == 1 && runs("fired", 12) == 1);
@@ -110,14 +120,10 @@ UNIT(sites_of_a_line_go_off_and_on)
 
 UNIT(sites_of_another_tool_are_left_alone)
 {
-    const unsigned long line = 1ul << PY_MONITORING_EVENT_LINE;
-    PyCodeObject *code = prepare();
-    struct rt_code *rc = code ? rt_code_probe(code) : NULL;
-    struct rt_sites *sites;
+    PyCodeObject *code;
+    struct rt_code *rc;
+    struct rt_sites *sites = armed(A_LINE, A_LINE, &code, &rc);
 
-    CHECK(rc && rt_monitors_usable(arm, (void *)TOOL, TOOL));
-    CHECK(!arm((void *)OTHER, code, line) && !arm((void *)TOOL, code, line));
-    sites = rt_sites_find(code, rc, TOOL);
     CHECK(sites && runs("fired", 11) == 1 && runs("others", 11) == 1);
     rt_sites_line_off(sites, code, TOOL, 11);
     CHECK(runs("fired", 11) == 0 && runs("others", 11) == 1);
@@ -128,13 +134,10 @@ UNIT(sites_of_another_tool_are_left_alone)
 
 UNIT(sites_are_not_restored_in_code_that_is_armed_otherwise)
 {
-    PyCodeObject *code = prepare();
-    struct rt_code *rc = code ? rt_code_probe(code) : NULL;
-    struct rt_sites *sites;
+    PyCodeObject *code;
+    struct rt_code *rc;
+    struct rt_sites *sites = armed(A_LINE, 0, &code, &rc);
 
-    CHECK(rc && rt_monitors_usable(arm, (void *)TOOL, TOOL));
-    CHECK(!arm((void *)TOOL, code, 1ul << PY_MONITORING_EVENT_LINE));
-    sites = rt_sites_find(code, rc, TOOL);
     CHECK(sites && !arm((void *)TOOL, code, 0));
     CHECK(!rt_sites_restore(sites, code, TOOL) && runs("fired", 11) == 0);
     return NULL;
@@ -144,15 +147,12 @@ UNIT(sites_are_not_restored_in_code_that_is_armed_otherwise)
 
 UNIT(sites_of_instructions_are_those_that_imply_arcs)
 {
-    PyCodeObject *code = prepare();
-    struct rt_code *rc = code ? rt_code_probe(code) : NULL;
-    struct rt_sites *sites;
+    PyCodeObject *code;
+    struct rt_code *rc;
+    struct rt_sites *sites = armed(A_LINE | 1ul << PY_MONITORING_EVENT_INSTRUCTION, 0, &code, &rc);
     uint32_t unit;
 
-    CHECK(rc && rc->n_implied && rt_monitors_usable(arm, (void *)TOOL, TOOL));
-    CHECK(!arm((void *)TOOL, code,
-               1ul << PY_MONITORING_EVENT_LINE | 1ul << PY_MONITORING_EVENT_INSTRUCTION));
-    CHECK(rt_monitors_keep(code, TOOL) && (sites = rt_sites_find(code, rc, TOOL)));
+    CHECK(sites && rc->n_implied);
     unit = rc->implied[0].unit;
     CHECK(runs("fired", -2L * unit) == 1 && runs("fired", -2L * (unit + 1)) == 0);
     CHECK(rt_sites_unit_off(sites, code, TOOL, unit));

@@ -16,8 +16,8 @@
 #define FILL_API static __attribute__((unused))
 #else
 #define FILL_API __attribute__((visibility("default")))
-FILL_API seg_t *segfill_create(const char *folder, uint32_t flags, const void *rules,
-                               size_t rules_len, uint64_t size, int *fd);
+FILL_API seg_t *segfill_create(const char *folder, uint32_t flags, const char *static_context,
+                               uint64_t size, int *fd);
 FILL_API int segfill_line(seg_t *seg, const char *context, const char *path, uint32_t line);
 FILL_API int segfill_code(seg_t *seg, const char *path, const int32_t *words, size_t n);
 FILL_API int segfill_arc(seg_t *seg, const char *context, const char *path, uint32_t bit);
@@ -27,16 +27,23 @@ FILL_API int segfill_process(seg_t *seg, int done);
 FILL_API void segfill_lose(seg_t *seg, int what, uint64_t n);
 #endif
 
-/* The segment has no name when this returns; fd stays valid. */
-FILL_API seg_t *segfill_create(const char *folder, uint32_t flags, const void *rules,
-                               size_t rules_len, uint64_t size, int *fd)
+/* The segment has no name when this returns; fd stays valid. NULL: no static context. */
+FILL_API seg_t *segfill_create(const char *folder, uint32_t flags, const char *static_context,
+                               uint64_t size, int *fd)
 {
-    struct seg_plan plan = {
-        .flags = flags, .rules = rules, .rules_len = rules_len, .folder = folder, .size = size};
+    struct seg_plan plan = {.flags = flags, .folder = folder, .size = size};
     seg_t *seg = NULL;
     char *path = NULL;
+    void *rules = NULL;
+    int status = static_context ? seg_rule_put(&rules, &plan.rules_len, SEG_RULE_CONTEXT,
+                                               static_context, strlen(static_context))
+                                : SEG_OK;
 
-    if (seg_create(&plan, &seg, &path, fd))
+    plan.rules = rules;
+    if (!status)
+        status = seg_create(&plan, &seg, &path, fd);
+    free(rules);
+    if (status)
         return NULL;
     seg_remove(path);
     free(path);

@@ -7,7 +7,6 @@ import ctypes
 import functools
 import os
 import shutil
-import struct
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -42,7 +41,7 @@ def library() -> ctypes.CDLL:
         (
             "create",
             handle,
-            [text, ctypes.c_uint32, text, size, number, ctypes.POINTER(ctypes.c_int)],
+            [text, ctypes.c_uint32, text, number, ctypes.POINTER(ctypes.c_int)],
         ),
         ("line", ctypes.c_int, [handle, text, text, ctypes.c_uint32]),
         ("code", ctypes.c_int, [handle, text, ctypes.POINTER(ctypes.c_int32), size]),
@@ -57,14 +56,6 @@ def library() -> ctypes.CDLL:
     return lib
 
 
-def packed_rules(rules: Iterable[tuple[int, str]]) -> bytes:
-    out = b""
-    for kind, text in rules:
-        data = os.fsencode(text)
-        out += struct.pack("=II", kind, len(data)) + data + bytes(-len(data) % 8)
-    return out
-
-
 class Segment:
     """A segment without a name. `fd` is what a merge reads."""
 
@@ -73,14 +64,13 @@ class Segment:
         folder: Path,
         *,
         branch: bool = False,
-        context: str = "",
+        context: str | None = None,
         size: int = 0,
     ) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
-        rules = packed_rules([(_merge.RULE_CONTEXT, context)] if context else [])
         fd = ctypes.c_int(-1)
         self.handle = library().segfill_create(
-            os.fsencode(folder), BRANCH if branch else 0, rules, len(rules), size, ctypes.byref(fd)
+            os.fsencode(folder), BRANCH if branch else 0, _text(context), size, ctypes.byref(fd)
         )
         assert self.handle, "the segment could not be made"
         self.fd = fd.value
