@@ -598,6 +598,36 @@ def test_run_says_the_same_of_a_start_up_file_that_is_not_read(project: Project)
     assert "import site; site.addsitedir(" in run.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "section", "read"),
+    [
+        (".coveragerc", "shmcov", True),
+        (".coveragerc", "coverage:shmcov", True),
+        ("setup.cfg", "coverage:shmcov", True),
+        ("setup.cfg", "shmcov", False),
+        ("pyproject.toml", "tool.coverage.shmcov", True),
+        ("pyproject.toml", "tool.shmcov", False),
+        (".coveragerc.toml", "shmcov", True),
+    ],
+)
+def test_a_section_that_is_not_read(project: Project, name: str, section: str, read: bool) -> None:
+    run = {"setup.cfg": "coverage:run", "pyproject.toml": "tool.coverage.run"}.get(name, "run")
+    project.write(name, f"[{run}]\nbranch = true\n[{section}]\nwait = 5\n")
+    done = project.shmcov("doctor")
+    assert ("wait = 5.0" in done.stdout) is read
+    assert (f"has a section [{section}], which is not read" in done.stdout) is not read
+
+
+def test_a_plugin_beside_the_program(project: Project) -> None:
+    """It is found there whether doctor is started as a script or as a module."""
+    project.write("mine.py", "def coverage_init(reg, options): pass\n")
+    project.write(".coveragerc", "[run]\nplugins = mine\n")
+    script = [str(Path(sys.executable).with_name("shmcov")), "doctor"]
+    for command in (script, [sys.executable, "-m", "shmcov", "doctor"]):
+        done = in_setup(project, Case(""), command)
+        assert done.returncode == 0, done.stdout
+
+
 def test_all_variables_are_known() -> None:
     """Those that the code reads."""
     from shmcov import settings

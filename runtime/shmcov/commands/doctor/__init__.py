@@ -19,6 +19,11 @@ from shmcov.commands.doctor import fix, show
 from shmcov.commands.doctor.edits import ConfigFile, Refused
 from shmcov.commands.doctor.findings import Finding, Kind, Value, note, problem
 
+SECTIONS = (
+    "it is [shmcov] in .coveragerc, [coverage:shmcov] in setup.cfg and tox.ini, and "
+    "[tool.coverage.shmcov] in pyproject.toml"
+)
+
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
@@ -99,6 +104,10 @@ def diagnose(rcfile: str | None) -> tuple[list[Finding], Change]:
     file: ConfigFile | None = None
     try:
         file = _config_file(here.config.config_file)
+        found += [
+            note("settings", f"{file.path} has a section [{name}], which is not read: {SECTIONS}")
+            for name in file.unread()
+        ]
         idle = [*advice.of_options(here.config, file, several)]
     except (OSError, ValueError, configparser.Error, tomllib.TOMLDecodeError) as error:
         found.append(note("configuration", f"{here.config.config_file} cannot be read: {error}"))

@@ -43,6 +43,12 @@ class ConfigFile:
         content = _parsed(self.text, toml=self.toml)
         return next((content[name] for name in self.names if name in content), {})
 
+    def unread(self) -> list[str]:
+        """Sections that look like our own settings, under a name that coverage.py does not use."""
+        names = {"shmcov", "tool.shmcov"} if self.toml else {"shmcov"}
+        read = {name.removesuffix("run") + "shmcov" for name in self.names}
+        return sorted(names.difference(read).intersection(_parsed(self.text, toml=self.toml)))
+
     def line_of(self, option: str) -> int:
         """The number of the line on which an option of [run] begins. 0: it is not to be seen."""
         found = _Lines(self.text, self.names, toml=self.toml).options.get(option)
