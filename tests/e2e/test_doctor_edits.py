@@ -143,6 +143,12 @@ exclude_also = ["[x]", "parallel = true"]
         {"plugins": ["a", "b", "shmcov"]},
         '[tool.coverage.run]\nplugins = [\n  "a",\n  "b", # last\n  "shmcov",\n]\n',
     ),
+    "one more plug-in in an array that ends on another line": (
+        "pyproject.toml",
+        '[tool.coverage.run]\nplugins = ["a"  # first\n]\n',
+        {"plugins": ["a", "shmcov"]},
+        '[tool.coverage.run]\nplugins = ["a", "shmcov"  # first\n]\n',
+    ),
     "a value": (
         ".coveragerc",
         "[run]\nparallel = no\n",
@@ -157,9 +163,9 @@ exclude_also = ["[x]", "parallel = true"]
     ),
     "lines as on Windows": (
         ".coveragerc",
-        "\ufeff[run]\r\nparallel = True\r\npatch =\r\n  fork\r\n  _exit\r\n",
-        {"plugins": ["shmcov"], "parallel": None, "patch": ["_exit"]},
-        "\ufeff[run]\r\nplugins = shmcov\r\npatch =\r\n  _exit\r\n",
+        "\ufeff[run]\r\nparallel = True\r\npatch =\r\n  fork\r\n  _exit\r\nplugins =\r\n  a",
+        {"plugins": ["a", "shmcov"], "parallel": None, "patch": ["_exit"]},
+        "\ufeff[run]\r\npatch =\r\n  _exit\r\nplugins =\r\n  a\r\n  shmcov",
     ),
 }
 
@@ -187,6 +193,7 @@ REFUSED = {
         ("[tool.coverage]\nrun = {parallel = true}\n", {"parallel": None}),
         ("[tool.coverage]\nrun.parallel = true\n", {"parallel": None}),
         ("[tool.coverage.run]\nplugins = 'a'\n", {"plugins": ["a", "shmcov"]}),
+        ('[tool.coverage.run]\ncore = """a"[ """\nbranch = true\n', {"core": None}),
         ('x = """\n[tool.coverage.run]\nparallel = 1\n"""\n', {"parallel": "true"}),
     ],
     ".coveragerc": [

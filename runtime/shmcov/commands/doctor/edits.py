@@ -57,10 +57,13 @@ class ConfigFile:
     def changed(self, changes: Mapping[str, Value]) -> str:
         """The text with these changes. Refused."""
         text, now = self.text, self.options()
+        windows = text.count("\r\n") == text.count("\n")
+        text = text.replace("\r\n", "\n") if windows else text
         for option, value in changes.items():
             if "$" in str(now.get(option)):
                 raise Refused(f"{option} is made of environment variables")
             text = _changed(text, self.names, option, value, toml=self.toml)
+        text = text.replace("\n", "\r\n") if windows and self.text else text
         self._check(text, changes)
         return text
 
@@ -165,7 +168,6 @@ class _Lines:
 def _changed(text: str, names: list[str], option: str, value: Value, *, toml: bool) -> str:
     at = _Lines(text, names, toml=toml)
     lines = at.lines
-    ending = "\r" if lines[0].endswith("\r") else ""
     begin, end = at.options.get(option, (0, 0))
     if value is None:
         del lines[begin:end]
@@ -176,7 +178,7 @@ def _changed(text: str, names: list[str], option: str, value: Value, *, toml: bo
     else:
         words = [f'"{word}"' if toml else word for word in value] if isinstance(value, list) else []
         said = value if isinstance(value, str) else ", ".join(words)
-        new = f"{option} = [{said}]{ending}" if toml and words else f"{option} = {said}{ending}"
+        new = f"{option} = [{said}]" if toml and words else f"{option} = {said}"
         if at.header >= 0:
             first = min((place[0] for place in at.options.values()), default=-1)
             indent = re.match(r"\s*", lines[first])[0] if first >= 0 else ""  # type: ignore[index]
@@ -184,8 +186,7 @@ def _changed(text: str, names: list[str], option: str, value: Value, *, toml: bo
         else:
             if lines[-1] == "":
                 lines.pop()
-            gap = [ending] if lines else []
-            lines += [*gap, f"[{names[-1]}]{ending}", new, ""]
+            lines += [*([""] if lines else []), f"[{names[-1]}]", new, ""]
     return "\n".join(lines)
 
 
@@ -211,12 +212,12 @@ def _with_words(lines: list[str], value: list[str], *, toml: bool) -> list[str]:
 
 
 def _parted(line: str, *, toml: bool) -> tuple[str, str]:
-    """The code of a line, and its comment with the end of the line."""
+    """The code of a line, and its comment with the blanks before it."""
     if toml:
         code = re.match(rf"(?:{_STRING.pattern}|[^#])*", line)[0]  # type: ignore[index]
     else:
         code = "" if line.strip()[:1] in ("#", ";") else line
-    code = code.rstrip() if code.strip() else code.rstrip("\r")
+    code = code.rstrip() if code.strip() else code
     return code, line[len(code) :]
 
 
@@ -240,6 +241,9 @@ def _add(kept: list[tuple[str, str]], word: str, *, toml: bool) -> None:
     if toml and at and code.strip() == "]":
         at = max(n for n, (code, _) in enumerate(kept[:at]) if code.strip())
         code, comment = kept[at]
+        if not at and not code.endswith("["):
+            kept[at] = (f"{code.rstrip(',')}, {new}", comment)
+            return
         if at:  # the item before it
             kept[at] = (code if code.endswith(",") else f"{code},", comment)
     elif toml:
@@ -250,4 +254,4 @@ def _add(kept: list[tuple[str, str]], word: str, *, toml: bool) -> None:
         kept[at] = (f"{code.rstrip(',')}{', ' if code.strip() else ' '}{new}", comment)
         return
     indent = re.match(r"\s*", code)[0] if at else "    "  # type: ignore[index]
-    kept.insert(at + 1, (f"{indent}{new}{',' if toml else ''}", "\r" * comment.endswith("\r")))
+    kept.insert(at + 1, (f"{indent}{new}{',' if toml else ''}", ""))
