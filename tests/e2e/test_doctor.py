@@ -78,7 +78,13 @@ SETUPS: dict[str, Callable[[Project], Case]] = {}
 Make = Callable[[Project], Case]
 
 
-def setup(name: str) -> Callable[[Make], Make]:
+EVERYWHERE: list[str] = []
+"""Set-ups that are as Python's start is. The others are tried on one version."""
+
+
+def setup(name: str, *, everywhere: bool = False) -> Callable[[Make], Make]:
+    EVERYWHERE.extend([name] * everywhere)
+
     def keep(make: Make) -> Make:
         SETUPS[name] = make
         return make
@@ -86,7 +92,7 @@ def setup(name: str) -> Callable[[Make], Make]:
     return keep
 
 
-@setup("no configuration")
+@setup("no configuration", everywhere=True)
 def _(project: Project) -> Case:
     return Case("plug-in no: only `shmcov run` measures in a segment")
 
@@ -186,7 +192,7 @@ def bare(project: Project, *, extensions: bool = True) -> tuple[Path, Path, list
     return site, packages, [f"{here}/v/bin/python"]
 
 
-@setup("on PYTHONPATH only, or installed with `pip install --target`")
+@setup("on PYTHONPATH only, or installed with `pip install --target`", everywhere=True)
 def _(project: Project) -> Case:
     _, packages, python = bare(project)
     text = (
@@ -195,7 +201,7 @@ def _(project: Project) -> Case:
     return Case(text, well=False, python=python, env={"PYTHONPATH": str(packages)})
 
 
-@setup("the same, with the line in site-packages that doctor names")
+@setup("the same, with the line in site-packages that doctor names", everywhere=True)
 def _(project: Project) -> Case:
     _, packages, python = bare(project)
     env = {**project.env, "PYTHONPATH": str(packages)}
@@ -227,7 +233,7 @@ def _(project: Project) -> Case:
     return Case(text, well=False, plugin=True, python=python)
 
 
-@setup("`python -S`")
+@setup("`python -S`", everywhere=True)
 def _(project: Project) -> Case:
     import shmcov
 
@@ -286,7 +292,7 @@ def _(project: Project) -> Case:
         "c.__init__ = lambda self: init(self)"
     )
     return Case(
-        "coverage.py PROBLEM: 7.9.2 is too old: shmcov needs 7.10 or newer",
+        "coverage.py PROBLEM: coverage.py 7.9.2 is too old: shmcov needs 7.10 or newer",
         well=False,
         plugin=True,
         before=before,
@@ -387,7 +393,13 @@ def row(name: str, case: Case, project: Project) -> str:
     return f"| {name} | {said} … | {0 if case.well or case.wanted else 1} | {what} |"
 
 
-@pytest.mark.parametrize("name", SETUPS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in EVERYWHERE else pytest.mark.slow, id=name)
+        for name in SETUPS
+    ],
+)
 def test_a_setup(project: Project, name: str) -> None:
     case = SETUPS[name](project)
     done = in_setup(project, case, case.command("shmcov", "doctor"))
@@ -626,6 +638,21 @@ def test_a_plugin_beside_the_program(project: Project) -> None:
     for command in (script, [sys.executable, "-m", "shmcov", "doctor"]):
         done = in_setup(project, Case(""), command)
         assert done.returncode == 0, done.stdout
+
+
+def test_run_says_the_same_of_an_old_coverage(project: Project) -> None:
+    case = SETUPS["coverage.py before 7.10"](project)
+    project.write("p.py", "print(1)\n")
+    run = in_setup(project, case, case.command("shmcov", "run", "p.py"))
+    assert run.returncode == 1
+    assert case.says.removeprefix("coverage.py PROBLEM: ") in run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_segment_that_is_gone(project: Project) -> None:
+    done = project.shmcov("doctor", env={"SHMCOV_SEGMENT": "/dev/shm/gone"})
+    assert done.returncode == 0
+    assert "SHMCOV_SEGMENT names a segment that is of no use: /dev/shm/gone" in done.stdout
 
 
 def test_all_variables_are_known() -> None:

@@ -24,8 +24,6 @@ from shmcov import __version__, _merge, plan, segments, settings, startup
 from shmcov.commands.doctor.findings import Finding, fact, note, problem
 from shmcov.supervisor.program import interpreter_options
 
-OLDEST = (7, 10)
-"""The first coverage.py that the plug-in and `shmcov run` know."""
 PATCHES = {"_exit", "execv", "fork", "subprocess"}
 
 
@@ -62,10 +60,10 @@ class Configuration:
 def coverage_version(*, plugin: bool) -> Iterator[Finding]:
     """`plugin`: the configuration names ours."""
     yield fact("coverage.py", coverage.__version__)
-    if coverage.version_info[:2] < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        text = f"too old: shmcov needs {oldest} or newer. pip install --upgrade coverage"
-        yield problem("coverage.py", f"{coverage.__version__} is {text}")
+    try:
+        plan.check_version()
+    except CoverageException as error:
+        yield problem("coverage.py", str(error))
         return
     try:
         from shmcov.backend import hooks
