@@ -161,6 +161,20 @@ OPTIONS = (
 )
 
 
+OTHER_VARIABLES = (
+    "SHMCOV_SEGMENT",  # which segment a process attaches to
+    "SHMCOV_READER",  # which process delivers in a run of `shmcov run`
+    "SHMCOV_KEPT",  # what a keeper tells `shmcov salvage`
+    "SHMCOV_DEBUG",  # a process says why it did not attach
+    "SHMCOV_SITES",  # 0: no single events are re-armed
+)
+"""What else is read from the environment."""
+
+
+def variables() -> set[str]:
+    return {option.variable for option in OPTIONS} | {*OTHER_VARIABLES}
+
+
 # -- reading --
 
 

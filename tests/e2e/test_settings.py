@@ -96,6 +96,20 @@ def test_what_is_wrong_with_a_variable(project: Project) -> None:
     assert "PROBLEM: SHMCOV_WAIT takes a number of seconds" in done.stdout
 
 
+def test_each_setting_is_documented() -> None:
+    """In docs/supervisor.md, with its option, its variable and its key, and nothing else is."""
+    from shmcov.settings import OPTIONS
+
+    page = Path(__file__).resolve().parents[2] / "docs" / "supervisor.md"
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| `--shm-")]
+    expected = []
+    for option in OPTIONS:
+        flag = f"{option.flag} {option.metavar}" if option.metavar else option.flag
+        key = option.name if option.metavar else f"{option.name} = {str(not option.off).lower()}"
+        expected.append(f"| `{flag}` | `{option.variable}` | `{key}` | ")
+    assert [row[: len(start)] for row, start in zip(rows, expected, strict=True)] == expected
+
+
 ALONE = """
     import subprocess, sys
     subprocess.run([sys.executable, "child.py"], env={}, check=True)

@@ -14,6 +14,7 @@ from typing import Any
 import _shmcov
 import coverage
 import coverage.collector
+import coverage.config
 import coverage.control
 import coverage.core
 import coverage.disposition
@@ -67,6 +68,8 @@ RELIES_ON: tuple[tuple[Any, str, str], ...] = (
         "_current_context _have_used _lock _no_disk _suffix",
     ),
     (coverage.inorout.InOrOut, "has", "check_include_omit_etc"),
+    # What `configure` changes. 7.10
+    (coverage.config.CoverageConfig.__init__, "uses", "concurrency patch"),
     (coverage.inorout.InOrOut.__init__, "uses", "source_pkgs_unmatched"),
 )
 

@@ -44,6 +44,7 @@ class Script(cmdline.CoverageScript):
     """coverage.py's command line, with a `run` that runs the program in another process."""
 
     def do_run(self, options: optparse.Values, args: list[str]) -> int:
+        plan.check_version()
         try:
             own = _settings(options, self.coverage.config)
             program = self._program(options, args)
