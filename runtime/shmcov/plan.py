@@ -29,7 +29,9 @@ from typing import Any
 
 import coverage
 import coverage.context
+import coverage.core
 import coverage.inorout
+import coverage.patch
 from coverage.exceptions import ConfigError, CoverageException
 from coverage.files import canonical_filename, find_python_files, globs_to_regex, prep_patterns
 from coverage.misc import isolate_module
@@ -81,6 +83,7 @@ def build(
             plan.flags |= _merge.FLAG_QUALNAME
     elif config.dynamic_context not in (None, "", "none"):
         raise ConfigError(f"Don't understand dynamic_context setting: {config.dynamic_context!r}")
+    _check_values(config)
     _check_patterns(prep_patterns(config.run_include))
     _check_patterns(prep_patterns(config.run_omit))
 
@@ -324,6 +327,17 @@ def _warn_about_plugins(cov: coverage.Coverage, warnings: Warnings) -> None:
     if plugins:
         names = ", ".join(plugin._coverage_plugin_name for plugin in plugins)
         warnings.append((f"Plugin contexts ({names}) aren't supported with shmcov", None))
+
+
+def _check_values(config: Any) -> None:
+    """Refuses what coverage.py does when it starts to measure, which is not done here. Its own code
+    says which values there are."""
+    for name in sorted(set(config.patch)):
+        if not hasattr(coverage.patch, f"_patch_{name}"):
+            raise ConfigError(f"Unknown patch {name!r}")
+    known = _inside(coverage.core, "Core").__init__.__code__.co_consts
+    if config.core and not config.timid and config.core not in known:
+        raise ConfigError(f"Unknown core value: {config.core!r}")
 
 
 def _check_patterns(patterns: Iterable[str]) -> None:

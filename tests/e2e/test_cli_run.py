@@ -176,7 +176,7 @@ def test_settings_that_others_need_are_accepted(prog: Project) -> None:
         ".coveragerc",
         """
         [run]
-        patch = subprocess, _exit, execv, fork, something_new
+        patch = subprocess, _exit, execv, fork
         concurrency = multiprocessing
         sigterm = true
         core = sysmon
