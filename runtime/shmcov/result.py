@@ -8,12 +8,14 @@ the data file, which lines make one statement, the files that never ran, the war
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 import coverage
 from coverage.exceptions import CoverageWarning
@@ -142,7 +144,7 @@ def warn(cov: coverage.Coverage, texts: plan.Warnings) -> None:
                 plan.warn(cov, [one])
             except CoverageWarning as warning:
                 # -W error: printed all the same, because it is no reason to stop here.
-                print(f"CoverageWarning: {warning}", file=sys.stderr)
+                say(f"CoverageWarning: {warning}", file=sys.stderr)
 
 
 def _format_warning(
@@ -169,4 +171,10 @@ def losses(info: _merge.Info) -> list[str]:
 
 
 def complain(text: str) -> None:
-    print(f"shmcov: {text}", file=sys.stderr, flush=True)
+    say(f"shmcov: {text}", file=sys.stderr)
+
+
+def say(text: str, file: TextIO | None = None) -> None:
+    """Prints while a run goes on, whose data must not be lost because nobody reads any more."""
+    with contextlib.suppress(OSError):
+        print(text, file=file, flush=True)

@@ -27,7 +27,7 @@ from shmcov.backend import hooks
 WIDTH = 16
 
 
-def main(argv: list[str]) -> int:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="shmcov doctor",
         description="Show what shmcov does here: interpreter, tracer, segment, configuration, "
@@ -36,7 +36,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--rcfile", help="The configuration file. Default: as coverage.py finds it."
     )
-    options = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    options = parser().parse_args(argv)
     show = _Sheet()
     _interpreter(show)
     cov = _read(show, options.rcfile)

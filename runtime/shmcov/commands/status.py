@@ -13,7 +13,7 @@ from shmcov.result import complain, losses
 STATES = {"attached": "running", "done": "ended", "left": "paused"}
 
 
-def main(argv: list[str]) -> int:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="shmcov status",
         description="Show who is measured, and what is covered so far. Without SEGMENT, of all "
@@ -21,7 +21,11 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("segment", nargs="?", metavar="SEGMENT")
     parser.add_argument("--files", action="store_true", help="show each file")
-    options = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    options = parser().parse_args(argv)
     paths = [Path(options.segment)] if options.segment else segments.found()
     if not paths:
         print("No run is going on.")
