@@ -8,13 +8,12 @@ whatever its version. What is not in COMMANDS is coverage.py's own, but for `run
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import sys
 from collections.abc import Iterable
 from typing import Any
 
-from shmcov import __version__
+from shmcov import __version__, terminal
 
 COMMANDS = {
     "doctor": "Show what is in force here, and what the configuration does not need.",
@@ -48,12 +47,13 @@ def main(argv: list[str] | None = None) -> int:
     """The program `shmcov`. Returns the exit status, or dies of the measured program's signal."""
     try:
         status = _run(sys.argv[1:] if argv is None else argv)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return _die("SIGINT")
     except BrokenPipeError:
         # Whoever read what we print has enough: `shmcov report | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        terminal.drop_unread()
         return _die("SIGPIPE")
     return status
 

@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     options = parser().parse_args(argv)
-    paths = [Path(options.segment)] if options.segment else segments.found()
+    paths = [Path(options.segment).absolute()] if options.segment else segments.found()
     if not paths:
         print("No run is going on.")
         return 0

@@ -11,13 +11,12 @@ import contextlib
 import os
 import shlex
 import signal
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import coverage
 
-from shmcov import _merge, plan, result, segments
+from shmcov import _merge, plan, result, segments, terminal
 from shmcov.delivery import Delivery, Keeper, no_proc
 from shmcov.result import Target, complain, say
 from shmcov.settings import Settings
@@ -41,10 +40,9 @@ class Outcome:
     def finish(self) -> int:
         """Ends as the program did: the exit status, or death by the same signal."""
         code = os.waitstatus_to_exitcode(self.status)
+        terminal.drop_unread()
         if code >= 0:
             return code or int(not self.well)
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
         if os.getpid() != 1:
             signals.die_of(-code)
         return 128 - code
