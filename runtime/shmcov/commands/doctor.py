@@ -148,7 +148,7 @@ def _children(show: _Sheet, own: settings.Settings, path: str, fd: int) -> None:
     program = (
         "import subprocess, sys; subprocess.run([sys.executable, '-c', ''], env={}, check=True)"
     )
-    env = {**os.environ, segments.VARIABLE: path}
+    env = {**os.environ, segments.VARIABLE: path, "SHMCOV_DEBUG": "1"}
     begin = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False
@@ -160,8 +160,7 @@ def _children(show: _Sheet, own: settings.Settings, path: str, fd: int) -> None:
     elif not rows:
         show.bad(
             "children",
-            f"a child that was started did not attach: {startup.why_not()}. SHMCOV_DEBUG=1 says "
-            "more",
+            f"a child that was started did not attach: {done.stderr.strip() or startup.why_not()}",
         )
     elif len(rows) == 1 and not own.folder:
         show.bad("children", "attach, but not with an empty environment")

@@ -67,7 +67,8 @@ class Command:
     def nobody_attached(self) -> str:
         return (
             f"no Python that {self.args[0]!r} started attached. shmcov has to be installed in each "
-            "environment that is used, so also in those that tox, nox, hatch or uv run make"
+            "environment that is used, so also in those that tox, nox, hatch or uv run make; where "
+            "it is, SHMCOV_DEBUG=1 in the environment makes a process say why it is not measured"
         )
 
 

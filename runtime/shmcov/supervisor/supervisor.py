@@ -235,10 +235,7 @@ class Supervisor:
         texts = result.last_warnings(copy, self.cov, self.target)
         if not copy.processes():
             self.complete = False
-            complain(
-                f"No data was collected: {self.program.nobody_attached()}. SHMCOV_DEBUG=1 in the "
-                "environment makes it say more."
-            )
+            complain(f"No data was collected: {self.program.nobody_attached()}.")
             texts = [text for text in texts if text[1] != "no-data-collected"]
         if self.outsiders and (who := self.outsiders.described(copy)):
             self.complete = False
