@@ -36,7 +36,7 @@ from coverage.exceptions import ConfigError, CoverageException
 from coverage.files import canonical_filename, find_python_files, globs_to_regex, prep_patterns
 from coverage.misc import isolate_module
 
-from shmcov import _merge, file_tracers
+from shmcov import _merge, file_tracers, messages
 
 os = isolate_module(os)
 
@@ -184,7 +184,7 @@ def files_of_plugins(
             except Exception:
                 trace = traceback.format_exc()
                 text = f"Plug-in {name!r} couldn't find its files below {root!r}:\n{trace}"
-                warnings.append((text, None))
+                warnings.append((text, "plugin-files"))
                 continue
             for path in paths:
                 if not (omit and omit.match(path)):
@@ -231,7 +231,10 @@ def last_warnings(
 def warn(cov: coverage.Coverage, warnings: Warnings) -> None:
     """Gives warnings to the user in coverage.py's way, but for those that `cov` disables."""
     for text, slug in warnings:
-        cov._warn(text, slug=slug)
+        if slug not in messages.WARNINGS:
+            cov._warn(text, slug=slug)
+        elif slug not in cov.config.disable_warnings:
+            cov._warn(messages.with_link(text, slug))
 
 
 # -- the insides of coverage.py --
@@ -326,7 +329,8 @@ def _warn_about_plugins(cov: coverage.Coverage, warnings: Warnings) -> None:
     plugins = cov._plugins.context_switchers
     if plugins:
         names = ", ".join(plugin._coverage_plugin_name for plugin in plugins)
-        warnings.append((f"Plugin contexts ({names}) aren't supported with shmcov", None))
+        text = f"Plugin contexts ({names}) aren't supported with shmcov"
+        warnings.append((text, "context-plugins"))
 
 
 def _check_values(config: Any) -> None:

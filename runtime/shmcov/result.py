@@ -22,7 +22,7 @@ from coverage.exceptions import CoverageWarning
 from coverage.misc import ensure_dir_for_file, isolate_module
 from coverage.sqldata import filename_suffix
 
-from shmcov import _merge, logical_lines, plan
+from shmcov import _merge, logical_lines, messages, plan
 
 os = isolate_module(os)
 
@@ -168,6 +168,12 @@ def losses(info: _merge.Info) -> list[str]:
     if info["damaged"]:
         texts.append(f"{info['damaged']} parts of the segment are damaged and were skipped")
     return texts
+
+
+def tell(cov: coverage.Coverage, text: str, slug: str) -> None:
+    """Warns of what no filter for warnings may hide."""
+    if slug not in cov.config.disable_warnings:
+        complain(messages.with_link(text, slug))
 
 
 def complain(text: str) -> None:

@@ -143,7 +143,7 @@ def _configured(info: _merge.Info, options: argparse.Namespace) -> tuple[coverag
 def _write(copy: _merge.Copy, cov: coverage.Coverage, target: Target, *, quiet: bool) -> str:
     if not quiet:
         for text in result.losses(copy.info()):
-            complain(f"Not all of this run was recorded: {text}")
+            result.tell(cov, f"Not all of this run was recorded: {text}", "not-recorded")
         result.warn(cov, result.last_warnings(copy, cov, target))
     counts = result.write(copy, cov, target, ["salvage"])
     if not quiet:

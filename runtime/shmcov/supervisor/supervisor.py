@@ -231,11 +231,12 @@ class Supervisor:
     def _tell(self, copy: _merge.Copy) -> None:
         for text in result.losses(copy.info()):
             self.complete = False
-            complain(f"Not all of this run was recorded: {text}")
+            result.tell(self.cov, f"Not all of this run was recorded: {text}", "not-recorded")
         texts = result.last_warnings(copy, self.cov, self.target)
         if not copy.processes():
             self.complete = False
-            complain(f"No data was collected: {self.program.nobody_attached()}.")
+            why = self.program.nobody_attached()
+            result.tell(self.cov, f"No data was collected: {why}.", "nobody-attached")
             texts = [text for text in texts if text[1] != "no-data-collected"]
         if self.outsiders and (who := self.outsiders.described(copy)):
             self.complete = False
