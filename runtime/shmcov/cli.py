@@ -16,11 +16,12 @@ from typing import Any
 from shmcov import __version__, terminal
 
 COMMANDS = {
+    "completion": "Print what bash, zsh or fish need to complete commands and options.",
     "doctor": "Show what is in force here, and what the configuration does not need.",
     "salvage": "Turn the segment of a run that was killed into a data file.",
     "status": "Show who is measured, and what is covered so far.",
 }
-"""Each is a module of shmcov.commands, with a parser() and a main()."""
+"""Each is a module of shmcov.commands, with a parser() and a main(argv)."""
 
 OTHERS = {
     "exec": "Run any command and measure each Python that it starts.",
@@ -71,6 +72,11 @@ def _die(name: str) -> int:
 
 def _run(argv: list[str]) -> int:
     name, *rest = argv or [""]
+    if name == "completion":
+        from shmcov import command_table
+        from shmcov.commands import completion
+
+        return completion.main(rest, command_table.of(install(), dict(overview())))
     if name in COMMANDS:
         status: int = _module(name).main(rest)
         return status
