@@ -336,8 +336,9 @@ def _warn_about_plugins(cov: coverage.Coverage, warnings: Warnings) -> None:
 def _check_values(config: Any) -> None:
     """Refuses what coverage.py does when it starts to measure, which is not done here. Its own code
     says which values there are."""
+    known = _inside(coverage.patch, "apply_patches").__code__.co_consts
     for name in sorted(set(config.patch)):
-        if not hasattr(coverage.patch, f"_patch_{name}"):
+        if name not in known:
             raise ConfigError(f"Unknown patch {name!r}")
     known = _inside(coverage.core, "Core").__init__.__code__.co_consts
     if config.core and not config.timid and config.core not in known:

@@ -127,12 +127,21 @@ def test_as_coverage_says_it(project: Project, case: Case) -> None:
     assert told[0] == told[1]
 
 
-@pytest.mark.parametrize("case", [run("core = foo"), Case(env={"COVERAGE_CORE": "foo"})], ids=str)
-def test_with_the_plug_in(project: Project, case: Case) -> None:
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        (run("core = foo"), "Unknown core value: 'foo'"),
+        (Case(env={"COVERAGE_CORE": "foo"}), "Unknown core value: 'foo'"),
+        (run("patch = foo"), "Unknown patch 'foo'"),
+        (run("concurrency = foo"), "Unknown concurrency choices: foo"),
+    ],
+    ids=str,
+)
+def test_with_the_plug_in(project: Project, case: Case, message: str) -> None:
     project.write("p.py", "print('it runs')\n")
     project.write(".coveragerc", (case.rc or "[run]\n") + "plugins = shmcov\n")
     done = project.python("-m", "coverage", "run", "p.py", env=case.env)
-    assert (done.returncode, done.stdout) == (1, "Unknown core value: 'foo'\n")
+    assert (done.returncode, done.stdout) == (1, f"{message}\n")
     assert project.data_files() == []
 
 

@@ -553,6 +553,26 @@ def test_a_new_command_of_coverage_is_in_the_overview(project: Project) -> None:
     assert "    brandnew    Do what nobody did.\n" in project.python("new.py").stdout
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["status", "gone"],
+        ["salvage", "gone"],
+        ["run", "--data-file=folder", "prog.py"],
+        ["run", "--shm-dir=prog.py", "prog.py"],
+        ["run", "gone"],
+        ["exec", "./gone"],
+    ],
+    ids=" ".join,
+)
+def test_a_name_in_an_error_is_a_whole_path(prog: Project, args: list[str]) -> None:
+    (prog.folder / "folder").mkdir()
+    done = prog.shmcov(*args)
+    name = args[1].rpartition("=")[2].removeprefix("./")
+    assert done.returncode != 0
+    assert str(prog.folder / name) in done.stdout + done.stderr
+
+
 # -- whoever reads has gone --
 
 

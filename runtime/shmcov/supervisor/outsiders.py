@@ -47,7 +47,7 @@ class Outsiders:
         for pid in _below(self.pid):
             try:
                 self._note(pid)
-            except (OSError, ValueError):
+            except (OSError, ValueError, IndexError):
                 continue  # it has ended, or is another user's
         return max(PAUSE, (time.monotonic() - begin) / SHARE)
 
@@ -91,7 +91,7 @@ def _below(pid: int) -> Iterator[int]:
         try:
             for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
                 todo += map(int, _read(f"/proc/{pid}/task/{task}/children").split())
-        except OSError:
+        except (OSError, ValueError):
             continue
 
 
