@@ -48,24 +48,36 @@ static void find_relatives(struct search *search)
     search->n = search->all;
 }
 
-/* The index of the first of `n` relatives that has a row in the process table; n: none has. */
+/* The index of the first of `n` relatives that is this process; n: none is. */
+static unsigned index_of(const struct relative *relatives, unsigned n, uint32_t pid, uint64_t start)
+{
+    unsigned i = 0;
+
+    while (i < n && (relatives[i].pid != pid || relatives[i].start != start))
+        i++;
+    return i;
+}
+
+/* The index of the first of `n` relatives that has a row in the process table, or that started the
+ * command of the run; n: none. */
 static unsigned match(seg_t *seg, const struct relative *relatives, unsigned n)
 {
+    const struct seg_header *head = seg_head(seg);
     uint64_t left = seg->size / SEG_ALIGN;
     /* Pairs with the release in seg_process_enter. */
     uint64_t off = seg_load_acquire(&seg_head(seg)->processes);
     uint64_t ns = seg_platform_namespace();
 
+    if (seg_flags(seg) & SEG_FLAG_COMMAND && head->supervisor_ns == ns)
+        n = index_of(relatives, n, head->supervisor_pid, head->supervisor_start);
     for (; off != 0 && left > 0 && n > 0; left--) {
         struct seg_process *row = seg_piece(seg, off, sizeof *row);
 
         if (row == NULL)
             break;
-        for (unsigned i = 0; i < n; i++) {
-            if (seg_load32_relaxed(&row->state) != SEG_PROCESS_LEFT &&
-                row->pid == relatives[i].pid && row->start == relatives[i].start && row->ns == ns)
-                n = i; /* from here on only a nearer one counts */
-        }
+        /* From here on only a nearer one counts. */
+        if (seg_load32_relaxed(&row->state) != SEG_PROCESS_LEFT && row->ns == ns)
+            n = index_of(relatives, n, row->pid, row->start);
         off = row->next;
     }
     return n;

@@ -75,6 +75,7 @@ enum seg_lost {
 #define SEG_FLAG_QUALNAME UINT32_C(64)     /* test functions without self are named too */
 #define SEG_FLAG_KEPT UINT32_C(128)        /* a keeper delivers, whatever the creator becomes */
 #define SEG_FLAG_OTHERS UINT32_C(256)      /* other users that know its name take part */
+#define SEG_FLAG_COMMAND UINT32_C(512)     /* its maker started no Python: its children take part */
 #define SEG_FLAG_HOLD UINT32_C(32)         /* gateways of execnet attach paused */
 
 struct seg_header {

@@ -16,8 +16,8 @@
 
 #define FLAG(name) NAME(SEG_FLAG_, name)
 const struct seg_name seg_flag_names[] = {
-    FLAG(BRANCH), FLAG(TEST_FUNCTION), FLAG(CONTEXTS), FLAG(NO_ADOPT), FLAG(OWNED),
-    FLAG(HOLD),   FLAG(QUALNAME),      FLAG(KEPT),     FLAG(OTHERS),   {0, NULL},
+    FLAG(BRANCH),   FLAG(TEST_FUNCTION), FLAG(CONTEXTS), FLAG(NO_ADOPT), FLAG(OWNED), FLAG(HOLD),
+    FLAG(QUALNAME), FLAG(KEPT),          FLAG(OTHERS),   FLAG(COMMAND),  {0, NULL},
 };
 
 #define RULE(name) NAME(SEG_RULE_, name)

@@ -18,13 +18,18 @@
 
 int rt_sys_path_entry(void *arg, unsigned i, char *buf, size_t size)
 {
-    PyObject *path = PySys_GetObject("path"), *item;
+    const bool library = i == RT_LIBRARY;
+    PyObject *path = PySys_GetObject(library ? "_stdlib_dir" : "path"), *item = path;
     const char *text;
 
     (void)arg;
-    if (!path || !PyList_Check(path) || (Py_ssize_t)i >= PyList_GET_SIZE(path))
+    if (!path)
         return 0;
-    item = PyList_GET_ITEM(path, i);
+    if (!library) {
+        if (!PyList_Check(path) || (Py_ssize_t)i >= PyList_GET_SIZE(path))
+            return 0;
+        item = PyList_GET_ITEM(path, i);
+    }
     text = PyUnicode_Check(item) ? PyUnicode_AsUTF8(item) : NULL;
     if (!text || strlen(text) >= size) {
         PyErr_Clear();

@@ -33,11 +33,23 @@ static struct rt_state *state_of(PyObject *module)
  * break programs whose output is compared. */
 static void complain(const char *what, const char *why)
 {
+    static bool told; /* site reads the start-up files of a virtual environment twice */
     const char *debug = getenv("SHMCOV_DEBUG");
 
-    if (debug && *debug)
+    if (debug && *debug && !told)
         PySys_FormatStderr("shmcov: process %d is not measured: %s: %s\n", (int)getpid(), what,
                            why);
+    told = true;
+}
+
+static void complain_of_segment(int status, const char *why)
+{
+    const char *named = getenv("SHMCOV_SEGMENT");
+
+    if (named && *named)
+        complain(named, why);
+    else
+        complain("SHMCOV_SEGMENT is not set", status < 0 ? why : "no ancestor takes part in a run");
 }
 
 static int start_tracer(PyObject *module, struct rt_state *state)
@@ -94,8 +106,7 @@ static PyObject *module_attach(PyObject *module, PyObject *noargs)
         Py_RETURN_TRUE;
     status = rt_process_attach(PY_VERSION_HEX, &why);
     if (status) {
-        if (status < 0)
-            complain("the segment cannot be used", why);
+        complain_of_segment(status, why);
         Py_RETURN_FALSE;
     }
     if (seg_flags(rt_process_seg()) & SEG_FLAG_HOLD && is_gateway())

@@ -201,6 +201,20 @@ static bool in_sys_path_venv(const struct subject *subject, const char *path)
     return false;
 }
 
+/* The supervisor knows the standard library of its own interpreter; this may be another. */
+static bool in_own_library(const struct subject *subject, const char *path)
+{
+    struct desk *desk = subject->desk;
+    char *canonical = desk->entry_canonical;
+
+    return subject->sys_path &&
+           subject->sys_path(subject->arg, RT_LIBRARY, desk->entry, sizeof desk->entry) &&
+           desk->entry[0] &&
+           !rt_canonical(subject->rules->folders, desk->entry, canonical,
+                         sizeof desk->entry_canonical) &&
+           under(path, canonical, strlen(canonical));
+}
+
 static bool third_party(const struct subject *subject, const char *path)
 {
     return in_tree(subject->rules, SEG_RULE_THIRD_DIR, path) || in_sys_path_venv(subject, path);
@@ -270,7 +284,8 @@ static bool measured(const struct subject *subject)
     } else {
         if (in_tree(rules, SEG_RULE_NEVER_DIR, path) || third_party(subject, path))
             return false;
-        if (!has(rules, SEG_RULE_COVER_PYLIB) && in_tree(rules, SEG_RULE_STDLIB_DIR, path))
+        if (!has(rules, SEG_RULE_COVER_PYLIB) &&
+            (in_tree(rules, SEG_RULE_STDLIB_DIR, path) || in_own_library(subject, path)))
             return false;
     }
     return !in_globs(subject, SEG_RULE_OMIT);

@@ -22,7 +22,9 @@
 struct rt_rules;
 
 /* Writes entry `i` of sys.path into buf: 1, or 0 after the last. An entry that is no string or does
- * not fit becomes the empty string. */
+ * not fit becomes the empty string. Entry RT_LIBRARY is the folder of this interpreter's standard
+ * library. */
+#define RT_LIBRARY UINT_MAX
 typedef int rt_sys_path_fn(void *arg, unsigned i, char *buf, size_t size);
 
 /* Reads rules, whose bytes may go away afterwards. 0, or -1: damaged, a pattern that is an error,

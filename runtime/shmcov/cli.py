@@ -2,77 +2,133 @@
 """The command line: coverage.py's, with another `run` and commands of our own.
 
 coverage.py parses the options and reads the configuration, so both mean here what they mean there,
-whatever its version. What is not in COMMANDS is coverage.py's own.
+whatever its version. What is not in COMMANDS is coverage.py's own, but for `run` and `exec`.
 """
 
 from __future__ import annotations
 
 import importlib
+import re
 import sys
+from collections.abc import Iterable
+from typing import Any
 
-from shmcov import __version__
+from shmcov import __version__, terminal
 
-COMMANDS = ("doctor", "salvage", "status")
-"""Each is a module of shmcov.commands, and has a line in HELP."""
+COMMANDS = {
+    "completion": "Print what bash, zsh or fish need to complete commands and options.",
+    "doctor": "Show what is in force here, and what the configuration does not need.",
+    "salvage": "Turn the segment of a run that was killed into a data file.",
+    "status": "Show who is measured, and what is covered so far.",
+}
+"""Each is a module of shmcov.commands, with a parser() and a main(argv)."""
+
+OTHERS = {
+    "exec": "Run any command and measure each Python that it starts.",
+    "help": "Get help on using shmcov.",
+}
+"""What the overview says of commands that are coverage.py's in form, and not in what they do."""
 
 OK, ERROR = 0, 1
 
 HELP = """\
-    shmcov, version {shmcov_version}, on coverage.py {__version__}
+    shmcov, version {shmcov_version}, on coverage.py {{__version__}}
     Measure code coverage in Python programs that run in many processes.
 
-    usage: {program_name} <command> [options] [args]
+    usage: {{program_name}} <command> [options] [args]
 
     Commands:
-        annotate    Annotate source files with execution information.
-        combine     Combine a number of data files.
-        debug       Display information about the internals of coverage.py
-        doctor      Show what is in force here, and what the configuration does not need.
-        erase       Erase previously collected coverage data.
-        help        Get help on using {program_name}.
-        html        Create an HTML report.
-        json        Create a JSON report of coverage results.
-        lcov        Create an LCOV report of coverage results.
-        report      Report coverage stats on modules.
-        run         Run a Python program and measure code execution.
-        salvage     Turn the segment of a run that was killed into a data file.
-        status      Show who is measured, and what is covered so far.
-        xml         Create an XML report of coverage results.
+{commands}
 
-    Use "{program_name} help <command>" for detailed help on any command.
+    Use "{{program_name}} help <command>" for detailed help on any command.
 """
 
 
 def main(argv: list[str] | None = None) -> int:
     """The program `shmcov`. Returns the exit status, or dies of the measured program's signal."""
-    argv = sys.argv[1:] if argv is None else argv
+    try:
+        status = _run(sys.argv[1:] if argv is None else argv)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _die("SIGINT")
+    except BrokenPipeError:
+        # Whoever read what we print has enough: `shmcov report | head`.
+        terminal.drop_unread()
+        return _die("SIGPIPE")
+    return status
+
+
+def _die(name: str) -> int:
+    """Ends as programs do that know nothing of this signal."""
+    import signal
+
+    from shmcov.supervisor import signals
+
+    signo = signal.Signals[name]
+    signals.die_of(signo)
+    return 128 + signo  # as PID 1
+
+
+def _run(argv: list[str]) -> int:
     name, *rest = argv or [""]
-    if name == "help" and rest and rest[0] in COMMANDS:
-        name, rest = rest[0], ["--help"]
+    if name == "completion":
+        from shmcov import command_table
+        from shmcov.commands import completion
+
+        return completion.main(rest, command_table.of(install(), dict(overview())))
     if name in COMMANDS:
-        status: int = importlib.import_module(f"shmcov.commands.{name}").main(rest)
+        status: int = _module(name).main(rest)
         return status
-    return _coverage(argv)
-
-
-def _coverage(argv: list[str]) -> int:
     from coverage import cmdline
 
-    help_text = HELP.replace("{shmcov_version}", __version__)
+    if name in ("", "run", *OTHERS) or name.startswith("-"):
+        install([other for other in rest if name == "help" and other in COMMANDS])
+    result: object = cmdline.main(argv)
+    # What sys.exit() makes of it.
+    if result is None:
+        return OK
+    if isinstance(result, int):
+        return result
+    print(result, file=sys.stderr)
+    return ERROR
+
+
+def _module(name: str) -> Any:
+    """The module of one of COMMANDS."""
+    return importlib.import_module(f"shmcov.commands.{name}")
+
+
+def install(own: Iterable[str] = COMMANDS) -> dict[str, Any]:
+    """Puts help, `run` and `exec` into coverage.py's tables, and those of COMMANDS that `own`
+    names. Returns what is there then: the parser of each command."""
+    from coverage import cmdline
+
+    from shmcov.commands import run
+
+    run.install()
+    help_text = HELP.format(
+        shmcov_version=__version__,
+        commands="\n".join(f"        {name:11} {text}" for name, text in overview()),
+    )
     cmdline.HELP_TOPICS.update(
         help=help_text,
         minimum_help=help_text,
         version=f"shmcov, version {__version__}\n" + cmdline.HELP_TOPICS["version"],
     )
-    if argv[:1] == ["run"] or argv[:2] == ["help", "run"]:
-        from shmcov.commands import run
+    parsers: dict[str, Any] = cmdline.COMMANDS
+    for name in own:
+        parsers[name] = _module(name).parser()
+    return parsers
 
-        run.install()
-    status: object = cmdline.main(argv)
-    # What sys.exit() makes of it.
-    if status is None:
-        return OK
-    if isinstance(status, int):
-        return status
-    print(status, file=sys.stderr)
-    return ERROR
+
+def overview() -> list[tuple[str, str]]:
+    """All commands, each with a line: coverage.py's from its own help."""
+    from coverage import cmdline
+
+    lines = {
+        name: str(parser.description or "").split(".")[0].strip() + "."
+        for name, parser in cmdline.COMMANDS.items()
+    }
+    lines.update(re.findall(r"^ +(\w+)  +(\S.*)$", cmdline.HELP_TOPICS["help"], re.MULTILINE))
+    return sorted({**lines, **OTHERS, **COMMANDS}.items())

@@ -29,12 +29,14 @@ from typing import Any
 
 import coverage
 import coverage.context
+import coverage.core
 import coverage.inorout
+import coverage.patch
 from coverage.exceptions import ConfigError, CoverageException
 from coverage.files import canonical_filename, find_python_files, globs_to_regex, prep_patterns
 from coverage.misc import isolate_module
 
-from shmcov import _merge, file_tracers
+from shmcov import _merge, file_tracers, messages
 
 os = isolate_module(os)
 
@@ -92,6 +94,7 @@ def build(
             plan.flags |= _merge.FLAG_QUALNAME
     elif config.dynamic_context not in (None, "", "none"):
         raise ConfigError(f"Don't understand dynamic_context setting: {config.dynamic_context!r}")
+    _check_values(config)
     _check_patterns(prep_patterns(config.run_include))
     _check_patterns(prep_patterns(config.run_omit))
 
@@ -192,7 +195,7 @@ def files_of_plugins(
             except Exception:
                 trace = traceback.format_exc()
                 text = f"Plug-in {name!r} couldn't find its files below {root!r}:\n{trace}"
-                warnings.append((text, None))
+                warnings.append((text, "plugin-files"))
                 continue
             for path in paths:
                 if not (omit and omit.match(path)):
@@ -239,7 +242,10 @@ def last_warnings(
 def warn(cov: coverage.Coverage, warnings: Warnings) -> None:
     """Warns as coverage.py does, which leaves out what `cov` disables."""
     for text, slug in warnings:
-        cov._warn(text, slug=slug)
+        if slug not in messages.WARNINGS:
+            cov._warn(text, slug=slug)
+        elif slug not in cov.config.disable_warnings:
+            cov._warn(messages.with_link(text, slug))
 
 
 # -- the internals of coverage.py --
@@ -334,7 +340,20 @@ def _warn_about_plugins(cov: coverage.Coverage, warnings: Warnings) -> None:
     plugins = cov._plugins.context_switchers
     if plugins:
         names = ", ".join(plugin._coverage_plugin_name for plugin in plugins)
-        warnings.append((f"Plugin contexts ({names}) aren't supported with shmcov", None))
+        text = f"Plugin contexts ({names}) aren't supported with shmcov"
+        warnings.append((text, "context-plugins"))
+
+
+def _check_values(config: Any) -> None:
+    """Refuses what coverage.py does when it starts to measure, which is not done here. Its own code
+    says which values there are."""
+    known = _inside(coverage.patch, "apply_patches").__code__.co_consts
+    for name in sorted(set(config.patch)):
+        if name not in known:
+            raise ConfigError(f"Unknown patch {name!r}")
+    known = _inside(coverage.core, "Core").__init__.__code__.co_consts
+    if config.core and not config.timid and config.core not in known:
+        raise ConfigError(f"Unknown core value: {config.core!r}")
 
 
 def _check_patterns(patterns: Iterable[str]) -> None:

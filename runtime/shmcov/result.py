@@ -8,19 +8,21 @@ data file, the multi-line maps, the files that never ran, the warnings.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 import coverage
 from coverage.exceptions import CoverageWarning
 from coverage.misc import ensure_dir_for_file, isolate_module
 from coverage.sqldata import filename_suffix
 
-from shmcov import _merge, logical_lines, plan
+from shmcov import _merge, logical_lines, messages, plan
 
 os = isolate_module(os)
 
@@ -142,7 +144,7 @@ def warn(cov: coverage.Coverage, texts: plan.Warnings) -> None:
                 plan.warn(cov, [one])
             except CoverageWarning as warning:
                 # -W error: only printed, because the data must still be written.
-                print(f"CoverageWarning: {warning}", file=sys.stderr)
+                say(f"CoverageWarning: {warning}", file=sys.stderr)
 
 
 def _format_warning(
@@ -168,5 +170,17 @@ def losses(info: _merge.Info) -> list[str]:
     return texts
 
 
+def tell(cov: coverage.Coverage, text: str, slug: str) -> None:
+    """Warns of what no filter for warnings may hide."""
+    if slug not in cov.config.disable_warnings:
+        complain(messages.with_link(text, slug))
+
+
 def complain(text: str) -> None:
-    print(f"shmcov: {text}", file=sys.stderr, flush=True)
+    say(f"shmcov: {text}", file=sys.stderr)
+
+
+def say(text: str, file: TextIO | None = None) -> None:
+    """Prints while a run goes on, whose data must not be lost because nobody reads any more."""
+    with contextlib.suppress(OSError):
+        print(text, file=file, flush=True)

@@ -250,4 +250,5 @@ def section_of(config: Any) -> Mapping[str, Any]:
         parsed.read(path)
         return dict(parsed.get_section(SECTION)) if parsed.has_section(SECTION) else {}
     except Exception as error:  # configparser's and tomllib's own, and coverage.py's
-        raise CoverageException(f"Couldn't read config file {path}: {error}") from error
+        name = os.path.abspath(path)  # noqa: PTH100
+        raise CoverageException(f"Couldn't read config file {name}: {error}") from error

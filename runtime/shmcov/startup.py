@@ -56,4 +56,7 @@ def why_not() -> str:
         )
     if not os.access(ours[0], os.R_OK):
         return f"the start-up file {ours[0]} cannot be read"
-    return "it ended before its start-up files were read, or could not open the segment"
+    return (
+        "it ended before its start-up files were read, or could not open the segment; with "
+        "SHMCOV_DEBUG=1 in the environment it says why"
+    )

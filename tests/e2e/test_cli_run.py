@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import sqlite3
+import subprocess
 import sys
 import zipfile
 
@@ -176,7 +179,7 @@ def test_settings_that_others_need_are_accepted(prog: Project) -> None:
         ".coveragerc",
         """
         [run]
-        patch = subprocess, _exit, execv, fork, something_new
+        patch = subprocess, _exit, execv, fork
         concurrency = multiprocessing
         sigterm = true
         core = sysmon
@@ -313,11 +316,29 @@ def test_warnings_as_errors_cost_no_data(prog: Project) -> None:
     assert prog.missing("prog.py") == [5]
 
 
-def test_no_data_empties_the_old_file_as_coverage_does(prog: Project) -> None:
+@pytest.mark.parametrize(
+    "options", [[], ["--append"], ["--append", "--source=nowhere_at_all"], ["-p"]], ids=" ".join
+)
+def test_no_data_does_to_the_old_file_what_coverage_does(prog: Project, options: list[str]) -> None:
+    measured = []
+    for tool in (prog.coverage, prog.shmcov):
+        tool("run", "prog.py")
+        done = tool("run", "--omit=*", *options, "prog.py")
+        with sqlite3.connect(prog.folder / ".coverage") as db:
+            files = list(db.execute("select path from file"))
+        measured.append((files, "no-data-collected" in done.stderr, len(prog.data_files())))
+        for name in prog.data_files():
+            (prog.folder / name).unlink()
+    assert measured[0] == measured[1]
+
+
+def test_where_nobody_attached_the_old_file_stays(prog: Project) -> None:
     prog.shmcov("run", "prog.py")
-    prog.shmcov("run", "--include=nothing", "prog.py")
-    with sqlite3.connect(prog.folder / ".coverage") as db:
-        assert list(db.execute("select * from file")) == []
+    site_packages = next(path for path in sys.path if path.endswith("site-packages"))
+    env = {"PYTHONPATH": site_packages}
+    done = prog.python("-S", "-m", "shmcov", "run", "--source=.", "prog.py", env=env)
+    assert "No data was collected" in done.stderr
+    assert prog.missing("prog.py") == [5]
 
 
 # -- errors are reported as coverage.py reports them --
@@ -506,10 +527,100 @@ def test_help(project: Project) -> None:
         assert "--shm-wait" in text
         assert "--parallel-mode" in text
     overview = project.shmcov("help").stdout
+    theirs = re.findall(r"^    (\w+ +\S.*)$", project.coverage("help").stdout, re.MULTILINE)
+    assert len(theirs) > 10
+    for line in theirs:
+        if not line.startswith("help "):
+            assert f"\n    {line}\n" in overview
     for command in COMMANDS:
         assert f"usage: shmcov {command}" in project.shmcov("help", command).stdout
         assert f"\n    {command} " in overview
     assert "shmcov, version" in project.shmcov("--version").stdout
+    both = project.shmcov("help", "doctor", "report").stdout
+    assert "usage: shmcov doctor" in both and "report [options] [modules]" in both
+
+
+def test_a_new_command_of_coverage_is_in_the_overview(project: Project) -> None:
+    code = """
+        from coverage import cmdline
+        cmdline.COMMANDS["brandnew"] = cmdline.CmdOptionParser(
+            "brandnew", [], description="Do what nobody did. And more."
+        )
+        import shmcov.cli
+        shmcov.cli.main(["help"])
+    """
+    project.write("new.py", code)
+    assert "    brandnew    Do what nobody did.\n" in project.python("new.py").stdout
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["status", "gone"],
+        ["salvage", "gone"],
+        ["run", "--data-file=folder", "prog.py"],
+        ["run", "--shm-dir=prog.py", "prog.py"],
+        ["run", "gone"],
+        ["exec", "./gone"],
+    ],
+    ids=" ".join,
+)
+def test_a_name_in_an_error_is_a_whole_path(prog: Project, args: list[str]) -> None:
+    (prog.folder / "folder").mkdir()
+    done = prog.shmcov(*args)
+    name = args[1].rpartition("=")[2].removeprefix("./")
+    assert done.returncode != 0
+    assert str(prog.folder / name) in done.stdout + done.stderr
+
+
+# -- whoever reads has gone --
+
+
+@pytest.mark.parametrize(
+    "args", [["report"], ["help"], ["status"], ["run", "--help"], ["salvage"]], ids=" ".join
+)
+def test_a_closed_pipe_ends_it_quietly(prog: Project, args: list[str]) -> None:
+    prog.shmcov("run", "prog.py")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "shmcov", *args],
+        cwd=prog.folder,
+        env=prog.env,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b"")
+
+
+def test_closed_pipes_cost_a_run_nothing(prog: Project) -> None:
+    """The program prints nothing, the supervisor has warnings and complaints to write."""
+    prog.write("prog.py", "import os\nos.system('sleep 0.1')\n")
+    reader, writer = os.pipe()
+    os.close(reader)
+    for options in ([], ["-W", "error"]):
+        done = subprocess.run(
+            [sys.executable, *options, "-m", "shmcov", "run", "--source=.,nowhere", "prog.py"],
+            cwd=prog.folder,
+            env=prog.env,
+            stdout=writer,
+            stderr=writer,
+            check=False,
+        )
+        assert done.returncode == 0
+        assert prog.lines("prog.py") == [1, 2]
+        (prog.folder / ".coverage").unlink()
+    os.close(writer)
+
+
+def test_ctrl_c_in_a_report_is_no_traceback(prog: Project) -> None:
+    prog.shmcov("run", "prog.py")
+    prog.write("slow.py", "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    prog.write(".coveragerc", "[run]\nplugins = slow\n")
+    done = prog.shmcov("report", env={"PYTHONPATH": "."})
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 def test_importing_the_package_is_cheap(project: Project) -> None:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+from shmcov import messages
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "bench" / "README.md"]
@@ -16,6 +18,25 @@ EXAMPLES = re.compile(r"x\.py|.*NAME.*|Include/.*")
 """Names that a page makes up, and CPython's."""
 OF_OTHERS = {"own-suites.md"}
 """Pages about other projects' files."""
+
+
+def test_each_warning_has_its_section() -> None:
+    """The links that warnings end with lead there, and the first words are those of the table."""
+    page = (ROOT / "docs/messages.md").read_text()
+    sections = dict(re.findall(r"^## (\S+)\n\n((?:.+\n)+)", page, re.MULTILINE))
+    assert list(sections) == sorted(messages.WARNINGS)
+    for slug, sentence in messages.WARNINGS.items():
+        assert " ".join(sections[slug].split()).startswith(sentence.rstrip("."))
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"].get("urls", {})
+    assert messages.PAGE.startswith(urls.get("Documentation", "docs/"))
+
+
+def test_each_warning_is_given_somewhere() -> None:
+    used: set[str] = set()
+    for path in ROOT.glob("runtime/shmcov/**/*.py"):
+        if path.name != "messages.py":
+            used |= set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', path.read_text()))
+    assert set(messages.WARNINGS) - used == set()
 
 
 @pytest.fixture(scope="module")

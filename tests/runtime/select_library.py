@@ -76,11 +76,19 @@ def pack(library: ctypes.CDLL, rules: Iterable[tuple[int, str]]) -> bytes:
     return made
 
 
+LIBRARY = 2**32 - 1
+"""RT_LIBRARY"""
+
+
 @SYS_PATH_FN
 def _sys_path(_arg: int, i: int, buf: ctypes.Array[ctypes.c_char], size: int) -> int:
-    if i >= len(sys.path):
+    if i == LIBRARY:
+        entry = sys._stdlib_dir  # type: ignore[attr-defined]
+    elif i < len(sys.path):
+        entry = sys.path[i]
+    else:
         return 0
-    raw = os.fsencode(sys.path[i]) + b"\0"
+    raw = os.fsencode(entry) + b"\0"
     ctypes.memmove(buf, raw if len(raw) <= size else b"\0", min(len(raw), size))
     return 1
 

@@ -13,6 +13,7 @@ import os
 import random
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import coverage
@@ -201,6 +202,24 @@ def test_sys_path_changes(
 
 
 # -- rules --
+
+
+def test_the_library_of_another_interpreter(
+    library: ctypes.CDLL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is where this process says, by whatever way, and not where the supervisor's is."""
+    folder = tmp_path / "otherlib"
+    (folder / "python9").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(folder)
+    name = str(folder / "python9" / "json.py")
+    for place, inside in (("link/python9", True), ("otherlib/python", False), ("nowhere", False)):
+        monkeypatch.setattr(sys, "_stdlib_dir", str(tmp_path / place))
+        with Selection(library, []) as selection:
+            assert selection.decide(name, None, None)[0] is not inside
+        with Selection(library, [(_merge.RULE_COVER_PYLIB, "")]) as selection:
+            assert selection.decide(name, None, None)[0] is True
+    with Selection(library, [(_merge.RULE_INCLUDE, name)]) as selection:
+        assert selection.decide(name, None, None)[0] is True
 
 
 def test_not_utf8(library: ctypes.CDLL, world: World) -> None:

@@ -207,15 +207,6 @@ Test(process, a_recycled_pid_is_not_adopted)
     drop_run(&place);
 }
 
-Test(process, adoption_can_be_turned_off)
-{
-    struct place place = make_run(SEG_FLAG_NO_ADOPT);
-
-    enter(&place);
-    cr_assert_str_eq(adopted_by_descendant(1), "");
-    drop_run(&place);
-}
-
 static void enter_and_ask(void *arg)
 {
     struct place *inner = arg;
@@ -223,6 +214,35 @@ static void enter_and_ask(void *arg)
 
     CHILD_CHECK(seg_process_enter(inner->seg, 0, false, &row) == SEG_OK);
     CHILD_CHECK(strcmp(adopted_by_descendant(1), inner->path) == 0);
+}
+
+/* The creator stands in no row, and neither does what it started. */
+Test(process, descendants_of_who_started_a_command_are_adopted)
+{
+    struct place place = make_run(SEG_FLAG_COMMAND), inner = make_run(0);
+    struct seg_header *head = seg_head(place.seg);
+
+    cr_assert_str_eq(adopted_by_descendant(1), place.path);
+    cr_assert_str_eq(adopted_by_descendant(8), place.path);
+    cr_assert_str_eq(adopted_by_descendant(9), "", "there is an end");
+    head->supervisor_start--;
+    cr_assert_str_eq(adopted_by_descendant(1), "", "a recycled pid");
+    head->supervisor_start++;
+    head->supervisor_ns++;
+    cr_assert_str_eq(adopted_by_descendant(1), "", "another pid namespace");
+    head->supervisor_ns--;
+    run_child_well(enter_and_ask, &inner);
+    drop_run(&inner);
+    drop_run(&place);
+}
+
+Test(process, adoption_can_be_turned_off)
+{
+    struct place place = make_run(SEG_FLAG_NO_ADOPT);
+
+    enter(&place);
+    cr_assert_str_eq(adopted_by_descendant(1), "");
+    drop_run(&place);
 }
 
 Test(process, the_nearest_ancestor_decides)

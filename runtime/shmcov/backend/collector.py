@@ -234,7 +234,7 @@ class Collector(coverage.collector.Collector):
     def _write_to_data(self, copy: _merge.Copy) -> str | None:
         for text in result.losses(copy.info()):
             self._lost = f"Not all of this run was recorded: {text}"
-            result.warn(self._cov, [(self._lost, None)])
+            result.warn(self._cov, [(self._lost, "not-recorded")])
         self._warn_if_name_gone()
         self._mark_imported(copy)
         return data.take(self.covdata, self.branch, functools.partial(self._write, copy))

@@ -24,7 +24,7 @@ from coverage.exceptions import CoverageException, CoverageWarning
 from coverage.multiproc import patch_multiprocessing
 from coverage.plugin import CoveragePlugin
 
-from shmcov import settings
+from shmcov import messages, plan, settings
 from shmcov.backend import strict
 from shmcov.backend.callers import starting
 from shmcov.backend.collector import Collector, Core
@@ -84,6 +84,9 @@ def missing() -> list[str]:
     return lacks
 
 
+OWN_CORE = "own-core"
+"""The slug of a plug-in that steps aside."""
+
 _marked: weakref.WeakKeyDictionary[Any, Wanted] = weakref.WeakKeyDictionary()
 """The configurations that name the plug-in."""
 
@@ -111,7 +114,9 @@ class Plugin(CoveragePlugin):
             )
             if settings.strict(self.options):
                 raise CoverageException(f"{text} (strict is set)")
-            warnings.warn(text, CoverageWarning, stacklevel=2)
+            if OWN_CORE not in config.disable_warnings:
+                told = messages.with_link(text, OWN_CORE)
+                warnings.warn(told, CoverageWarning, stacklevel=2)
             return
         wanted = Wanted(self.options, list(config.patch), list(config.concurrency))
         # These start coverage.py in children, which are measured without it. Only the program that
@@ -170,7 +175,7 @@ def _make_core(kwargs: dict[str, Any]) -> Core | None:
     if "multiprocessing" in wanted.concurrency and cov.config.config_file:
         patch_multiprocessing(rcfile=cov.config.config_file)
     text = f"shmcov doesn't measure: {why}. coverage.py measures with its own core"
-    cov._warn(text)
+    plan.warn(cov, [(text, OWN_CORE)])
     if settings.strict(wanted.options):
         save = cov.save
 

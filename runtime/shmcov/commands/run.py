@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`shmcov run`: the options of `coverage run`, and what becomes of them.
+"""`shmcov run` and `shmcov exec`: the options of `coverage run`, and what becomes of them.
 
 coverage.py's own script parses the command line and makes the Coverage object. It is never started:
 it is where the configuration is. Options that help coverage.py to measure in a special situation
@@ -18,17 +18,37 @@ from coverage import cmdline
 from coverage.exceptions import CoverageException
 
 from shmcov import plan, settings
-from shmcov.result import Target
+from shmcov.result import Target, complain
 from shmcov.supervisor import supervisor
+from shmcov.supervisor.command import CannotRun, Command
 from shmcov.supervisor.program import Program
 
 
 def install() -> None:
-    """Puts this `run` in the place of coverage.py's own."""
-    parser = cmdline.COMMANDS["run"]
-    parser.description = (
+    """Puts this `run` in the place of coverage.py's own, and `exec` beside it."""
+    run = cmdline.COMMANDS["run"]
+    run.description = (
         "Run a Python program, and measure the code that it executes in all of its processes."
     )
+    execute = cmdline.CmdOptionParser(
+        "run",
+        [option for option in run.option_list if option.dest != "module"],
+        usage="[options] [--] <command> [arguments]",
+        description=(
+            "Run any command (make check, tox, a shell script), and measure each Python that it "
+            "starts. shmcov has to be installed in each environment that is used, so also in those "
+            "that tox, nox, hatch or uv run make."
+        ),
+    )
+    execute.cmd = "exec"
+    execute.set_defaults(command=True)
+    cmdline.COMMANDS["exec"] = execute
+    for parser in (run, execute):
+        _add_own_options(parser)
+    setattr(cmdline, "CoverageScript", Script)  # noqa: B010
+
+
+def _add_own_options(parser: optparse.OptionParser) -> None:
     group = optparse.OptionGroup(parser, "shmcov's own options")
     for option in settings.OPTIONS:
         help_text = f"{option.help} [env: {option.variable}]"
@@ -37,7 +57,6 @@ def install() -> None:
         else:
             group.add_option(option.flag, action="store_const", const="true", help=help_text)
     parser.add_option_group(group)
-    setattr(cmdline, "CoverageScript", Script)  # noqa: B010
 
 
 class Script(cmdline.CoverageScript):
@@ -55,7 +74,11 @@ class Script(cmdline.CoverageScript):
         with plan.sys_path_of(program.args, program.as_module):
             self.coverage._init()  # plug-ins may lie beside the program
         self.coverage._post_init()
-        program.check()
+        try:
+            program.check()
+        except CannotRun as error:
+            complain(str(error))
+            return error.status
         target = Target.of(self.coverage, append=bool(options.append))
         name = options.save_signal
         save_signal = getattr(signal, f"SIG{name}") if name else None
@@ -65,10 +88,11 @@ class Script(cmdline.CoverageScript):
             raise CoverageException(f"Couldn't start to measure: {error}") from error
         return outcome.finish()
 
-    def _program(self, options: optparse.Values, args: list[str]) -> Program:
+    def _program(self, options: optparse.Values, args: list[str]) -> Program | Command:
         """What is to run. ValueError, in coverage.py's words."""
+        command = bool(getattr(options, "command", False))
         as_module = bool(options.module)
-        if not args:
+        if not args and not command:
             if as_module:
                 raise ValueError("No module specified for -m")
             args = shlex.split(self.coverage.config.command_line or "")
@@ -78,7 +102,7 @@ class Script(cmdline.CoverageScript):
             raise ValueError("Nothing to do.")
         if options.append and self.coverage.config.parallel:
             raise ValueError("Can't append to data files in parallel mode.")
-        return Program(args, as_module)
+        return Command(args) if command else Program(args, as_module)
 
 
 def _settings(options: optparse.Values, config: Any) -> settings.Settings:

@@ -28,7 +28,7 @@ REPLACED = 3
 
 
 def main(argv: list[str]) -> int:
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     sys.path += [place for place in options.sys_path.split(os.pathsep) if place not in sys.path]
     if options.all:
         return _all(options)
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
     return _one(Path(options.segment).absolute(), options)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="shmcov salvage",
         description="Write the data file of a run that could not do it, and remove its segment. "
@@ -143,7 +143,7 @@ def _configured(info: _merge.Info, options: argparse.Namespace) -> tuple[coverag
 def _write(copy: _merge.Copy, cov: coverage.Coverage, target: Target, *, quiet: bool) -> str:
     if not quiet:
         for text in result.losses(copy.info()):
-            complain(f"Not all of this run was recorded: {text}")
+            result.tell(cov, f"Not all of this run was recorded: {text}", "not-recorded")
         result.warn(cov, result.last_warnings(copy, cov, target))
     counts = result.write(copy, cov, target, ["salvage"])
     if not quiet:

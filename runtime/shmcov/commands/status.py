@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from shmcov import _merge, segments
+from shmcov import _merge, segments, terminal
 from shmcov.result import complain, losses
 
 STATES = {"attached": "running", "done": "ended", "left": "paused"}
 
 
-def main(argv: list[str]) -> int:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="shmcov status",
         description="Show who is measured, and what is covered so far. Without SEGMENT, of all "
@@ -21,8 +20,12 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("segment", nargs="?", metavar="SEGMENT")
     parser.add_argument("--files", action="store_true", help="show each file")
-    options = parser.parse_args(argv)
-    paths = [Path(options.segment)] if options.segment else segments.found()
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    options = parser().parse_args(argv)
+    paths = [Path(options.segment).absolute()] if options.segment else segments.found()
     if not paths:
         print("No run is going on.")
         return 0
@@ -49,10 +52,10 @@ def _show(path: Path, copy: _merge.Copy, *, files: bool) -> None:
     for text in losses(info):
         print(f"  not recorded: {text}")
     print()
-    _table(("PID", "PARENT", "PYTHON", "STARTED BY", "STATE", "COMMAND"), _processes(copy))
+    terminal.table(("PID", "PARENT", "PYTHON", "STARTED BY", "STATE", "COMMAND"), _processes(copy))
     if files:
         print()
-        _table(("LINES", "FILE"), [(str(n), name) for name, n in counts.items()])
+        terminal.table(("LINES", "FILE"), [(str(n), name) for name, n in counts.items()])
     print()
 
 
@@ -77,10 +80,3 @@ def _processes(copy: _merge.Copy) -> list[tuple[str, ...]]:
             )
         )
     return rows
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    for row in [head, *rows]:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  " + "  ".join(cells).rstrip())

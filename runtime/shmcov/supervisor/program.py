@@ -7,14 +7,15 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from coverage.exceptions import NoSource
 from coverage.execfile import make_code_from_py, make_code_from_pyc
 
-from shmcov import _merge, plan
+from shmcov import _merge, plan, startup
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Program:
 
     args: Sequence[str]
     as_module: bool = False
+
+    verb = "run"
 
     def check(self) -> None:
         """Raises coverage.py's error if there is nothing to run."""
@@ -82,6 +85,14 @@ class Program:
         if path is None:
             raise NoSource(name)
         return path
+
+    def nobody_attached(self) -> str:
+        """What to say if the segment knows no process."""
+        return f"the program's interpreter did not attach: {startup.why_not()}"
+
+    def spawn(self, environment: Mapping[str, str], **how: Any) -> int:
+        """Starts it; `how` is for posix_spawn(). Returns its pid."""
+        return os.posix_spawn(sys.executable, self.command(), environment, **how)
 
     def command(self) -> list[str]:
         """The command line, with the options that our own interpreter was started with."""

@@ -11,17 +11,18 @@ import contextlib
 import os
 import shlex
 import signal
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import coverage
 
-from shmcov import _merge, plan, result, segments, startup
+from shmcov import _merge, plan, result, segments, terminal
 from shmcov.delivery import Delivery, Keeper, no_proc
-from shmcov.result import Target, complain
+from shmcov.result import Target, complain, say
 from shmcov.settings import Settings
 from shmcov.supervisor import signals
+from shmcov.supervisor.command import Command
+from shmcov.supervisor.outsiders import PAUSE, Outsiders
 from shmcov.supervisor.program import Program
 
 CannotStart = _merge.DataError
@@ -39,10 +40,9 @@ class Outcome:
     def finish(self) -> int:
         """Ends as the program did: the exit status, or death by the same signal."""
         code = os.waitstatus_to_exitcode(self.status)
+        terminal.drop_unread()
         if code >= 0:
             return code or int(not self.well)
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
         if os.getpid() != 1:
             signals.die_of(-code)
         return 128 - code
@@ -50,7 +50,7 @@ class Outcome:
 
 def run(
     cov: coverage.Coverage,
-    program: Program,
+    program: Program | Command,
     target: Target,
     own: Settings,
     save_signal: int | None,
@@ -70,17 +70,20 @@ def run(
     # From here on signals that would end us wait until the data is safe.
     mask = signals.block(ours | {signal.SIGCHLD})
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    rules = the_plan.rules + plan.identity(f"shmcov run {shlex.join(program.args)}", target.path)
+    typed = f"shmcov {program.verb} {shlex.join(program.args)}"
+    rules = the_plan.rules + plan.identity(typed, target.path)
+    if isinstance(program, Command):
+        the_plan.flags |= _merge.FLAG_COMMAND
     path, fd = segments.create(the_plan.flags, rules, own)
     awaited = ours if save_signal is None else ours | {save_signal}
-    supervisor = Supervisor(cov, target, own, Delivery(path, fd), awaited, save_signal)
+    supervisor = Supervisor(cov, program, target, own, Delivery(path, fd), awaited, save_signal)
     if notice := segments.leftover_notice():
         result.warn(cov, [(notice, segments.LEFT)])
     if save_signal is not None:
         # It is meant for us; the program has no handler for it, and would be killed.
         signal.signal(save_signal, signal.SIG_IGN)
     try:
-        supervisor.start(program, mask)
+        supervisor.start(mask)
     except BaseException:
         supervisor.delivery.remove()
         raise
@@ -109,28 +112,25 @@ class Supervisor:
     """One program and its segment, from the program's start to the segment's end."""
 
     cov: coverage.Coverage
+    program: Program | Command
     target: Target
     own: Settings
     delivery: Delivery
     awaited: set[int]  # signals
     save_signal: int | None
-    program: int = 0
-    argv: Sequence[str] = ()
+    pid: int = 0  # of the program
+    outsiders: Outsiders | None = None
     status: int | None = None
     complete: bool = True  # all that ran was recorded
 
-    def start(self, program: Program, mask: signals.Mask) -> None:
-        self.argv = program.args
+    def start(self, mask: signals.Mask) -> None:
         if self.own.keeper:
             self.delivery.keeper = Keeper.of(
                 self.delivery.path, self.own.wait, self.target.salvage_options(self.cov)
             )
-        self.had_no_code = program.had_no_code
         self.witness = signals.Witness()
         try:
-            self.program = os.posix_spawn(
-                sys.executable,
-                program.command(),
+            self.pid = self.program.spawn(
                 environment(self.delivery.path),
                 setsigmask=mask,
                 # Python ignores these two itself, but not in what it starts.
@@ -139,21 +139,32 @@ class Supervisor:
         except BaseException:
             self.witness.end()
             raise
+        if isinstance(self.program, Command):
+            self.outsiders = Outsiders(self.pid)
 
     # -- while the program runs --
 
     def wait(self) -> int:
         """Waits for the program to end; forwards signals that are meant for it."""
         while self.status is None:
-            info = signal.sigwaitinfo(self.awaited | {signal.SIGCHLD})
+            info = self._next_signal()
             if info.si_signo == signal.SIGCHLD:
                 self._reap()
             elif info.si_signo == self.save_signal:
                 self._save()
             elif not self._reached_program(info):
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(self.program, info.si_signo)
+                    os.kill(self.pid, info.si_signo)
         return self.status
+
+    def _next_signal(self) -> signal.struct_siginfo:
+        awaited = self.awaited | {signal.SIGCHLD}
+        if self.outsiders is None:
+            return signal.sigwaitinfo(awaited)
+        pause = PAUSE
+        while (info := signal.sigtimedwait(awaited, pause)) is None:
+            pause = self.outsiders.look()
+        return info
 
     def _reached_program(self, info: signal.struct_siginfo) -> bool:
         in_group = self.witness.saw(info.si_signo)
@@ -161,16 +172,16 @@ class Supervisor:
 
     def _reap(self) -> None:
         # As PID 1 we are the parent of every orphan.
-        which = -1 if os.getpid() == 1 else self.program
+        which = -1 if os.getpid() == 1 else self.pid
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(which, os.WNOHANG))[0]:
-                if ended[0] == self.program:
+                if ended[0] == self.pid:
                     self.status = ended[1]
                     break
 
     def _save(self) -> None:
         """--save-signal: delivers what there is by now, and lets the run go on."""
-        print("Saving coverage data...", flush=True)
+        say("Saving coverage data...")
         try:
             self.delivery.deliver(self._write)
         except Exception as error:
@@ -189,13 +200,14 @@ class Supervisor:
         return running
 
     def _write(self, copy: _merge.Copy) -> str:
-        result.write(copy, self.cov, self.target, self.argv)
+        result.write(copy, self.cov, self.target, self.program.args)
         return self.target.path
 
     def _report_and_write(self, copy: _merge.Copy) -> str:
-        if not self.had_no_code(self.status or 0, copy):
+        if not self.program.had_no_code(self.status or 0, copy):
             self._report(copy)
-            self._write(copy)
+            if copy.processes():  # else nothing was measured: an old data file stays as it is
+                self._write(copy)
         return self.target.path
 
     def _interrupted(self, seconds: float) -> bool:
@@ -219,13 +231,14 @@ class Supervisor:
     def _report(self, copy: _merge.Copy) -> None:
         for text in result.losses(copy.info()):
             self.complete = False
-            complain(f"Not all of this run was recorded: {text}")
+            result.tell(self.cov, f"Not all of this run was recorded: {text}", "not-recorded")
         texts = result.last_warnings(copy, self.cov, self.target)
         if not copy.processes():
             self.complete = False
-            complain(
-                "No data was collected: the program's interpreter did not attach: "
-                f"{startup.why_not()}. SHMCOV_DEBUG=1 in the environment makes it say more."
-            )
+            why = self.program.nobody_attached()
+            result.tell(self.cov, f"No data was collected: {why}.", "nobody-attached")
             texts = [text for text in texts if text[1] != "no-data-collected"]
+        if self.outsiders and (who := self.outsiders.described(copy)):
+            self.complete = False
+            texts.append((who, "not-attached"))
         result.warn(self.cov, texts)

@@ -25,7 +25,7 @@ SECTIONS = (
 )
 
 
-def main(argv: list[str]) -> int:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="shmcov doctor",
         description="Show what shmcov does here: interpreter, tracer, segment, configuration, "
@@ -44,9 +44,13 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--yes", action="store_true", help="With --fix: do not ask.")
     parser.add_argument("--json", action="store_true", help="Print all of it as JSON.")
-    options = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    options = parser().parse_args(argv)
     if options.yes and not options.fix:
-        parser.error("--yes is for --fix")
+        parser().error("--yes is for --fix")
     findings, change = diagnose(options.rcfile)
     status = int(any(one.kind is Kind.PROBLEM for one in findings))
     if not options.json:

@@ -224,7 +224,7 @@ def _children(own: settings.Settings, path: str, fd: int) -> Finding:
     program = (
         "import subprocess, sys; subprocess.run([sys.executable, '-c', ''], env={}, check=True)"
     )
-    env = {**os.environ, segments.VARIABLE: segments.name_of(path)}
+    env = {**os.environ, segments.VARIABLE: segments.name_of(path), "SHMCOV_DEBUG": "1"}
     command = [sys.executable, *interpreter_options(), "-c", program]
     begin = time.perf_counter()
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
@@ -233,8 +233,8 @@ def _children(own: settings.Settings, path: str, fd: int) -> Finding:
     if done.returncode:
         return problem("children", f"could not be started: {done.stderr.strip()}")
     if not rows:
-        why = startup.why_not()
-        text = f"a child that was started did not attach: {why}. SHMCOV_DEBUG=1 says more"
+        says = f". It says: {done.stderr.strip()}" if done.stderr.strip() else ""
+        text = f"a child that was started did not attach: {startup.why_not()}{says}"
         return problem("children", text)
     if len(rows) > 1:
         return fact("children", f"attach (two interpreters in {took:.2f} s)")

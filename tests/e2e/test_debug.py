@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SHMCOV_DEBUG: a process that is not measured says why, and is silent without it."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from project_support import Project
+
+DEBUG = {"SHMCOV_DEBUG": "1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("FOLDER/gone", "FOLDER/gone: No such file or directory"),
+        ("FOLDER/text", "FOLDER/text: Not a shmcov segment"),
+    ],
+)
+def test_the_segment_cannot_be_used(project: Project, name: str, why: str) -> None:
+    project.folder.chmod(0o700)
+    project.write("text", "nothing").chmod(0o600)
+    here = str(project.folder)
+    env = {"SHMCOV_SEGMENT": name.replace("FOLDER", here)}
+    assert project.python("-c", "", env=env).stderr == ""
+    told = project.python("-c", "", env={**env, **DEBUG}).stderr
+    assert told.startswith("shmcov: process ") and told.count("\n") == 1
+    assert f" is not measured: {why.replace('FOLDER', here)}" in told
+
+
+def test_no_ancestor_takes_part(project: Project) -> None:
+    run = project.start("exec", "sleep", "20")
+    told = ""
+    while not told and run.poll() is None:  # until the folder of its segment is there
+        done = project.python("-c", "", env=DEBUG)
+        told = done.stderr
+    assert "is not measured: SHMCOV_SEGMENT is not set: no ancestor takes part" in told
+    run.kill()
+    run.wait()
+
+
+def test_the_extension_cannot_be_imported(project: Project) -> None:
+    project.write("lib/_shmcov.py", "raise ImportError('wrong build')\n")
+    env = {"SHMCOV_SEGMENT": "/nowhere", "PYTHONPATH": "lib"}
+    assert project.python("-c", "print(1)", env=env).stderr == ""
+    done = project.python("-c", "print(1)", env={**env, **DEBUG})
+    assert done.stdout == "1\n"
+    assert done.stderr.endswith("is not measured: ImportError('wrong build')\n")
+    names = "print([n for n in dir() if n[0] != '_'])"
+    assert project.python("-c", names, env={**env, **DEBUG}).stdout == "[]\n"
+
+
+def test_the_end_of_a_run_promises_nothing_else(project: Project) -> None:
+    """What names the variable has a process that reads it."""
+    project.write("prog.py", "x = 1\n")
+    project.write("lib/_shmcov.py", "raise ImportError('wrong build')\n")
+    code = f"PYTHONPATH=lib {sys.executable} prog.py"  # the program alone has it
+    done = project.shmcov("exec", "sh", "-c", code)
+    assert "SHMCOV_DEBUG=1 in the environment makes a process say why" in done.stderr
+    done = project.shmcov("exec", "sh", "-c", code, env=DEBUG)
+    assert "ImportError('wrong build')" in done.stderr
