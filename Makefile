@@ -95,7 +95,7 @@ $(VENV)/bin/python: | packages
 	$(PYTHON) -m venv $(VENV)
 
 # Installed as a user would, so that what is tested is the wheel; again whenever a source changed.
-$(VENV)/installed: pyproject.toml CMakeLists.txt $(shell find shm merge runtime -type f -not -name '*.pyc') | packages $(VENV)/bin/python
+$(VENV)/installed: pyproject.toml CMakeLists.txt docs/shmcov.1 $(shell find shm merge runtime -type f -not -name '*.pyc') | packages $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install -q --disable-pip-version-check '.[test]'
 	touch $@
 
