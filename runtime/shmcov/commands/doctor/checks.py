@@ -20,7 +20,7 @@ import _shmcov
 import coverage
 from coverage.exceptions import CoverageException
 
-from shmcov import __version__, _merge, plan, segments, settings, startup
+from shmcov import __version__, _merge, plan, segments, settings, startup, versions
 from shmcov.commands.doctor.findings import Finding, fact, note, problem
 from shmcov.supervisor.program import interpreter_options
 
@@ -60,10 +60,8 @@ class Configuration:
 def coverage_version(*, plugin: bool) -> Iterator[Finding]:
     """`plugin`: the configuration names ours."""
     yield fact("coverage.py", coverage.__version__)
-    try:
-        plan.check_version()
-    except CoverageException as error:
-        yield problem("coverage.py", str(error))
+    if text := versions.too_old():
+        yield problem("coverage.py", text)
         return
     try:
         from shmcov.backend import hooks
@@ -108,12 +106,12 @@ def load(here: Configuration, found: list[Finding]) -> plan.Plan | None:
             whose = f"the plug-in {name} cannot be loaded: " if name else ""
             found.append(problem("configuration", whose + _in_words(error)))
             return None
-        found += _refused(config, plugin=here.plugin)
         try:
             the_plan = plan.build(cov, branch=config.branch, context=config.context)
         except Exception as error:
             found.append(problem("configuration", _in_words(error)))
             return None
+    found += _refused(config, plugin=here.plugin)
     switchers = [one._coverage_plugin_name for one in cov._plugins.context_switchers]
     if switchers:
         text = f"plug-ins for dynamic contexts ({', '.join(switchers)}) are not supported: "
@@ -224,7 +222,7 @@ def _children(own: settings.Settings, path: str, fd: int) -> Finding:
     program = (
         "import subprocess, sys; subprocess.run([sys.executable, '-c', ''], env={}, check=True)"
     )
-    env = {**os.environ, segments.VARIABLE: segments.name_of(path)}
+    env = {**os.environ, segments.VARIABLE: segments.name_of(path), "SHMCOV_DEBUG": "1"}
     command = [sys.executable, *interpreter_options(), "-c", program]
     begin = time.perf_counter()
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
@@ -233,9 +231,8 @@ def _children(own: settings.Settings, path: str, fd: int) -> Finding:
     if done.returncode:
         return problem("children", f"could not be started: {done.stderr.strip()}")
     if not rows:
-        why = startup.why_not()
-        text = f"a child that was started did not attach: {why}. SHMCOV_DEBUG=1 says more"
-        return problem("children", text)
+        why = done.stderr.strip() or startup.why_not()
+        return problem("children", f"a child that was started did not attach: {why}")
     if len(rows) > 1:
         return fact("children", f"attach (two interpreters in {took:.2f} s)")
     text = "attach, but not with an empty environment"
