@@ -40,9 +40,6 @@ from shmcov import _merge, file_tracers, messages
 
 os = isolate_module(os)
 
-OLDEST = (7, 10)
-"""The first coverage.py that the plug-in and `shmcov run` work with."""
-
 Warnings = list[tuple[str, str | None]]
 """Texts for `Coverage._warn`, each with its slug, by which `disable_warnings` silences it."""
 
@@ -54,15 +51,6 @@ class Plan:
     flags: int = 0
     rules: list[tuple[int, str]] = field(default_factory=list)
     warnings: Warnings = field(default_factory=list)
-
-
-def check_version() -> None:
-    """CoverageException, if coverage.py is too old."""
-    if coverage.version_info[:2] < OLDEST:
-        raise CoverageException(
-            f"coverage.py {coverage.__version__} is too old: shmcov needs "
-            f"{'.'.join(map(str, OLDEST))} or newer. pip install --upgrade coverage"
-        )
 
 
 def build(

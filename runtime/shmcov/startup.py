@@ -48,7 +48,8 @@ def why_not() -> str:
             return f"the start-up file {NAME} is not there: it is looked for in {places}"
         if os.path.dirname(found[0]) == site.getusersitepackages():  # noqa: PTH120
             return f"the start-up file {found[0]} is not read: -s, -I or PYTHONNOUSERSITE is set"
-        folder, place = os.path.dirname(found[0]), _read_folders()[0]  # noqa: PTH120
+        folder = os.path.abspath(os.path.dirname(found[0]))  # noqa: PTH100, PTH120
+        place = _read_folders()[0]
         return (
             f"the start-up file {found[0]} lies on sys.path, but start-up files are only read in "
             f"{places}. Install shmcov there, or write into {place}/shmcov-path.pth the line: "

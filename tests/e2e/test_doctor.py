@@ -252,7 +252,7 @@ def _(project: Project) -> Case:
     project.write(".coveragerc", "[run]\nplugins = shmcov\nparallel = True\n")
     project.write("sitecustomize.py", "import coverage\ncoverage.process_startup()\n")
     env = {"PYTHONPATH": str(project.folder), "COVERAGE_PROCESS_START": ".coveragerc"}
-    text = f"the start-up file {project.folder}/sitecustomize.py"
+    text = f"a start-up file that starts coverage.py ({project.folder}/sitecustomize.py:2)"
     return Case(text, plugin=True, env=env)
 
 
@@ -261,9 +261,9 @@ def _(project: Project) -> Case:
     site, packages, python = bare(project)
     for path in packages.glob("*"):
         path.rename(site / path.name)
-    line = "import sys; exec('import coverage\\ncoverage.process_startup()')\n"
+    line = "import sys; exec('import coverage\\n# always\\ncoverage.process_startup()')\n"
     (site / "coverage_enable_subprocess.pth").write_text(line)
-    text = f"the start-up file {site}/coverage_enable_subprocess.pth"
+    text = f"a start-up file that starts coverage.py ({site}/coverage_enable_subprocess.pth:1)"
     return Case(text, python=python, env={"COVERAGE_PROCESS_START": ".coveragerc"})
 
 
@@ -532,9 +532,14 @@ def test_parallel_stays_for_shards(project: Project) -> None:
 def test_command_lines_are_named(project: Project) -> None:
     start = "COVERAGE_PROCESS_START={toxinidir}/.coveragerc"
     project.write("tox.ini", f"[testenv]\nsetenv =\n  {start}\n")
-    project.write("ci.sh", "coverage run -p -m pytest\npython -m coverage run --branch x.py\n")
+    for name, *lines in (
+        ("ci.sh", "coverage run --branch -p x.py", "coverage run x.py -p 80", "coverage report"),
+        ("noxfile.py", 's.run("coverage", "run", "--concurrency=gevent", "x.py")'),
+        ("Makefile", "\t# coverage run -p x.py", "\tcoverage run -m pytest -p no:cacheprovider"),
+    ):
+        project.write(name, "\n".join(lines))
     told = {(one["file"], one["line"]) for one in findings(project) if one["file"]}
-    assert told == {("tox.ini", 3), ("ci.sh", 1)}
+    assert told == {("tox.ini", 3), ("ci.sh", 1), ("noxfile.py", 1)}
 
 
 def test_children_that_cannot_be_started(project: Project) -> None:

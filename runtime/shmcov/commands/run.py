@@ -17,7 +17,7 @@ import coverage
 from coverage import cmdline
 from coverage.exceptions import CoverageException
 
-from shmcov import plan, settings
+from shmcov import plan, settings, versions
 from shmcov.result import Target, complain
 from shmcov.supervisor import supervisor
 from shmcov.supervisor.command import CannotRun, Command
@@ -63,7 +63,8 @@ class Script(cmdline.CoverageScript):
     """coverage.py's command line, with a `run` that runs the program in another process."""
 
     def do_run(self, options: optparse.Values, args: list[str]) -> int:
-        plan.check_version()
+        if text := versions.too_old():
+            raise CoverageException(text)
         try:
             own = _settings(options, self.coverage.config)
             program = self._program(options, args)

@@ -15,6 +15,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from shmcov import versions
 from shmcov.commands.doctor import fix, show
 from shmcov.commands.doctor.edits import ConfigFile, Refused
 from shmcov.commands.doctor.findings import Finding, Kind, Value, note, problem
@@ -48,9 +49,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str]) -> int:
-    options = parser().parse_args(argv)
+    arguments = parser()
+    options = arguments.parse_args(argv)
     if options.yes and not options.fix:
-        parser().error("--yes is for --fix")
+        arguments.error("--yes is for --fix")
     findings, change = diagnose(options.rcfile)
     status = int(any(one.kind is Kind.PROBLEM for one in findings))
     if not options.json:
@@ -89,6 +91,8 @@ def diagnose(rcfile: str | None) -> tuple[list[Finding], Change]:
     try:
         from shmcov.commands.doctor import advice, checks
     except ImportError as error:
+        if text := versions.too_old():
+            return [problem("coverage.py", text)], Change()
         text = f"of shmcov cannot be loaded, so coverage.py's own core measures: {error}"
         return [problem("compiled part", text)], Change()
     found = [*checks.interpreter()]

@@ -104,8 +104,8 @@ def of_start_up() -> Iterator[Finding]:
         with contextlib.suppress(OSError):
             lines = path.read_text(errors="replace").splitlines()
             for number, line in enumerate(lines, 1):
-                if "process_startup" in line.partition("#")[0]:
-                    what = f"the start-up file {path}"
+                if "process_startup" in line and not line.lstrip().startswith("#"):
+                    what = "a start-up file that starts coverage.py"
                     yield Finding(Kind.NOT_NEEDED, path.name, what, text, text, str(path), number)
                     break
 
@@ -142,8 +142,11 @@ COMMAND_FILES = (
     ".github/workflows/*.yaml",
 )
 """Where projects keep command lines."""
+LARGE = 1 << 20
+"""More bytes than a file of command lines has."""
 
 _TOOL = r"\b(?:coverage|shmcov)[\"']?\s*,?\s*[\"']?"
+_GAP = r"[\"',\s]+"
 COMMANDS = {
     # What a line has, how it is called, and what to say of it.
     "combine": (re.compile(rf"{_TOOL}combine\b"), "`coverage combine`", ONE_FILE),
@@ -153,7 +156,10 @@ COMMANDS = {
         ATTACH,
     ),
     "run": (
-        re.compile(rf"{_TOOL}run\b.*\s[\"']?(?:-p\b|--parallel-mode\b|--concurrency\b)"),
+        # With nothing but options before it: what follows the program's name is the program's.
+        re.compile(
+            rf"{_TOOL}run{_GAP}(?:-[^\s\"',]+{_GAP})*(?:-p|--parallel-mode|--concurrency)\b"
+        ),
         "`coverage run` with --parallel-mode or --concurrency",
         f"{ATTACH}, and {ONE_FILE}",
     ),
@@ -165,6 +171,8 @@ def of_commands() -> Iterator[Finding]:
     for pattern in COMMAND_FILES:
         for path in sorted(Path().glob(pattern)):
             with contextlib.suppress(OSError):
+                if path.stat().st_size > LARGE:
+                    continue
                 lines = path.read_text(errors="replace").splitlines()
                 for number, line in enumerate(lines, 1):
                     for name, (found, what, text) in COMMANDS.items():

@@ -20,7 +20,7 @@ import _shmcov
 import coverage
 from coverage.exceptions import CoverageException
 
-from shmcov import __version__, _merge, plan, segments, settings, startup
+from shmcov import __version__, _merge, plan, segments, settings, startup, versions
 from shmcov.commands.doctor.findings import Finding, fact, note, problem
 from shmcov.supervisor.program import interpreter_options
 
@@ -60,10 +60,8 @@ class Configuration:
 def coverage_version(*, plugin: bool) -> Iterator[Finding]:
     """`plugin`: the configuration names ours."""
     yield fact("coverage.py", coverage.__version__)
-    try:
-        plan.check_version()
-    except CoverageException as error:
-        yield problem("coverage.py", str(error))
+    if text := versions.too_old():
+        yield problem("coverage.py", text)
         return
     try:
         from shmcov.backend import hooks
@@ -108,12 +106,12 @@ def load(here: Configuration, found: list[Finding]) -> plan.Plan | None:
             whose = f"the plug-in {name} cannot be loaded: " if name else ""
             found.append(problem("configuration", whose + _in_words(error)))
             return None
-        found += _refused(config, plugin=here.plugin)
         try:
             the_plan = plan.build(cov, branch=config.branch, context=config.context)
         except Exception as error:
             found.append(problem("configuration", _in_words(error)))
             return None
+    found += _refused(config, plugin=here.plugin)
     switchers = [one._coverage_plugin_name for one in cov._plugins.context_switchers]
     if switchers:
         text = f"plug-ins for dynamic contexts ({', '.join(switchers)}) are not supported: "
@@ -233,9 +231,8 @@ def _children(own: settings.Settings, path: str, fd: int) -> Finding:
     if done.returncode:
         return problem("children", f"could not be started: {done.stderr.strip()}")
     if not rows:
-        says = f". It says: {done.stderr.strip()}" if done.stderr.strip() else ""
-        text = f"a child that was started did not attach: {startup.why_not()}{says}"
-        return problem("children", text)
+        why = done.stderr.strip() or startup.why_not()
+        return problem("children", f"a child that was started did not attach: {why}")
     if len(rows) > 1:
         return fact("children", f"attach (two interpreters in {took:.2f} s)")
     text = "attach, but not with an empty environment"
