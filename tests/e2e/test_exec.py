@@ -218,7 +218,8 @@ def foreign(folder: Path) -> Path:
 def test_interpreters_that_cannot_attach_are_named(prog: Project) -> None:
     python = foreign(prog.folder / "other")
     prog.write("slow.py", "import time\ntime.sleep(1)\n")
-    code = f"{python} slow.py & python -S slow.py & python prog.py 1 & wait"
+    prog.write("pip.py", "import slow\n")  # fills an environment, as far as can be seen
+    code = f"{python} slow.py & python -S slow.py & python prog.py 1 & {python} -m pip x & wait"
     done = prog.shmcov("exec", "--", "sh", "-c", code)
     assert done.returncode == 0
     assert "2 of those that were seen" in done.stderr

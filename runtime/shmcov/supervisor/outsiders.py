@@ -29,6 +29,9 @@ NAMED = 5
 
 _PYTHON = re.compile(r"(python|pypy|graalpy)[\d.]*[a-z]*(-dbg)?( \(deleted\))?")
 
+_INSTALLER = re.compile(r" -m (pip|ensurepip) ")
+"""What fills an environment runs before shmcov is in it."""
+
 Seen = tuple[int, int]
 """A pid, and the start of the process in ticks since boot."""
 
@@ -61,8 +64,10 @@ class Outsiders:
             return
         # With it mapped, this is our business: what keeps it out of the run is counted elsewhere,
         # and it may take part in a run of its own.
-        if "_shmcov" not in _read(f"/proc/{pid}/maps"):
-            command = " ".join(_read(f"/proc/{pid}/cmdline").split("\0")).strip()
+        if "_shmcov" in _read(f"/proc/{pid}/maps"):
+            return
+        command = " ".join(_read(f"/proc/{pid}/cmdline").split("\0")).strip()
+        if not _INSTALLER.search(command):
             self._seen[pid, start] = executable, command
 
     def described(self, copy: _merge.Copy) -> str:
