@@ -23,7 +23,7 @@ static void free_pass(struct merge_pass *p)
 {
     sqlite3_finalize(p->old_rows);
     merge_db_close(&p->db);
-    merge_old_close(&p->old); /* before the place: see copy_into_place */
+    merge_old_close(&p->old); /* before its lock goes */
     merge_place_close(&p->place);
     merge_tables_free(p);
     merge_rows_free(p);
@@ -39,9 +39,9 @@ int merge_write(struct merge *m, const struct merge_options *options, struct mer
     error->text[0] = 0;
     status = merge_place_find(&pass.place, options->target, error);
     if (!status && options->append)
-        status = merge_old_open(&pass.old, options->target, m->has_arcs, true, error);
-    if (!status && pass.old.db) /* it may be another file after the wait for its lock */
-        status = merge_place_find(&pass.place, options->target, error);
+        status = merge_place_lock(&pass.place, error);
+    if (!status && options->append)
+        status = merge_old_open(&pass.old, &pass.place, m->has_arcs, error);
     if (!status)
         status = merge_place_create(&pass.place, error);
     if (!status)
@@ -64,9 +64,12 @@ int merge_check_target(const char *target, bool has_arcs, bool append, struct me
 
     error->text[0] = 0;
     status = merge_place_find(&place, target, error);
+    if (!status && append)
+        status = merge_place_lock(&place, error);
     if (!status && append) {
-        status = merge_old_open(&old, place.real, has_arcs, false, error);
+        status = merge_old_open(&old, &place, has_arcs, error);
         merge_old_close(&old);
     }
+    merge_place_close(&place);
     return status;
 }
