@@ -24,10 +24,15 @@ define apt_install
 	fi
 endef
 
-.PHONY: demo test test-c test-python test-real test-matrix model fuzz-long bench lint lint-python lint-c format clean packages lint-packages model-packages
+.PHONY: demo wheels test test-c test-python test-real test-matrix model fuzz-long bench lint lint-python lint-c format clean packages lint-packages model-packages
 
 demo: $(VENV)/installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" tests/demo/run.sh
+
+# What is published: a wheel for each Python and C library that this machine can build for, each
+# tried where nothing could be compiled. docs/packaging.md says more.
+wheels: packages
+	.ci/wheels
 
 test: test-c test-python
 
@@ -95,7 +100,7 @@ $(VENV)/bin/python: | packages
 	$(PYTHON) -m venv $(VENV)
 
 # Installed as a user would, so that what is tested is the wheel; again whenever a source changed.
-$(VENV)/installed: pyproject.toml CMakeLists.txt docs/shmcov.1 $(shell find shm merge runtime -type f -not -name '*.pyc') | packages $(VENV)/bin/python
+$(VENV)/installed: pyproject.toml CMakeLists.txt docs/shmcov.1 $(shell find cmake shm merge runtime -type f -not -name '*.pyc') | packages $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install -q --disable-pip-version-check '.[test]'
 	touch $@
 

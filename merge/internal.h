@@ -117,6 +117,8 @@ bool merge_arc_wants_multiline(const struct merge_arc *arc, const struct merge_l
 
 /* -- sqlfile.c -- */
 
+struct merge_place;
+
 /* Formats the message; returns code. */
 int merge_fail(struct merge_error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -179,8 +181,8 @@ struct merge_old {
     int has_arcs; /* -1: not recorded in it */
 };
 
-/* Opens and checks it; with `lock` nobody else reads or writes it until merge_old_close. */
-int merge_old_open(struct merge_old *old, const char *path, bool has_arcs, bool lock,
+/* Opens and checks the file of a place that is locked, until after merge_old_close. */
+int merge_old_open(struct merge_old *old, const struct merge_place *place, bool has_arcs,
                    struct merge_error *error);
 int merge_old_prepare(struct merge_old *old, const char *sql, sqlite3_stmt **stmt);
 int merge_old_step(struct merge_old *old, sqlite3_stmt *stmt, bool *row);
@@ -192,8 +194,9 @@ struct merge_place {
     char real[PATH_MAX]; /* the target without links */
     char dir[PATH_MAX];
     char tmp[PATH_MAX];
-    int fd;     /* tmp, or -1 */
-    int locked; /* the old file, or -1 */
+    int fd;        /* tmp, or -1 */
+    int locked;    /* the old file, or -1 */
+    bool writable; /* the old file, where it is locked */
     bool exists;
     struct stat old;
     mode_t mode; /* of the finished file */
@@ -203,8 +206,11 @@ struct merge_place {
 int merge_place_find(struct merge_place *place, const char *target, struct merge_error *error);
 int merge_place_create(struct merge_place *place, struct merge_error *error);
 
-/* Replaces the target by the temporary file, under the lock of the old file, which the process may
- * have already. */
+/* Waits until nobody else uses the old file, if there is one, and keeps everybody away from it
+ * until merge_place_close. */
+int merge_place_lock(struct merge_place *place, struct merge_error *error);
+
+/* Replaces the target by the temporary file, under the lock of the old file. */
 int merge_place_commit(struct merge_place *place, struct merge_error *error);
 
 /* Removes the temporary file, if it is still there, and unlocks. */

@@ -38,9 +38,9 @@ int merge_write(struct merge *m, const struct merge_options *options, struct mer
     error->text[0] = 0;
     status = merge_place_find(&pass.place, options->target, error);
     if (!status && options->append)
-        status = merge_old_open(&pass.old, options->target, m->has_arcs, true, error);
-    if (!status && pass.old.db) /* it may have been replaced while its lock was waited for */
-        status = merge_place_find(&pass.place, options->target, error);
+        status = merge_place_lock(&pass.place, error);
+    if (!status && options->append)
+        status = merge_old_open(&pass.old, &pass.place, m->has_arcs, error);
     if (!status)
         status = merge_place_create(&pass.place, error);
     if (!status)
@@ -61,9 +61,12 @@ int merge_check_target(const char *target, bool has_arcs, bool append, struct me
 
     error->text[0] = 0;
     status = merge_place_find(&place, target, error);
+    if (!status && append)
+        status = merge_place_lock(&place, error);
     if (!status && append) {
-        status = merge_old_open(&old, place.real, has_arcs, false, error);
+        status = merge_old_open(&old, &place, has_arcs, error);
         merge_old_close(&old);
     }
+    merge_place_close(&place);
     return status;
 }

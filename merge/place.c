@@ -8,7 +8,11 @@
  * written in place.
  *
  * A temporary file is locked (flock) from its creation until it is closed. The kernel releases the
- * lock when its process dies, so whoever gets it knows that nobody writes the file any more.
+ * lock when its holder dies, so whoever gets it knows that nobody writes the file any more.
+ *
+ * Guarantee: while a descriptor of a data file is open here or in sqlfile.c, nobody else has a lock
+ * of SQLite's on that file, this process included. For the kernel drops all such locks of a process
+ * as soon as it closes any descriptor of the file, and Python's SQLite may be another than ours.
  */
 #include "internal.h"
 
@@ -20,11 +24,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "kill_point.h"
+#include "platform.h"
 
 #define MAX_LINKS 40
 #define COPY_BYTES (1u << 20)
@@ -227,7 +231,7 @@ int merge_place_create(struct merge_place *place, struct merge_error *error)
         uint64_t random;
         int n;
 
-        if (getrandom(&random, sizeof random, 0) != sizeof random)
+        if (seg_platform_random(&random, sizeof random))
             return system_fail(place, error, "there is no random number for a temporary name",
                                errno);
         n = snprintf(place->tmp, sizeof place->tmp, "%s/%s%016" PRIx64 "%s",
@@ -246,31 +250,94 @@ int merge_place_create(struct merge_place *place, struct merge_error *error)
                   : 0;
 }
 
-/* Waits for whoever uses the old file. If we may not write it we cannot lock it, and replace it
- * without, as coverage.py deletes it without. Locks belong to the process: with --append it has
- * this one already, through SQLite, and waits for nobody. */
-static int lock_old(struct merge_place *place, struct merge_error *error)
+/* Takes the bytes that SQLite locks: alone if fd can be written. 0, or an errno. The lock is that
+ * of the open file and not of the process, so it also keeps out a SQLite in this process. Only
+ * kernels before 3.15 and macOS have nothing but locks of the process. */
+static int try_lock(int fd, bool alone)
 {
+    struct flock lock = {.l_type = alone ? F_WRLCK : F_RDLCK,
+                         .l_whence = SEEK_SET,
+                         .l_start = SQLITE_LOCK_START,
+                         .l_len = SQLITE_LOCK_LEN};
+
+#ifdef F_OFD_SETLK
+    if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+        return 0;
+    if (errno != EINVAL)
+        return errno;
+#endif
+    return fcntl(fd, F_SETLK, &lock) ? errno : 0;
+}
+
+/* Is it a SQLite of this process that has the lock which we could not get? */
+static bool locked_by_us(int fd)
+{
+#ifdef F_OFD_GETLK
     struct flock lock = {.l_type = F_WRLCK,
                          .l_whence = SEEK_SET,
                          .l_start = SQLITE_LOCK_START,
                          .l_len = SQLITE_LOCK_LEN};
-    struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
 
-    place->locked = open(place->real, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (place->locked < 0)
-        return 0;
-    for (int waited = 0; fcntl(place->locked, F_SETLK, &lock); waited += 20) {
-        if (errno != EAGAIN && errno != EACCES && errno != EINTR)
-            return 0; /* a file system without locks */
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && lock.l_pid == getpid();
+#else
+    (void)fd;
+    return false;
+#endif
+}
+
+/* Waits for the lock as long as SQLite does. A file system without locks has none to wait for. */
+static int wait_for_lock(struct merge_place *place, bool alone, struct merge_error *error)
+{
+    struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    int number;
+
+    for (int waited = 0; (number = try_lock(place->locked, alone)); waited += 20) {
+        if (number != EAGAIN && number != EACCES && number != EINTR)
+            return 0;
         if (waited >= MERGE_BUSY_MS)
-            return merge_fail(error, MERGE_ERR_DATA,
-                              "Couldn't replace data file '%s': another program holds its lock; try"
-                              " again when that has ended, or write another data file",
-                              place->real);
+            break;
         nanosleep(&pause, NULL);
     }
-    return 0;
+    if (!number)
+        return 0;
+    if (locked_by_us(place->locked))
+        place->locked = -1; /* stays open for good: to close it would drop that lock */
+    return merge_fail(error, MERGE_ERR_DATA,
+                      "Couldn't replace data file '%s': another program holds its lock; try again"
+                      " when that has ended, or write another data file",
+                      place->real);
+}
+
+/* A file that we may only read has a lock that keeps writers out; one that we may not even read is
+ * replaced without, as coverage.py deletes it without. */
+int merge_place_lock(struct merge_place *place, struct merge_error *error)
+{
+    struct stat there;
+    int status = 0;
+
+    while (!status && place->locked < 0) {
+        bool alone = true;
+
+        place->locked = open(place->real, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        if (place->locked < 0) {
+            alone = false;
+            place->locked = open(place->real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        }
+        if (place->locked < 0)
+            return 0;
+        status = wait_for_lock(place, alone, error);
+        if (status || fstat(place->locked, &place->old))
+            break;
+        place->exists = true;
+        place->writable = alone;
+        /* It may have been replaced while we waited. */
+        if (stat(place->real, &there) || there.st_ino != place->old.st_ino ||
+            there.st_dev != place->old.st_dev) {
+            close(place->locked);
+            place->locked = -1;
+        }
+    }
+    return status;
 }
 
 /* A journal or write-ahead log of the old file would be applied to the new one and ruin it. */
@@ -321,11 +388,10 @@ out:
 }
 
 /* Replaces the content of a target that is a mount point. The old content is gone with the first
- * byte, so a failure leaves the temporary file, which is complete. place->locked stays open until
- * the lock may go: closing any descriptor of a file drops the process's locks on it. */
+ * byte, so a failure leaves the temporary file, which is complete. */
 static int copy_into_place(struct merge_place *place, struct merge_error *error)
 {
-    if (place->locked < 0)
+    if (place->locked < 0 || !place->writable)
         return system_fail(place, error, "it is a mount point and cannot be written", EACCES);
     if (copy_bytes(place->fd, place->locked)) {
         int number = errno;
@@ -363,12 +429,14 @@ int merge_place_commit(struct merge_place *place, struct merge_error *error)
 
     if (give_mode(place) || fsync(place->fd))
         return system_fail(place, error, "the temporary file cannot be synced", errno);
-    status = lock_old(place, error);
+    status = merge_place_lock(place, error);
     if (!status)
         status = remove_leftovers(place, error);
     if (status)
         return status;
     SEG_KILL_POINT("merge.synced");
+    /* Under its new name others find it before we have closed it. Nobody has a lock on it yet. */
+    try_lock(place->fd, true);
     if (rename(place->tmp, place->real) == 0) {
         SEG_KILL_POINT("merge.renamed");
         place->tmp[0] = 0;

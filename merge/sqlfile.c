@@ -371,12 +371,6 @@ static int old_fail(struct merge_old *old, int code)
     switch (code & 0xff) {
     case SQLITE_NOMEM:
         return merge_no_memory(old->error);
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return merge_fail(old->error, MERGE_ERR_DATA,
-                          "Couldn't use data file '%s': another program holds its lock; run again"
-                          " when that has ended, or write another data file",
-                          old->path);
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
         return merge_fail(old->error, MERGE_ERR_DATA,
@@ -419,21 +413,28 @@ static int old_number(struct merge_old *old, const char *sql, int64_t *number, b
     return status;
 }
 
+/* Without locks of SQLite's own: place.c has the file locked already. */
+static int old_connect(struct merge_old *old, bool writable)
+{
+    int code = sqlite3_open_v2(old->path, &old->db,
+                               (writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
+                                   SQLITE_OPEN_NOMUTEX,
+                               "unix-none");
+
+    if (code == SQLITE_OK)
+        sqlite3_extended_result_codes(old->db, 1);
+    return code;
+}
+
 /* A hot journal can name another file, which SQLite would delete at the rollback. It is refused, as
  * by coverage.py; neither coverage.py nor we leave a data file with one. */
 static int old_has_hot_journal(struct merge_old *old)
 {
-    sqlite3 *db = NULL;
-    int code = sqlite3_open_v2(old->path, &db, SQLITE_OPEN_READONLY, NULL);
+    int code = old_connect(old, false);
 
-    if (code == SQLITE_OK) {
-        sqlite3_extended_result_codes(db, 1);
-        sqlite3_busy_timeout(db, MERGE_BUSY_MS);
-        code = sqlite3_exec(db, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
-    }
-    sqlite3_close(db);
-    if ((code & 0xff) == SQLITE_BUSY)
-        return old_fail(old, code);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(old->db, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
+    merge_old_close(old);
     if (code != SQLITE_READONLY_ROLLBACK)
         return 0;
     return merge_fail(old->error, MERGE_ERR_DATA,
@@ -442,14 +443,15 @@ static int old_has_hot_journal(struct merge_old *old)
                       old->path);
 }
 
-/* A write-ahead log would be taken for the new file's and be applied to it: leaving that mode puts
- * its content into the old file now. */
-static int old_lock(struct merge_old *old)
+/* A write-ahead log would be taken for the new file's, or be put into it where the target is
+ * written in place: its content goes into the old file now. Nobody shares the memory that SQLite
+ * keeps beside such a log, hence the mode. */
+static int old_take_log(struct merge_old *old)
 {
-    int code = sqlite3_exec(old->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    int code = sqlite3_exec(old->db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
 
     if (code == SQLITE_OK)
-        code = sqlite3_exec(old->db, "BEGIN EXCLUSIVE", NULL, NULL, NULL);
+        code = sqlite3_exec(old->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
     return code == SQLITE_OK ? 0 : old_fail(old, code);
 }
 
@@ -500,50 +502,24 @@ static int old_check(struct merge_old *old, bool has_arcs)
     return 0;
 }
 
-/* Opens the file, and with `lock` locks it. *again: it was replaced meanwhile. SQLite is asked,
- * because a new file may have got the old one's inode number. */
-static int old_try(struct merge_old *old, bool lock, bool *again)
+int merge_old_open(struct merge_old *old, const struct merge_place *place, bool has_arcs,
+                   struct merge_error *error)
 {
-    int code, status, moved = 0;
+    int code, status;
 
-    *again = false;
-    if (access(old->path, F_OK)) {
-        if (errno == ENOENT)
-            return 0;
-        return merge_fail(old->error, MERGE_ERR_DATA, "Couldn't use data file '%s': %s", old->path,
-                          strerror(errno));
-    }
+    *old = (struct merge_old){.path = place->real, .error = error, .has_arcs = -1};
+    if (place->locked < 0)
+        return place->exists ? merge_fail(error, MERGE_ERR_DATA,
+                                          "Couldn't use data file '%s': it cannot be read; make it"
+                                          " readable, or run without --append",
+                                          old->path)
+                             : 0;
     status = old_has_hot_journal(old);
     if (status)
         return status;
-    code = sqlite3_open_v2(
-        old->path, &old->db,
-        (lock ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX, NULL);
-    if (code == SQLITE_OK) {
-        sqlite3_extended_result_codes(old->db, 1);
-        sqlite3_busy_timeout(old->db, MERGE_BUSY_MS);
-        status = lock ? old_lock(old) : 0;
-    }
-    if (status || code != SQLITE_OK)
-        return status ? status : old_fail(old, code);
-    if (lock && sqlite3_file_control(old->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK)
-        *again = moved;
-    return 0;
-}
-
-int merge_old_open(struct merge_old *old, const char *path, bool has_arcs, bool lock,
-                   struct merge_error *error)
-{
-    bool again;
-    int status;
-
-    *old = (struct merge_old){.path = path, .error = error, .has_arcs = -1};
-    do {
-        status = old_try(old, lock, &again);
-        if (!status && again)
-            merge_old_close(old);
-    } while (!status && again);
-    if (!status && old->db)
+    code = old_connect(old, place->writable);
+    status = code == SQLITE_OK ? old_take_log(old) : old_fail(old, code);
+    if (!status)
         status = old_check(old, has_arcs);
     if (status)
         merge_old_close(old);

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,7 +39,7 @@ static char *random_name(const char *folder)
     uint8_t bits[16];
     char *at;
 
-    if (path == NULL || getentropy(bits, sizeof bits) != 0) {
+    if (path == NULL || seg_platform_random(bits, sizeof bits) != 0) {
         free(path);
         return NULL;
     }

@@ -19,6 +19,7 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 /* Older headers lack it; older kernels answer EINVAL. */
@@ -94,10 +95,22 @@ void seg_platform_in_place(int fd)
     errno = saved;
 }
 
+/* glibc has functions for these two since 2.27 and 2.25 only. */
+int seg_platform_file(void)
+{
+    return (int)syscall(SYS_memfd_create, "shmcov", 1u /* MFD_CLOEXEC */);
+}
+
+int seg_platform_random(void *bytes, size_t len)
+{
+    return syscall(SYS_getrandom, bytes, len, 0) == (long)len ? 0 : -1;
+}
+
 #elif defined(__APPLE__)
 
 #include <sys/mount.h>
 #include <sys/param.h>
+#include <sys/random.h>
 
 /* A POSIX shared-memory object can be sized only once, so segments are regular files. */
 static const char *const roots[] = {"/private/tmp", NULL};
@@ -143,6 +156,21 @@ bool seg_platform_in_memory(int fd)
 void seg_platform_in_place(int fd)
 {
     (void)fd;
+}
+
+int seg_platform_file(void)
+{
+    char name[] = "/tmp/shmcov-XXXXXX";
+    int fd = mkstemp(name);
+
+    if (fd >= 0)
+        unlink(name);
+    return fd;
+}
+
+int seg_platform_random(void *bytes, size_t len)
+{
+    return getentropy(bytes, len);
 }
 
 #else

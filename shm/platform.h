@@ -38,6 +38,12 @@ bool seg_platform_in_memory(int fd);
  * page that is reserved already. Where it does not understand, nothing happens. */
 void seg_platform_in_place(int fd);
 
+/* Opens a file that has no name. -1 with errno. */
+int seg_platform_file(void);
+
+/* Fills it with random bytes: 0, or -1 with errno. */
+int seg_platform_random(void *bytes, size_t len);
+
 /* A process, as the system describes it. */
 struct seg_platform_process {
     uint64_t start; /* clock ticks since boot, or what tells two processes of one pid apart */

@@ -10,7 +10,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "access.h"
@@ -186,20 +185,6 @@ static PyObject *target(PyObject *module, PyObject *arg)
     return PyLong_FromUnsignedLongLong(to);
 }
 
-static int new_file(void)
-{
-#ifdef __linux__
-    return memfd_create("shmcov", MFD_CLOEXEC);
-#else
-    char name[] = "/tmp/shmcov-XXXXXX";
-    int fd = mkstemp(name);
-
-    if (fd >= 0)
-        unlink(name);
-    return fd;
-#endif
-}
-
 static PyObject *spill(PyObject *module, PyObject *arg)
 {
     PyObject *path, *result;
@@ -213,7 +198,7 @@ static PyObject *spill(PyObject *module, PyObject *arg)
     Py_DECREF(path);
     if (!seg)
         Py_RETURN_NONE;
-    fd = new_file();
+    fd = seg_platform_file();
     if (fd < 0)
         return PyErr_SetFromErrno(PyExc_OSError);
     status = seg_spill(seg, fd);

@@ -386,7 +386,7 @@ def test_damaged_old_file(copy: _merge.Copy, target: Path) -> None:
 
 LOCKER = """
     import sqlite3, sys
-    db = sqlite3.connect(sys.argv[1], isolation_level=None)
+    db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=1)
     db.execute("begin exclusive")
     print("locked", flush=True)
     sys.stdin.read()
@@ -430,6 +430,18 @@ def test_locked_for_a_moment(
     write(copy, target, append=append)
     os.waitpid(child, 0)
     assert ("/src/old.py" in lines_of(target)) is append
+
+
+def test_locked_by_this_process(copy: _merge.Copy, target: Path) -> None:
+    """Whatever SQLite Python has: its lock counts, and is still there after we gave up."""
+    old_data(target)
+    with closing(sqlite3.connect(target, isolation_level=None)) as db:
+        db.execute("begin exclusive")
+        refused(copy, target, "another program holds its lock", early=False)
+        other = [sys.executable, "-c", textwrap.dedent(LOCKER), str(target)]
+        result = subprocess.run(other, input="", capture_output=True, text=True)
+        assert "database is locked" in result.stderr
+    assert is_old(target)
 
 
 # -- leftovers of the old file --

@@ -317,6 +317,53 @@ static void make_file(char path[256], const char *name)
     close(fd);
 }
 
+/* -- another SQLite in this process -- */
+
+/* Whether another process gets the lock of a writing SQLite on the data file. */
+static bool others_get_the_lock(void)
+{
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        struct flock lock = {
+            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000000, .l_len = 512};
+        int fd = open(target, O_RDWR);
+
+        _exit(fd < 0 || fcntl(fd, F_SETLK, &lock) ? 1 : 0);
+    }
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static unsigned seen_locked, seen_unlocked;
+
+/* What a second SQLite does that opens the data file and closes it. */
+static void open_and_close(const char *name)
+{
+    if (!strcmp(name, "merge.created") || !strcmp(name, "merge.row") ||
+        !strcmp(name, "merge.synced") || !strcmp(name, "merge.renamed")) {
+        close(open(target, O_RDWR));
+        ++*(others_get_the_lock() ? &seen_unlocked : &seen_locked);
+    }
+}
+
+Test(merge, no_close_of_another_sqlite_drops_the_lock)
+{
+    struct merge_counts counts;
+    int fd;
+    seg_t *seg = make_segment(0, &fd);
+
+    cr_assert_eq(segfill_line(seg, NULL, "/a", 1), 0);
+    cr_assert_eq(write_file(fd, false, &counts), 0);
+    seg_kill_hook = open_and_close;
+    cr_assert_eq(write_file(fd, true, &counts), 0);
+    seg_kill_hook = NULL;
+    cr_expect_eq(seen_unlocked, 0);
+    cr_expect_geq(seen_locked, 4);
+    cr_expect(others_get_the_lock());
+}
+
 Test(merge, what_is_no_temporary_file_of_ours_stays)
 {
     static const char *const names[] = {".shmcov-0123456789abcdef.data", ".shmcov-12.tmp",

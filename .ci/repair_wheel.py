@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Has auditwheel check a wheel and give it its tag.
+
+python repair_wheel.py WHEEL PLATFORM LIBRARIES OUT
+
+LIBRARIES is a folder with what it may put into the wheel (liburcu). Under musl the C library is
+first given the name that musllinux wants: Zig calls it libc.so.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+
+
+def run(*command: str | Path, **more: str) -> None:
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(command, check=True, env={**os.environ, "PATH": path, **more})
+
+
+def rename_libc(wheel: Path, arch: str, folder: Path) -> Path:
+    run(BIN / "python", "-m", "wheel", "unpack", "-d", folder, wheel)
+    (tree,) = folder.iterdir()
+    for library in tree.rglob("*.so"):
+        run("patchelf", "--replace-needed", "libc.so", f"libc.musl-{arch}.so.1", library)
+    out = folder / "renamed"
+    out.mkdir()
+    run(BIN / "python", "-m", "wheel", "pack", "-d", out, tree)
+    (renamed,) = out.iterdir()
+    return renamed
+
+
+def main(wheel: Path, platform: str, libraries: str, out: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        if platform.startswith("musllinux"):
+            wheel = rename_libc(wheel, platform.split("_", 3)[3], Path(folder))
+        run(
+            *(BIN / "auditwheel", "repair", "--plat", platform, "-w", out, wheel),
+            LD_LIBRARY_PATH=libraries,
+        )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4]))

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What a wheel can break by itself: the demo, and pytest with two workers and a process that is
+# killed. Python, with shmcov, Django, pytest-cov and pytest-xdist in it, is the first in PATH.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$here/../demo/run.sh" >"$work/demo" 2>&1 || { cat "$work/demo"; exit 1; }
+grep -q '^library/models.py .* 91%' "$work/demo" || { cat "$work/demo"; exit 1; }
+
+mkdir "$work/project"
+cd "$work/project"
+printf '[run]\nplugins = shmcov\nbranch = true\n' >.coveragerc
+cat >halves.py <<'EOF'
+def half(n):
+    if n % 2:
+        return None
+    return n // 2
+EOF
+cat >test_halves.py <<'EOF'
+import subprocess, sys
+import halves
+
+def test_odd():
+    assert halves.half(3) is None
+
+def test_even_in_a_process_that_dies():
+    program = "import os, signal, halves; halves.half(4); os.kill(os.getpid(), signal.SIGKILL)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == -9
+EOF
+# Strict: what shmcov itself does not record is an error.
+SHMCOV_STRICT=1 python -m pytest -q -p no:cacheprovider --cov=halves -n 2 >"$work/tests" 2>&1 ||
+    { cat "$work/tests"; exit 1; }
+grep -q '^halves.py .* 100%' "$work/tests" || { cat "$work/tests"; exit 1; }
+echo "the demo and the tests passed: $(shmcov --version | head -n 1)"
