@@ -22,12 +22,15 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_copyright = False
 
+default_role = "code"
 nitpicky = True
+# Options begin with two hyphens.
+smartquotes = False
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["deflist"]
 
 # What is copied is what is typed: no prompt, no output.
 copybutton_prompt_text = "$ "

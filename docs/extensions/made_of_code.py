@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Directives whose text is made of the code, so that it cannot differ from what runs.
 
-    ```{shmcov-settings}    the table of settings.py
+    ```{shmcov-settings}    the list of settings.py
     ```{shmcov-commands}    what `shmcov help COMMAND` prints, for each command of our own
     ```{shmcov-messages}    every message in the source that begins with the program's name, or has
                             a slug
@@ -33,7 +33,7 @@ PAGES = {
 }
 """Pages of the site whose text lies outside docs/. What they link to is theirs, too."""
 
-LINK = re.compile(r"\[([^\]]*)\]\(([^)#:\s]+)(#[^)]*)?\)")
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#:\s]+)(#[^)]*)?\)")
 
 
 def fill(app: Sphinx, name: str, source: list[str]) -> None:
@@ -69,14 +69,14 @@ class Markdown(SphinxDirective):
         raise NotImplementedError
 
 
-class SettingsTable(Markdown):
+class Settings(Markdown):
     def text(self) -> str:
-        lines = ["| option | environment | `[shmcov]` | |", "|---|---|---|---|"]
+        items = []
         for option in settings.OPTIONS:
             flag = f"{option.flag} {option.metavar}" if option.metavar else option.flag
-            inside = f"{option.name} = {(option.metavar or str(not option.off)).lower()}"
-            lines.append(f"| `{flag}` | `{option.variable}` | `{inside}` | {option.help} |")
-        return "\n".join(lines)
+            inside = f"{option.name} = {option.metavar or str(not option.off).lower()}"
+            items.append(f"`{inside}`, `{flag}`, `{option.variable}`\n: {option.help}\n")
+        return "\n".join(items)
 
 
 class Commands(Markdown):
@@ -128,7 +128,7 @@ class Messages(Markdown):
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", fill)
-    app.add_directive("shmcov-settings", SettingsTable)
+    app.add_directive("shmcov-settings", Settings)
     app.add_directive("shmcov-commands", Commands)
     app.add_directive("shmcov-headers", Headers)
     app.add_directive("shmcov-messages", Messages)
