@@ -27,8 +27,8 @@ from sphinx.util.docutils import SphinxDirective
 ROOT = Path(__file__).resolve().parents[2]
 
 PAGES = {
-    "results": "bench/RESULTS.md",
-    "changelog": "CHANGELOG.md",
+    "reference/results": "bench/RESULTS.md",
+    "reference/changelog": "CHANGELOG.md",
     "contributing": "CONTRIBUTING.md",
 }
 """Pages of the site whose text lies outside docs/. What they link to is theirs, too."""

@@ -21,8 +21,8 @@ def coverage_init(reg: Any, options: dict[str, str] | None = None) -> None:
 
     `reg` is coverage.py's `Plugins`, which gets a configurer. `options` is the section `[shmcov]`
     of the configuration, names and texts; docs/reference/settings.md says which there are. Where
-    shmcov cannot be imported, coverage.py warns (`CoverageWarning`) and measures with its own
-    core; with `strict` it raises ImportError.
+    the compiled part cannot be imported, coverage.py measures with its own core, and a
+    `CoverageWarning` says so; with `strict` that is an error.
     """
     try:
         from shmcov.backend.hooks import Plugin
