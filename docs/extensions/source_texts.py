@@ -8,27 +8,30 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-TELLING = ("complain", "warn", "_warn")
+TELLING = ("complain", "tell", "warn", "_warn")
 SLUG = re.compile(r"[a-z]+(-[a-z]+)+")
 
 
 def messages(path: Path) -> Iterator[tuple[str, str]]:
-    """The messages of a file, with their slugs: what complain() prints and warn() tells, and pairs
-    (text, slug)."""
+    """The messages of a file, with their slugs: what TELLING tells, and pairs (text, slug)."""
     tree = ast.parse(path.read_text())
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef):
             for node in ast.walk(function):
-                if isinstance(node, ast.Call) and node.args and name_of(node.func) in TELLING:
-                    text, slug = node.args[0], ""
-                elif isinstance(node, ast.Tuple) and len(node.elts) == 2:
-                    text, slug = node.elts[0], str(getattr(node.elts[1], "value", ""))
-                    if not SLUG.fullmatch(slug):
-                        continue
+                if isinstance(node, ast.Call) and name_of(node.func) in TELLING:
+                    parts = node.args
+                elif isinstance(node, ast.Tuple) and slug_in(node.elts):
+                    parts = node.elts
                 else:
                     continue
-                if words := words_of(text, function):
-                    yield words, slug
+                if words := next(filter(None, (words_of(one, function) for one in parts)), ""):
+                    yield words, slug_in(parts)
+
+
+def slug_in(parts: list[ast.expr]) -> str:
+    """What stands last in a pair or a call, if it is a slug; else ""."""
+    slug = str(getattr(parts[-1], "value", "")) if parts else ""
+    return slug if SLUG.fullmatch(slug) else ""
 
 
 def name_of(function: ast.expr) -> str:
@@ -53,4 +56,4 @@ def words_of(node: ast.expr, function: ast.FunctionDef) -> str:
         part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else "…"
         for part in parts
     )
-    return words if words.strip("… \n`") else ""
+    return "" if SLUG.fullmatch(words) or not words.strip("… \n`") else words

@@ -104,7 +104,10 @@ def rounded_from(figure: str, values: list[float]) -> bool:
     return any(f"{value:.{digits}f}" == figure for value in values)
 
 
-@pytest.mark.parametrize("path", [ROOT / "README.md", SITE / "start" / "comparison.md"], ids=lambda p: p.name)
+WITH_FIGURES = [ROOT / "README.md", SITE / "start" / "comparison.md"]
+
+
+@pytest.mark.parametrize("path", WITH_FIGURES, ids=lambda path: path.name)
 def test_figures_are_those_of_the_results(path: Path) -> None:
     results = (ROOT / "bench" / "RESULTS.md").read_text()
     values = [float(text) for text in re.findall(r"\d+\.\d+|\d+(?= µs)", results)]
