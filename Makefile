@@ -24,7 +24,7 @@ define apt_install
 	fi
 endef
 
-.PHONY: demo wheels test test-c test-python test-real test-matrix model fuzz-long bench lint lint-python lint-c format clean packages lint-packages model-packages
+.PHONY: demo wheels test test-c test-python test-real test-matrix model fuzz-long bench docs docs-links docs-test lint lint-python lint-c format clean packages lint-packages model-packages
 
 demo: $(VENV)/installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" tests/demo/run.sh
@@ -66,6 +66,20 @@ bench: $(VENV)/installed
 	cmake --build --preset release
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python bench/run.py
 
+# The site, in build/docs/html; warnings are errors. Links that lead out of it: docs-links.
+docs: $(VENV)/docs
+	$(VENV)/bin/sphinx-build -q -W --keep-going -j auto -d build/docs/doctrees docs build/docs/html
+	$(VENV)/bin/sphinx-build -q -W --keep-going -d build/docs/doctrees -b linkcheck \
+		-D linkcheck_ignore='https?://.*' docs build/docs/links
+
+docs-links: $(VENV)/docs
+	$(VENV)/bin/sphinx-build -q -W --keep-going -d build/docs/doctrees -b linkcheck docs build/docs/links
+
+# All that README and the site tell to type, with the tools that they are about; asks the package
+# index for those.
+docs-test: $(VENV)/installed
+	tests/docs/run_all $(VENV)/bin/python
+
 lint: lint-python lint-c
 
 lint-python: $(VENV)/lint
@@ -102,6 +116,10 @@ $(VENV)/bin/python: | packages
 # Installed as a user would, so that what is tested is the wheel; again whenever a source changed.
 $(VENV)/installed: pyproject.toml CMakeLists.txt docs/shmcov.1 $(shell find cmake shm merge runtime -type f -not -name '*.pyc') | packages $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install -q --disable-pip-version-check '.[test]'
+	touch $@
+
+$(VENV)/docs: pyproject.toml | $(VENV)/bin/python $(VENV)/installed
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check '.[docs]'
 	touch $@
 
 $(VENV)/lint: pyproject.toml | $(VENV)/bin/python $(VENV)/installed

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes RESULTS.md out of the files in results/."""
+"""Makes RESULTS.md and the picture of README out of the files in results/."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
+import picture
 from harness import HERE, MODES, TOOLS
 
 PREAMBLE = """\
@@ -27,6 +28,7 @@ def write(cases: Iterable[str]) -> None:
         if results:
             parts += section(name, results)
     (HERE / "RESULTS.md").write_text("\n".join(parts).rstrip() + "\n")
+    picture.write()
 
 
 def load(name: str) -> list[dict[str, Any]]:

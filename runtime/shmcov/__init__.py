@@ -19,8 +19,10 @@ __version__ = "0.1.0"
 def coverage_init(reg: Any, options: dict[str, str] | None = None) -> None:
     """What coverage.py calls where its configuration says `plugins = shmcov`: docs/backend.md.
 
-    A configuration may have a section [shmcov] (in coverage.py's way of naming it) with what
-    settings.py lists.
+    `reg` is coverage.py's `Plugins`, which gets a configurer. `options` is the section `[shmcov]`
+    of the configuration, names and texts; docs/reference/settings.md says which there are. Where
+    the compiled part cannot be imported, coverage.py measures with its own core, and a
+    `CoverageWarning` says so; with `strict` that is an error.
     """
     try:
         from shmcov.backend.hooks import Plugin
@@ -46,8 +48,13 @@ def coverage_init(reg: Any, options: dict[str, str] | None = None) -> None:
 def switch_context(name: str) -> bool:
     """Counts what the calling thread runs from now on in the dynamic context `name`.
 
-    An empty name is no context. False where the process is not measured, which is no error: a
-    program may always call this. Contexts belong to threads: docs/contexts.md.
+    An empty name is no context. Contexts belong to threads; one that has none of its own is in the
+    one that any thread switched to last: docs/contexts.md. The call takes some microseconds, and
+    is meant for tests and requests rather than for inner loops.
+
+    Returns whether the process is measured. That it is not is no error: a program may always call
+    this. A name that UTF-8 cannot hold raises UnicodeEncodeError, one that is no text TypeError.
+    One of more than 4 MiB finds no room, and the run says at its end that it lost something.
     """
     try:
         import _shmcov

@@ -2,7 +2,12 @@
 """A dynamic context for each test and phase, with pytest-cov's names; and `strict`.
 
 Switched on by `--shmcov-context=test` or the setting `shmcov_context = test`. Each process switches
-its own context, so the workers of pytest-xdist need no settings of their own.
+its own context, so the workers of pytest-xdist need no settings of their own. A test has three
+contexts: `NODEID|setup`, `NODEID|run` and `NODEID|teardown`. In a session that is not measured
+nothing happens; a value other than `test` and `none` is a usage error.
+
+With `strict`, a session under pytest-cov whose data is not complete ends with status 1 where it
+would have ended with 0, and the summary says what is missing.
 """
 
 from __future__ import annotations

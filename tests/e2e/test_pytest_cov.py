@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import coverage
 import pytest
 from project_support import REFERENCE_CORE, Project, with_ctrace
 
@@ -179,6 +181,29 @@ def test_file_tracers_where_warnings_are_errors(suite: Project) -> None:
     theirs, ours = results
     assert ours == theirs
     assert ours[0] == 0
+
+
+@pytest.mark.skipif(
+    sys.version_info < (3, 14) or coverage.version_info < (7, 15, 3),
+    reason="coverage.py takes a core that has contexts, or does not say that it has none",
+)
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "two workers"])
+def test_contexts_where_warnings_are_errors(suite: Project, workers: tuple[str, ...]) -> None:
+    """docs/how-to/contexts.md: one line in the place of the slow core."""
+
+    def contexts_with(line: str, core: dict[str, str]) -> tuple[int, str, dict[str, Any]]:
+        suite.write(".coveragerc", f"[run]\nomit = conftest.py\n{line}\n")
+        options = ("-p", "no:cacheprovider", "--cov=src", "--cov-context=test", *workers)
+        done = suite.python("-W", "error", "-m", "pytest", "-W", "error", *options, env=core)
+        return done.returncode, done.stdout + done.stderr, contexts(suite)
+
+    status, output, _ = contexts_with("", {})
+    assert status != 0
+    assert "Dynamic contexts aren't supported with core=sysmon" in output
+    status, _, slow = contexts_with("", {"COVERAGE_CORE": "ctrace"})
+    assert status == 0
+    status, output, fast = contexts_with("plugins = shmcov", {})
+    assert (status, fast) == (0, slow), output
 
 
 def test_append(suite: Project) -> None:
