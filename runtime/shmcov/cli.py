@@ -50,6 +50,11 @@ def main(argv: list[str] | None = None) -> int:
     if name == "help" and rest and rest[0] in COMMANDS:
         name, rest = rest[0], ["--help"]
     if name in COMMANDS:
+        from shmcov.backend import fallback
+
+        if reason := fallback.lacking():
+            print(f"shmcov {name} cannot be used: {reason}", file=sys.stderr)
+            return ERROR
         status: int = importlib.import_module(f"shmcov.commands.{name}").main(rest)
         return status
     return _coverage(argv)
@@ -65,8 +70,12 @@ def _coverage(argv: list[str]) -> int:
         version=f"shmcov, version {__version__}\n" + cmdline.HELP_TOPICS["version"],
     )
     if argv[:1] == ["run"] or argv[:2] == ["help", "run"]:
-        from shmcov.commands import run
+        from shmcov.backend import fallback
 
+        if fallback.lacking():
+            from shmcov.commands import run_aside as run
+        else:
+            from shmcov.commands import run  # type: ignore[no-redef]
         run.install()
     status: object = cmdline.main(argv)
     # What sys.exit() makes of it.

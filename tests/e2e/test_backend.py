@@ -530,7 +530,7 @@ def test_coverage_py_that_it_does_not_know(project: Project) -> None:
     )
     done = project.python("run.py", env=REFERENCE_CORE)
     assert done.returncode == 0
-    assert "shmcov doesn't know coverage.py" in done.stderr
+    assert "shmcov doesn't measure: it doesn't know coverage.py" in done.stderr
     assert "_start_tracer" in done.stderr
     assert project.lines("main.py") == [1]
 

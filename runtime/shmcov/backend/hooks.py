@@ -6,7 +6,6 @@ Importing this module changes nothing; `coverage_init` of the package does.
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -19,13 +18,11 @@ import coverage.core
 import coverage.disposition
 import coverage.inorout
 import coverage.sqldata
-from coverage.exceptions import CoverageException, CoverageWarning
-from coverage.multiproc import patch_multiprocessing
 from coverage.plugin import CoveragePlugin
 
 from shmcov import settings
-from shmcov.backend import strict
-from shmcov.backend.callers import starting
+from shmcov.backend import fallback
+from shmcov.backend.callers import configured, starting
 from shmcov.backend.collector import Collector, Core
 from shmcov.backend.session import Wanted
 
@@ -101,14 +98,11 @@ class Plugin(CoveragePlugin):
         if config in _marked:
             return
         lacks = missing()
-        if lacks:
-            text = (
-                f"shmcov doesn't know coverage.py {coverage.__version__} ({lacks[0]}): "
-                "coverage.py measures with its own core"
-            )
-            if settings.strict(self.options):
-                raise CoverageException(f"{text} (strict is set)")
-            warnings.warn(text, CoverageWarning, stacklevel=2)
+        if lacks or fallback.joins(config):
+            cov = configured(config)
+            if cov is not None:
+                why = f"it doesn't know coverage.py {coverage.__version__} ({', '.join(lacks)})"
+                fallback.step_aside(cov, why, strict=settings.strict(self.options))
             return
         wanted = Wanted(self.options, list(config.patch), list(config.concurrency))
         # These start coverage.py in children, which are measured without it. But what becomes of
@@ -163,19 +157,8 @@ def _make_core(kwargs: dict[str, Any]) -> Core | None:
             why = str(error)
     # As if the plug-in were not there.
     cov.config.patch = wanted.patch
-    cov.config.concurrency = wanted.concurrency
-    if "multiprocessing" in wanted.concurrency and cov.config.config_file:
-        patch_multiprocessing(rcfile=cov.config.config_file)
-    text = f"shmcov doesn't measure: {why}. coverage.py measures with its own core"
-    cov._warn(text)
-    if settings.strict(wanted.options):
-        save = cov.save
-
-        def save_and_tell() -> None:
-            save()
-            strict.fail(text)
-
-        cov.save = save_and_tell  # type: ignore[method-assign]
+    cov.config.concurrency[:] = wanted.concurrency
+    fallback.step_aside(cov, why, strict=settings.strict(wanted.options))
     return None
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import optparse
 import shlex
 import signal
-from typing import Any
 
 import coverage
 from coverage import cmdline
@@ -29,14 +28,7 @@ def install() -> None:
     parser.description = (
         "Run a Python program, and measure the code that it executes in all of its processes."
     )
-    group = optparse.OptionGroup(parser, "shmcov's own options")
-    for option in settings.OPTIONS:
-        help_text = f"{option.help} [env: {option.variable}]"
-        if option.metavar:
-            group.add_option(option.flag, metavar=option.metavar, help=help_text)
-        else:
-            group.add_option(option.flag, action="store_const", const="true", help=help_text)
-    parser.add_option_group(group)
+    settings.add_to(parser)
     setattr(cmdline, "CoverageScript", Script)  # noqa: B010
 
 
@@ -45,7 +37,7 @@ class Script(cmdline.CoverageScript):
 
     def do_run(self, options: optparse.Values, args: list[str]) -> int:
         try:
-            own = _settings(options, self.coverage.config)
+            own = settings.of_command(options, self.coverage.config)
             program = self._program(options, args)
         except ValueError as error:
             cmdline.show_help(str(error))
@@ -78,15 +70,6 @@ class Script(cmdline.CoverageScript):
         if options.append and self.coverage.config.parallel:
             raise ValueError("Can't append to data files in parallel mode.")
         return Program(args, as_module)
-
-
-def _settings(options: optparse.Values, config: Any) -> settings.Settings:
-    """shmcov's own settings, from wherever they are set."""
-    given = {
-        option.flag: getattr(options, option.flag.removeprefix("--").replace("-", "_"))
-        for option in settings.OPTIONS
-    }
-    return settings.of(settings.section_of(config), given)
 
 
 def _end_own_measurement() -> None:
