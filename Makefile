@@ -24,7 +24,7 @@ define apt_install
 	fi
 endef
 
-.PHONY: demo test test-c test-python test-real test-matrix model fuzz-long bench lint lint-python lint-c format clean packages lint-packages model-packages
+.PHONY: demo test test-c test-python test-real test-matrix model fuzz-long bench wheel-fallback lint lint-python lint-c format clean packages lint-packages model-packages
 
 demo: $(VENV)/installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" tests/demo/run.sh
@@ -60,6 +60,11 @@ bench: $(VENV)/installed
 	cmake --preset release
 	cmake --build --preset release
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python bench/run.py
+
+# What pip takes where no compiled wheel fits: the Python package alone.
+wheel-fallback: $(VENV)/bin/python
+	$(VENV)/bin/python -m pip wheel -q --disable-pip-version-check --no-deps -w dist \
+		-C wheel.cmake=false -C wheel.py-api=py3 -C wheel.platlib=false .
 
 lint: lint-python lint-c
 

@@ -73,7 +73,7 @@ def _coverage(argv: list[str]) -> int:
         from shmcov.backend import fallback
 
         if fallback.lacking():
-            from shmcov.commands import run_aside as run
+            from shmcov.commands import run_fallback as run
         else:
             from shmcov.commands import run  # type: ignore[no-redef]
         run.install()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stepping aside: coverage.py measures with its own core, and all processes all the same.
+"""Falling back: coverage.py measures with its own core, and all processes all the same.
 
 Whoever cannot record in a segment comes here, for whatever reason: docs/backend.md, "When shmcov
-steps aside". Nothing that this imports is compiled, so it works wherever coverage.py does.
+falls back". Nothing that this imports is compiled, so it works wherever coverage.py does.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from shmcov.backend.callers import configured, starts
 
 real_os, os = os, isolate_module(os)
 
-VARIABLE = "SHMCOV_ASIDE"
-"""The environment variable of a run whose owner stepped aside: its process id, and the name with
+VARIABLE = "SHMCOV_FALLBACK"
+"""The environment variable of a run whose owner fell back: its process id, and the name with
 which the data files of the other processes begin."""
 
 SLUG = "shmcov-fallback"
-MARK = ".aside-"
+MARK = ".fallback-"
 """What the names of data files begin with, after that of the run's own, until they are in it."""
 
 PROCESS = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START", VARIABLE)
@@ -86,14 +86,14 @@ class Plugin(CoveragePlugin):
     def configure(self, config: Any) -> None:
         cov = configured(getattr(config, "config", config))
         if cov is not None:
-            step_aside(cov, self.reason, strict=settings.strict(self.options))
+            fall_back(cov, self.reason, strict=settings.strict(self.options))
 
     def sys_info(self) -> list[tuple[str, Any]]:
         return [("not in use", self.reason)]
 
 
 def joins(config: Any) -> bool:
-    """Is this process part of a run that stepped aside, and is the configuration that of the run?
+    """Is this process part of a run that fell back, and is the configuration that of the run?
 
     Not in the process of the owner, but after an `exec`: other objects have runs of their own."""
     run = _run()
@@ -108,28 +108,28 @@ def _run() -> tuple[int, str] | None:
     return (int(pid), base) if pid.isdecimal() and base else None
 
 
-def step_aside(cov: coverage.Coverage, reason: str, *, strict: bool) -> None:
+def fall_back(cov: coverage.Coverage, reason: str, *, strict: bool) -> None:
     """From its start on, `cov` measures with coverage.py's core, and its children do, too."""
-    if not hasattr(cov, "_shmcov_aside"):
-        setattr(cov, "_shmcov_aside", Aside(cov, reason, strict))  # noqa: B010
+    if not hasattr(cov, "_shmcov_fallback"):
+        setattr(cov, "_shmcov_fallback", Fallback(cov, reason, strict))  # noqa: B010
 
 
 def switch_context(name: str) -> bool:
     """As `shmcov.switch_context`, where coverage.py measures in our place."""
-    aside = _current()
-    if aside is None:
+    one = _current()
+    if one is None:
         return False
-    aside.cov.switch_context(name)
+    one.cov.switch_context(name)
     return True
 
 
-_here: weakref.WeakSet[Aside] = weakref.WeakSet()
+_here: weakref.WeakSet[Fallback] = weakref.WeakSet()
 """All that this process has, or its parent had when it was forked."""
 
-_told: set[str] = set()
+_warned: set[str] = set()
 
 
-class Aside:
+class Fallback:
     """A Coverage object that coverage.py's own core measures for.
 
     The object itself stays as its user configured it. The other processes of its run measure in
@@ -210,7 +210,7 @@ class Aside:
         """Puts into the environment and into this process what measures its children."""
         if not self.base:
             self._join()
-            self._tell()
+            self._warn()
             _here.add(self)
             try:
                 self._configure()
@@ -218,7 +218,8 @@ class Aside:
                 _change_process()
             except Exception as error:  # nobody knows this coverage.py
                 complain(f"the children of this process are not measured: {error!r}")
-        self._replaced = {name: os.environ.get(name) for name in self._exports}
+        if not self._replaced:
+            self._replaced = {name: os.environ.get(name) for name in self._exports}
         _set(self._exports)
 
     def _join(self) -> None:
@@ -248,10 +249,10 @@ class Aside:
             # Before coverage.py registers its own, and the program any: this runs last.
             atexit.register(self._at_exit)
 
-    def _tell(self) -> None:
-        if _run() is not None or self.text in _told or SLUG in self.cov.config.disable_warnings:
+    def _warn(self) -> None:
+        if _run() is not None or self.text in _warned or SLUG in self.cov.config.disable_warnings:
             return  # once in a tree of processes
-        _told.add(self.text)
+        _warned.add(self.text)
         before, warnings.formatwarning = warnings.formatwarning, _one_line
         try:
             self.cov._warn(f"{self.text} ({SLUG})")
@@ -292,11 +293,12 @@ class Aside:
             config.relative_files = False  # they are made relative when they are collected
         before = {name: os.environ.get(name) for name in PROCESS}
         arguments: tuple[Any, ...] = (self.cov, config, self.cov._debug)
-        apply_patches(*arguments[: apply_patches.__code__.co_argcount])
-        os.environ[VARIABLE] = f"{self.owner} {self.base}"
-        exports = {name: os.environ.get(name) for name in PROCESS}
-        _set(before)
-        return exports
+        try:
+            apply_patches(*arguments[: apply_patches.__code__.co_argcount])
+            os.environ[VARIABLE] = f"{self.owner} {self.base}"
+            return {name: os.environ.get(name) for name in PROCESS}
+        finally:
+            _set(before)
 
     # -- in a fork --
 
@@ -311,8 +313,14 @@ class Aside:
         mine = coverage.CoverageData(self.base, suffix=True, warn=cov._warn, debug=cov._debug)
         mine.set_context(data._current_context)
         cov._data = collector.covdata = mine
-        cov._data_to_close.append(mine)
+        cov._data_to_close = [mine]
         collector.pid = os.getpid()  # coverage.py forgets those of another process
+        if collector.data_lock is not None:
+            # A thread that is not here may hold the old one.
+            lock = collector.data_lock = threading.Lock()
+            tracers: list[Any] = collector.tracers
+            for tracer in tracers:
+                tracer.lock_data, tracer.unlock_data = lock.acquire, lock.release
 
     # -- the end --
 
@@ -403,9 +411,9 @@ def _remove(path: str) -> None:
         os.remove(path)
 
 
-def _current() -> Aside | None:
+def _current() -> Fallback | None:
     """That of the object that records at the moment."""
-    return getattr(coverage.Coverage.current(), "_shmcov_aside", None)
+    return getattr(coverage.Coverage.current(), "_shmcov_fallback", None)
 
 
 # -- what is changed in the process, once --
@@ -425,24 +433,26 @@ def _change_process() -> None:
 def _after_fork() -> None:
     with contextlib.suppress(Exception):  # it would be printed, whatever it is
         current = _current()
-        for aside in list(_here):
-            aside.forked(recording=aside is current)
+        for one in list(_here):
+            one.forked(recording=one is current)
 
 
 def _saving(function: Callable[..., NoReturn], *, ends: bool = False) -> Callable[..., NoReturn]:
     """A function that ends the program, after the data was saved."""
 
     @functools.wraps(function)
-    def save_and_end(*args: Any) -> NoReturn:
+    def save_and_end(*args: Any, **named: Any) -> NoReturn:
         with contextlib.suppress(Exception):
-            aside = _current()
-            if aside is not None and ends:
-                aside.end()
-            elif aside is not None:
-                aside.cov.save()
-                if len(args) == 3:  # with an environment
-                    exports = {k: v for k, v in aside._exports.items() if v is not None}
+            one = _current()
+            if one is not None and ends:
+                one.end()
+            elif one is not None:
+                one.cov.save()
+                exports = {name: value for name, value in one._exports.items() if value}
+                if "env" in named:
+                    named["env"] = {**named["env"], **exports}
+                elif len(args) == 3:
                     args = (*args[:2], {**args[2], **exports})
-        function(*args)
+        function(*args, **named)
 
     return save_and_end

@@ -102,7 +102,7 @@ class Plugin(CoveragePlugin):
             cov = configured(config)
             if cov is not None:
                 why = f"it doesn't know coverage.py {coverage.__version__} ({', '.join(lacks)})"
-                fallback.step_aside(cov, why, strict=settings.strict(self.options))
+                fallback.fall_back(cov, why, strict=settings.strict(self.options))
             return
         wanted = Wanted(self.options, list(config.patch), list(config.concurrency))
         # These start coverage.py in children, which are measured without it. But what becomes of
@@ -158,7 +158,7 @@ def _make_core(kwargs: dict[str, Any]) -> Core | None:
     # As if the plug-in were not there.
     cov.config.patch = wanted.patch
     cov.config.concurrency[:] = wanted.concurrency
-    fallback.step_aside(cov, why, strict=settings.strict(wanted.options))
+    fallback.fall_back(cov, why, strict=settings.strict(wanted.options))
     return None
 
 

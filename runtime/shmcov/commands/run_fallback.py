@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`shmcov run` where nothing compiled is installed: `coverage run`, in this process.
 
-It measures the same processes, with the same options: docs/backend.md, "When shmcov steps aside".
+It measures the same processes, with the same options: docs/backend.md, "When shmcov falls back".
 """
 
 from __future__ import annotations
@@ -30,5 +30,5 @@ class Script(cmdline.CoverageScript):
             cmdline.show_help(str(error))
             return cmdline.ERR
         reason = fallback.lacking() or "nothing compiled is installed"
-        fallback.step_aside(self.coverage, reason, strict=own.strict)
+        fallback.fall_back(self.coverage, reason, strict=own.strict)
         return super().do_run(options, args)
