@@ -273,8 +273,8 @@ class Fallback:
             config.core = "ctrace"  # the other one has no contexts and no file tracers
             if not config.concurrency and importlib.util.find_spec("greenlet"):
                 config.concurrency += ["thread", "greenlet"]
-        if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-            config.sigterm = True  # how pools end their workers
+        # Not `sigterm`: a pool waits forever for a terminated worker in whose interpreter a handler
+        # has to run, if that worker waits for a semaphore by then.
 
     def _for_children(self) -> dict[str, str | None]:
         """The environment variables with which interpreters measure for this run."""
@@ -373,8 +373,8 @@ class Fallback:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """SIGTERM has to wait: coverage.py's handler would save in the middle of a save. A pool sends
-    it to workers that are about to end."""
+    """SIGTERM has to wait, for half a file is none. A pool sends it to workers that are about to
+    end."""
     handler = signal.getsignal(signal.SIGTERM)
     main = threading.current_thread() is threading.main_thread()
     if not main or handler in (None, signal.SIG_IGN):
