@@ -193,6 +193,10 @@ class Fallback:
         cov = self.cov
         if not cov._auto_save:
             return  # the program has an object of its own
+        if self.pid == os.getpid() and any(
+            "multiprocessing.forkserver" in a for a in sys.orig_argv
+        ):
+            return  # it outlives the owner, and its forks have what it has
         data = type(cov).get_data(cov)
         if data:
             data.write()
@@ -271,8 +275,6 @@ class Fallback:
             config.concurrency.remove("multiprocessing")
         if config.core is None and getattr(coverage.core, "CTRACER_FILE", None):
             config.core = "ctrace"  # the other one has no contexts and no file tracers
-            if not config.concurrency and importlib.util.find_spec("greenlet"):
-                config.concurrency += ["thread", "greenlet"]
         # Not `sigterm`: a pool waits forever for a terminated worker in whose interpreter a handler
         # has to run, if that worker waits for a semaphore by then.
 
@@ -337,7 +339,7 @@ class Fallback:
             data = coverage.CoverageData(self.collects)
             data.read()
             self._collect(data, last=True)
-            data.close(force=True)
+            data._reset()
         else:
             for path in self._files():
                 _remove(path)
@@ -358,7 +360,7 @@ class Fallback:
                     complain(f"{path} could not be added to the data: {error}")
                 continue
             finally:
-                theirs.close(force=True)
+                theirs._reset()
             _remove(path)
 
     def _files(self) -> list[str]:
