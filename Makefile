@@ -24,7 +24,7 @@ define apt_install
 	fi
 endef
 
-.PHONY: demo wheels test test-c test-python test-real test-matrix model fuzz-long bench docs docs-links docs-test lint lint-python lint-c format clean packages lint-packages model-packages
+.PHONY: demo wheels wheel-fallback test test-c test-python test-real test-matrix model fuzz-long bench docs docs-links docs-test lint lint-python lint-c format clean packages lint-packages model-packages
 
 demo: $(VENV)/installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" tests/demo/run.sh
@@ -79,6 +79,11 @@ docs-links: $(VENV)/docs
 # index for those.
 docs-test: $(VENV)/installed
 	tests/docs/run_all $(VENV)/bin/python
+
+# What pip takes where no compiled wheel fits: the Python package alone.
+wheel-fallback: $(VENV)/bin/python
+	$(VENV)/bin/python -m pip wheel -q --disable-pip-version-check --no-deps -w dist \
+		-C wheel.cmake=false -C wheel.py-api=py3 -C wheel.platlib=false .
 
 lint: lint-python lint-c
 

@@ -44,6 +44,8 @@ def clean_environment() -> dict[str, str]:
 class Project:
     """A folder with a program in it, and the tools that run there."""
 
+    executable = sys.executable
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.env = clean_environment()
@@ -58,10 +60,10 @@ class Project:
     # -- running --
 
     def python(self, *args: str | Path, **kwargs: Any) -> subprocess.CompletedProcess[str]:
-        """Runs this interpreter. `env` adds to the environment."""
+        """Runs the interpreter. `env` adds to the environment."""
         env = {**self.env, **kwargs.pop("env", {})}
         return subprocess.run(
-            [sys.executable, *map(str, args)],
+            [self.executable, *map(str, args)],
             **{"cwd": self.folder, "timeout": TIMEOUT, **kwargs},
             env=env,
             text=True,

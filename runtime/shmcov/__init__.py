@@ -11,6 +11,7 @@ warn that it is too late to rewrite assertions; there are none: PYTEST_DONT_REWR
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 __version__ = "0.1.0"
@@ -27,20 +28,9 @@ def coverage_init(reg: Any, options: dict[str, str] | None = None) -> None:
     try:
         from shmcov.backend.hooks import Plugin
     except ImportError as error:
-        import os
-        import warnings
+        from shmcov.backend import fallback
 
-        strict = (options or {}).get("strict") or os.environ.get("SHMCOV_STRICT") or "no"
-        if str(strict).lower() not in ("false", "no", "off", "0"):
-            raise
-
-        from coverage.exceptions import CoverageWarning
-
-        warnings.warn(
-            f"shmcov cannot measure ({error}): coverage.py measures with its own core",
-            CoverageWarning,
-            stacklevel=2,
-        )
+        reg.add_configurer(fallback.Plugin(options or {}, fallback.why(error)))
         return
     reg.add_configurer(Plugin(options or {}))
 
@@ -49,8 +39,9 @@ def switch_context(name: str) -> bool:
     """Counts what the calling thread runs from now on in the dynamic context `name`.
 
     An empty name is no context. Contexts belong to threads; one that has none of its own is in the
-    one that any thread switched to last: docs/contexts.md. The call takes some microseconds, and
-    is meant for tests and requests rather than for inner loops.
+    one that any thread switched to last: docs/contexts.md. Where coverage.py's own core measures in
+    our place, they are of all threads. The call takes some microseconds, and is meant for tests and
+    requests rather than for inner loops.
 
     Returns whether the process is measured. That it is not is no error: a program may always call
     this. A name that UTF-8 cannot hold raises UnicodeEncodeError, one that is no text TypeError.
@@ -59,5 +50,9 @@ def switch_context(name: str) -> bool:
     try:
         import _shmcov
     except ImportError:
-        return False
-    return bool(_shmcov.switch_context(name))
+        pass
+    else:
+        if _shmcov.switch_context(name):
+            return True
+    fallback = sys.modules.get("shmcov.backend.fallback")
+    return fallback is not None and bool(fallback.switch_context(name))

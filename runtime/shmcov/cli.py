@@ -29,6 +29,9 @@ OTHERS = {
 }
 """What the overview says of commands that are coverage.py's in form, and not in what they do."""
 
+NEEDS_COMPILED = {"exec", "salvage", "status"}
+"""What cannot be used where only the Python part is installed."""
+
 OK, ERROR = 0, 1
 
 HELP = """\
@@ -77,6 +80,9 @@ def _run(argv: list[str]) -> int:
         from shmcov.commands import completion
 
         return completion.main(rest, command_table.of(install(), dict(overview())))
+    if text := _cannot(rest[0] if name == "help" and rest else name):
+        print(text, file=sys.stderr)
+        return ERROR
     if name in COMMANDS:
         status: int = _module(name).main(rest)
         return status
@@ -94,6 +100,20 @@ def _run(argv: list[str]) -> int:
     return ERROR
 
 
+def _cannot(name: str) -> str:
+    """Why the command cannot be used here."""
+    if name not in ("run", *NEEDS_COMPILED):
+        return ""
+    from shmcov import versions
+
+    reason = versions.too_old()
+    if not reason and name in NEEDS_COMPILED:
+        from shmcov.backend import fallback
+
+        reason = fallback.lacking()
+    return f"shmcov {name} cannot be used: {reason}" if reason else ""
+
+
 def _module(name: str) -> Any:
     """The module of one of COMMANDS."""
     return importlib.import_module(f"shmcov.commands.{name}")
@@ -104,8 +124,13 @@ def install(own: Iterable[str] = COMMANDS) -> dict[str, Any]:
     names. Returns what is there then: the parser of each command."""
     from coverage import cmdline
 
-    from shmcov.commands import run
+    from shmcov.backend import fallback
 
+    lacks = fallback.lacking()
+    if lacks:
+        from shmcov.commands import run_fallback as run
+    else:
+        from shmcov.commands import run  # type: ignore[no-redef]
     run.install()
     help_text = HELP.format(
         shmcov_version=__version__,
@@ -118,7 +143,8 @@ def install(own: Iterable[str] = COMMANDS) -> dict[str, Any]:
     )
     parsers: dict[str, Any] = cmdline.COMMANDS
     for name in own:
-        parsers[name] = _module(name).parser()
+        if not (lacks and name in NEEDS_COMPILED):
+            parsers[name] = _module(name).parser()
     return parsers
 
 

@@ -13,7 +13,7 @@ WARNINGS = {
     "nobody-attached": "No interpreter attached, so nothing was measured.",
     "not-attached": "Below the command, Python interpreters ran that did not attach.",
     "not-recorded": "Something ran and could not be recorded.",
-    "own-core": "The plug-in steps aside, and coverage.py measures with its own core.",
+    "own-core": "shmcov falls back, and coverage.py measures with its own core.",
     "plugin-files": "A file tracer plug-in couldn't find its files.",
     "segment-removed": "Somebody removed the segment while the run went on.",
     "segments-left": "Earlier runs in this folder ended without saving their data.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import optparse
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -165,6 +166,7 @@ OTHER_VARIABLES = (
     "SHMCOV_SEGMENT",  # which segment a process attaches to
     "SHMCOV_READER",  # which process delivers in a run of `shmcov run`
     "SHMCOV_KEPT",  # what a keeper tells `shmcov salvage`
+    "SHMCOV_FALLBACK",  # the run in which coverage.py's own core measures
     "SHMCOV_DEBUG",  # a process says why it did not attach
     "SHMCOV_SITES",  # 0: no single events are re-armed
 )
@@ -173,6 +175,30 @@ OTHER_VARIABLES = (
 
 def variables() -> set[str]:
     return {option.variable for option in OPTIONS} | {*OTHER_VARIABLES}
+
+
+# -- the command line --
+
+
+def add_to(parser: optparse.OptionParser) -> None:
+    """Adds shmcov's own options to those of `coverage run`."""
+    group = optparse.OptionGroup(parser, "shmcov's own options")
+    for option in OPTIONS:
+        help_text = f"{option.help} [env: {option.variable}]"
+        if option.metavar:
+            group.add_option(option.flag, metavar=option.metavar, help=help_text)
+        else:
+            group.add_option(option.flag, action="store_const", const="true", help=help_text)
+    parser.add_option_group(group)
+
+
+def of_command(options: optparse.Values, config: Any) -> Settings:
+    """The settings of a command line, from wherever they are set. ValueError."""
+    given = {
+        option.flag: getattr(options, option.flag.removeprefix("--").replace("-", "_"))
+        for option in OPTIONS
+    }
+    return of(section_of(config), given)
 
 
 # -- reading --

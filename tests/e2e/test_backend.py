@@ -515,7 +515,11 @@ def test_a_child_that_outlives_the_save(project: Project) -> None:
 
 
 def test_coverage_py_that_it_does_not_know(project: Project) -> None:
-    project.write("main.py", "print('ran')\n")
+    project.write(
+        "main.py",
+        "import subprocess, sys\nsubprocess.run([sys.executable, 'child.py'], check=True)\n",
+    )
+    project.write("child.py", "x = 1\n")
     configure(project)
     project.write(
         "run.py",
@@ -530,9 +534,12 @@ def test_coverage_py_that_it_does_not_know(project: Project) -> None:
     )
     done = project.python("run.py", env=REFERENCE_CORE)
     assert done.returncode == 0
-    assert "shmcov doesn't know coverage.py" in done.stderr
+    assert "shmcov doesn't measure: it doesn't know coverage.py" in done.stderr
     assert "_start_tracer" in done.stderr
-    assert project.lines("main.py") == [1]
+    assert done.stderr.count("\n") == 1
+    assert project.data_files() == [".coverage"]
+    assert project.lines("main.py") == [1, 2]
+    assert project.lines("child.py") == [1]
 
 
 @pytest.mark.parametrize(
@@ -543,17 +550,21 @@ def test_coverage_py_that_it_does_not_know(project: Project) -> None:
     ],
 )
 def test_no_segment_can_be_made(project: Project, variable: str, text: str, says: str) -> None:
-    """Then coverage.py measures, all that it would have without us."""
+    """Then coverage.py measures all processes, with the lines for it or without them."""
     project.write("main.py", PROCESSES)
     project.write("lib.py", LIB)
     project.write("child.py", CHILD.replace("> 2", "> 0"))
-    configure(project, "concurrency = multiprocessing, thread", "patch = subprocess")
-    done = project.coverage("run", "main.py", env={variable: text})
-    assert done.returncode == 0
-    assert "shmcov doesn't measure" in done.stderr
-    assert says in done.stderr
-    assert project.coverage("combine").returncode == 0
-    assert len(project.missing("lib.py")) == 1
+    for lines in ((), ("concurrency = multiprocessing, thread", "patch = subprocess")):
+        configure(project, *lines)
+        done = project.coverage("run", "main.py", env={variable: text})
+        assert done.returncode == 0
+        assert "shmcov doesn't measure" in done.stderr
+        assert says in done.stderr
+        assert done.stderr.count("\n") == 1
+        if lines:
+            assert project.coverage("combine").returncode == 0
+        assert project.data_files() == [".coverage"]
+        assert len(project.missing("lib.py")) == 1
 
 
 def test_a_plugin_for_contexts_is_left_to_coverage_py(project: Project) -> None:

@@ -28,6 +28,21 @@ def starting() -> coverage.Coverage | None:
     return None
 
 
+def configured(config: object) -> coverage.Coverage | None:
+    """The Coverage object whose plug-ins are asked to configure it."""
+    for frame in _frames():
+        cov = frame.f_locals.get("self")
+        if isinstance(cov, coverage.Coverage) and cov.config is config:
+            return cov
+    return None
+
+
+def starts(cov: coverage.Coverage) -> bool:
+    """Is its start() what called?"""
+    code = coverage.Coverage.start.__code__
+    return any(frame.f_code is code and frame.f_locals.get("self") is cov for frame in _frames())
+
+
 def pytest_cov() -> str | None:
     """The name of pytest-cov's controller, if that starts the Coverage object."""
     for frame in _frames():

@@ -6,7 +6,6 @@ Importing this module changes nothing; the plug-in's configure() does.
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -20,13 +19,11 @@ import coverage.core
 import coverage.disposition
 import coverage.inorout
 import coverage.sqldata
-from coverage.exceptions import CoverageException, CoverageWarning
-from coverage.multiproc import patch_multiprocessing
 from coverage.plugin import CoveragePlugin
 
-from shmcov import messages, plan, settings
-from shmcov.backend import strict
-from shmcov.backend.callers import starting
+from shmcov import settings
+from shmcov.backend import fallback
+from shmcov.backend.callers import configured, starting
 from shmcov.backend.collector import Collector, Core
 from shmcov.backend.session import Wanted
 
@@ -84,9 +81,6 @@ def missing() -> list[str]:
     return lacks
 
 
-OWN_CORE = "own-core"
-"""The slug of a plug-in that steps aside."""
-
 _marked: weakref.WeakKeyDictionary[Any, Wanted] = weakref.WeakKeyDictionary()
 """The configurations that name the plug-in."""
 
@@ -107,16 +101,11 @@ class Plugin(CoveragePlugin):
         if config in _marked:
             return
         lacks = missing()
-        if lacks:
-            text = (
-                f"shmcov doesn't know coverage.py {coverage.__version__} ({lacks[0]}): "
-                "coverage.py measures with its own core"
-            )
-            if settings.strict(self.options):
-                raise CoverageException(f"{text} (strict is set)")
-            if OWN_CORE not in config.disable_warnings:
-                told = messages.with_link(text, OWN_CORE)
-                warnings.warn(told, CoverageWarning, stacklevel=2)
+        if lacks or fallback.joins(config):
+            cov = configured(config)
+            if cov is not None:
+                why = f"it doesn't know coverage.py {coverage.__version__} ({', '.join(lacks)})"
+                fallback.fall_back(cov, why, strict=settings.strict(self.options))
             return
         wanted = Wanted(self.options, list(config.patch), list(config.concurrency))
         # These start coverage.py in children, which are measured without it. Only the program that
@@ -171,19 +160,8 @@ def _make_core(kwargs: dict[str, Any]) -> Core | None:
             why = str(error)
     # Falls back to coverage.py's core, as if the plug-in were not there.
     cov.config.patch = wanted.patch
-    cov.config.concurrency = wanted.concurrency
-    if "multiprocessing" in wanted.concurrency and cov.config.config_file:
-        patch_multiprocessing(rcfile=cov.config.config_file)
-    text = f"shmcov doesn't measure: {why}. coverage.py measures with its own core"
-    plan.warn(cov, [(text, OWN_CORE)])
-    if settings.strict(wanted.options):
-        save = cov.save
-
-        def save_and_fail() -> None:
-            save()
-            strict.fail(text)
-
-        cov.save = save_and_fail  # type: ignore[method-assign]
+    cov.config.concurrency[:] = wanted.concurrency
+    fallback.fall_back(cov, why, strict=settings.strict(wanted.options))
     return None
 
 

@@ -11,13 +11,12 @@ from __future__ import annotations
 import optparse
 import shlex
 import signal
-from typing import Any
 
 import coverage
 from coverage import cmdline
 from coverage.exceptions import CoverageException
 
-from shmcov import plan, settings, versions
+from shmcov import plan, settings
 from shmcov.result import Target, complain
 from shmcov.supervisor import supervisor
 from shmcov.supervisor.command import CannotRun, Command
@@ -44,29 +43,16 @@ def install() -> None:
     execute.set_defaults(command=True)
     cmdline.COMMANDS["exec"] = execute
     for parser in (run, execute):
-        _add_own_options(parser)
+        settings.add_to(parser)
     setattr(cmdline, "CoverageScript", Script)  # noqa: B010
-
-
-def _add_own_options(parser: optparse.OptionParser) -> None:
-    group = optparse.OptionGroup(parser, "shmcov's own options")
-    for option in settings.OPTIONS:
-        help_text = f"{option.help} [env: {option.variable}]"
-        if option.metavar:
-            group.add_option(option.flag, metavar=option.metavar, help=help_text)
-        else:
-            group.add_option(option.flag, action="store_const", const="true", help=help_text)
-    parser.add_option_group(group)
 
 
 class Script(cmdline.CoverageScript):
     """coverage.py's command line, with a `run` that runs the program in another process."""
 
     def do_run(self, options: optparse.Values, args: list[str]) -> int:
-        if text := versions.too_old():
-            raise CoverageException(text)
         try:
-            own = _settings(options, self.coverage.config)
+            own = settings.of_command(options, self.coverage.config)
             program = self._program(options, args)
         except ValueError as error:
             cmdline.show_help(str(error))
@@ -104,15 +90,6 @@ class Script(cmdline.CoverageScript):
         if options.append and self.coverage.config.parallel:
             raise ValueError("Can't append to data files in parallel mode.")
         return Command(args) if command else Program(args, as_module)
-
-
-def _settings(options: optparse.Values, config: Any) -> settings.Settings:
-    """shmcov's own settings, from wherever they are set."""
-    given = {
-        option.flag: getattr(options, option.flag.removeprefix("--").replace("-", "_"))
-        for option in settings.OPTIONS
-    }
-    return settings.of(settings.section_of(config), given)
 
 
 def _end_own_measurement() -> None:
