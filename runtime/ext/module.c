@@ -49,8 +49,7 @@ static void complain_of_segment(int status, const char *why)
     if (named && *named)
         complain(named, why);
     else
-        complain("SHMCOV_SEGMENT is not set",
-                 status < 0 ? why : "no ancestor takes part in a run");
+        complain("SHMCOV_SEGMENT is not set", status < 0 ? why : "no ancestor takes part in a run");
 }
 
 static int start_tracer(PyObject *module, struct rt_state *state)
