@@ -16,7 +16,7 @@ from project_support import Project
 @pytest.fixture
 def running(project: Project) -> Iterator[Project]:
     project.write("[b]prog.py", "import time\nopen('ready', 'w').write('x\\n')\ntime.sleep(30)\n")
-    run = project.start("run", "--shm-no-keeper", "[b]prog.py")
+    run = project.start("run", "--shm-no-keeper", "--shm-dir=segments", "[b]prog.py")
     project.wait_for("ready")
     yield project
     run.kill()
@@ -49,11 +49,13 @@ def on_terminal(project: Project, *args: str, **env: str) -> str:
 
 def test_with_and_without_rich(running: Project) -> None:
     pytest.importorskip("rich")
-    rich = on_terminal(running, "status", "--files")
+    (segment,) = (running.folder / "segments").glob("run-*")
+    status = ("status", "--files", str(segment))
+    rich = on_terminal(running, *status)
     assert "[b]prog.py" in rich and "─" in rich
     assert "\x1b[" in rich
     running.write("without/rich/__init__.py", "raise ImportError\n")
-    plain = on_terminal(running, "status", "--files", PYTHONPATH="without")
+    plain = on_terminal(running, *status, PYTHONPATH="without")
     assert "[b]prog.py" in plain and "\x1b[" not in plain and "─" not in plain
-    piped = running.shmcov("status", "--files").stdout
+    piped = running.shmcov(*status).stdout
     assert "[b]prog.py" in piped and "\x1b[" not in piped and "─" not in piped

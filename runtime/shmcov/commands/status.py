@@ -35,8 +35,9 @@ def main(argv: list[str]) -> int:
             with segments.opened(path) as fd:
                 _show(path, segments.read(path, fd), files=options.files)
         except segments.SegmentNotUsable as error:
-            complain(str(error))
-            failed = True
+            if options.segment or path.exists():  # else the run has ended meanwhile
+                complain(str(error))
+                failed = True
     return int(failed)
 
 
