@@ -14,7 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "bench" / "README.md"]
 NAME = re.compile(r"`((?:[\w-]+/)*[\w-]+\.(?:c|h|py))(?::|`)")
 LINK = re.compile(r"\]\(([^)#:]+)[)#]")
-EXAMPLES = re.compile(r"x\.py|.*NAME.*|Include/.*|sitecustomize\.py")
+ADDRESS = "github.com/shmcov/shmcov"
+OURS = re.compile(
+    rf"https://(?:{ADDRESS}/blob|raw.githubusercontent.com/shmcov/shmcov)/main/([^\s)#]+)"
+)
+EXAMPLES = re.compile(r"x\.py|.*NAME.*|Include/.*|sitecustomize\.py|pyconfig\.h")
 """Names that a page makes up, and CPython's. Files of how-tos are in their own blocks."""
 OF_OTHERS = {"own-suites.md"}
 """Pages about other projects' files."""
@@ -57,6 +61,18 @@ def test_files_are_there(page: Path, files: set[str]) -> None:
     made = set(re.findall(r":caption: (\S+)", text))
     names = {name for name in NAME.findall(text) if not EXAMPLES.fullmatch(name)} - made
     assert names - files == set() or page.name in OF_OTHERS
+
+
+def test_readme_leads_to_the_repository() -> None:
+    """Also from the package index, which shows README without the files around it."""
+    text = (ROOT / "README.md").read_text()
+    assert LINK.findall(text) == []
+    paths = OURS.findall(text)
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    used = set(re.findall(r"\]\[([^\]]+)\]|\[([^\]]+)\](?![\[:(])", text))
+    defined = re.findall(r"^\[([^\]]+)\]:", text, re.MULTILINE)
+    assert {name for pair in used for name in pair} >= set(defined)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
