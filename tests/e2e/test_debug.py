@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 import pytest
@@ -36,8 +38,8 @@ def test_no_ancestor_takes_part(project: Project) -> None:
         done = project.python("-c", "", env=DEBUG)
         told = done.stderr
     assert "is not measured: SHMCOV_SEGMENT is not set: no ancestor takes part" in told
-    run.kill()
-    run.wait()
+    os.killpg(run.pid, signal.SIGTERM)
+    run.communicate(timeout=30)
 
 
 def test_the_extension_cannot_be_imported(project: Project) -> None:
