@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import coverage
@@ -98,8 +97,3 @@ def test_man_page_has_no_errors() -> None:
         check=True,
     )
     assert done.stderr == ""
-
-
-def test_man_page_is_installed() -> None:
-    page = Path(sys.prefix) / "share/man/man1/shmcov.1"
-    assert page.read_text() == (ROOT / "docs/shmcov.1").read_text()

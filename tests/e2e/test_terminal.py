@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,8 +20,8 @@ def running(project: Project) -> Iterator[Project]:
     run = project.start("run", "--shm-no-keeper", "--shm-dir=segments", "[b]prog.py")
     project.wait_for("ready")
     yield project
-    run.kill()
-    run.wait()
+    os.killpg(run.pid, signal.SIGTERM)
+    run.communicate(timeout=30)
 
 
 def on_terminal(project: Project, *args: str, **env: str) -> str:

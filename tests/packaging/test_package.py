@@ -59,7 +59,9 @@ def test_wheel_puts_each_file_in_its_place(built):
     assert [name for name in names if re.fullmatch(r"_shmcov\.[^/]*\.so", name)]
     assert [name for name in names if re.fullmatch(r"shmcov/_merge\.[^/]*\.so", name)]
     assert "shmcov/py.typed" in names
-    assert not [n for n in names if not re.match(r"shmcov/|_shmcov\.", n)]
+    page = r"shmcov-[^/]*\.data/data/share/man/man1/shmcov\.1$"
+    assert not [n for n in names if not re.match(rf"shmcov/|_shmcov\.|{page}", n)]
+    assert [name for name in names if re.match(page, name)]
 
 
 def test_nothing_of_the_build_folder_is_in_the_extensions(built, tmp_path):
