@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         from shmcov.backend import fallback
 
         if reason := fallback.lacking():
-            print(f"shmcov {name} cannot be used: {reason}", file=sys.stderr)
+            print(f"shmcov: {name} cannot be used: {reason}", file=sys.stderr)
             return ERROR
         status: int = importlib.import_module(f"shmcov.commands.{name}").main(rest)
         return status

@@ -384,6 +384,21 @@ def test_commands(fallen: Fallen) -> None:
     assert "--shm-wait takes a number of seconds" in done.stderr
 
 
+def test_nothing_of_posix_is_needed(fallen: Fallen) -> None:
+    """What Windows has not."""
+    done = fallen.python(
+        "-c",
+        "import os, signal, sys, coverage.cmdline\n"
+        "sys.modules.update(dict.fromkeys(['fcntl', 'grp', 'pwd', 'resource', 'termios']))\n"
+        "del os.register_at_fork, os.fork, os.execv, signal.pthread_sigmask, signal.SIGUSR1\n"
+        "sys.platform = 'win32'\n"
+        "from shmcov.cli import main\n"
+        "sys.exit(main(['run', 'lib.py']))\n",
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1), done.stderr
+    assert fallen.lines("lib.py") == [1]
+
+
 # -- which wheel pip takes --
 
 
