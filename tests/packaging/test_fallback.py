@@ -169,7 +169,7 @@ def test_the_wheel(wheel: Path) -> None:
 RUNS = {
     "coverage": ["run", "--source=.", "main.py"],
     "shmcov": [
-        *("run", "--branch", "--source=.", "--omit=folder/*,main.py", "--data-file=other/data"),
+        *("run", "--branch", "--source=.", "--omit=./child.py,main.py", "--data-file=other/data"),
         *("--context=all", "main.py"),
     ],
 }
@@ -262,7 +262,29 @@ def test_a_program_that_measures_itself(fallen: Fallen) -> None:
     assert done.returncode == 0, done.stderr
     assert fallen.data_files() == [".coverage"]
     assert set(fallen.lines("lib.py")) & {3, 5, 7} == {3, 7}
-    assert (5 in json.loads(done.stdout)) is True
+    missing = json.loads(done.stdout)
+    assert 5 in missing
+    assert 3 not in missing
+
+
+def test_a_child_that_outlives_the_save(fallen: Fallen) -> None:
+    """multiprocessing waits for it when coverage.py has saved already."""
+    fallen.write(
+        "main.py",
+        """
+        import multiprocessing, time
+        import lib
+        def late():
+            time.sleep(0.5)
+            lib.work("fork")
+        if __name__ == "__main__":
+            multiprocessing.get_context("fork").Process(target=late).start()
+        """,
+    )
+    assert fallen.coverage("run", "--source=.", "main.py").returncode == 0
+    assert fallen.data_files() == [".coverage"]
+    assert fallen.missing("main.py") == []
+    assert 5 in fallen.lines("lib.py")
 
 
 @pytest.mark.parametrize("end", ["os._exit(3)", "os.kill(os.getpid(), signal.SIGTERM)", "again()"])
@@ -403,6 +425,7 @@ def test_nothing_of_posix_is_needed(fallen: Fallen) -> None:
 
 
 def chosen(wheels: Path, *options: str) -> str:
+    options = (*options, f"--target={wheels}/target") if options else ()
     command = ["install", "-q", "--dry-run", "--ignore-installed", "--report=-", "--no-deps"]
     done = subprocess.run(
         [*PIP, *command, "--no-index", f"--find-links={wheels}", *options, "shmcov"],
