@@ -279,6 +279,7 @@ def test_a_child_that_outlives_the_save(fallen: Fallen) -> None:
             lib.work("fork")
         if __name__ == "__main__":
             multiprocessing.get_context("fork").Process(target=late).start()
+            here = 1
         """,
     )
     assert fallen.coverage("run", "--source=.", "main.py").returncode == 0
@@ -376,7 +377,8 @@ def test_switch_context(fallen: Fallen) -> None:
         "main.py",
         "import shmcov\nassert shmcov.switch_context('a')\nimport lib\nshmcov.switch_context('')\n",
     )
-    assert fallen.coverage("run", "--context=all", "main.py").returncode == 0
+    done = fallen.python("-m", "coverage", "run", "--context=all", "main.py")  # any core
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
     assert fallen.report()["lib.py"]["contexts"] == {"1": ["all|a"]}
     assert fallen.python("-c", "import shmcov; assert not shmcov.switch_context('a')").stderr == ""
 
