@@ -111,7 +111,7 @@ def _cannot(name: str) -> str:
         from shmcov.backend import fallback
 
         reason = fallback.lacking()
-    return f"shmcov {name} cannot be used: {reason}" if reason else ""
+    return f"shmcov: {name} cannot be used: {reason}" if reason else ""
 
 
 def _module(name: str) -> Any:
