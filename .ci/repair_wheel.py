@@ -10,6 +10,7 @@ first given the name that musllinux wants: Zig calls it libc.so.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,12 +38,19 @@ def rename_libc(wheel: Path, arch: str, folder: Path) -> Path:
 
 def main(wheel: Path, platform: str, libraries: str, out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
+        raw, repaired = Path(folder) / "raw", Path(folder) / "repaired"
+        raw.mkdir()
         if platform.startswith("musllinux"):
-            wheel = rename_libc(wheel, platform.split("_", 3)[3], Path(folder))
+            wheel = rename_libc(wheel, platform.split("_", 3)[3], raw)
+        # It takes names of other machines' platforms from nobody, but finds them out.
         run(
-            *(BIN / "auditwheel", "repair", "--plat", platform, "-w", out, wheel),
+            *(BIN / "auditwheel", "repair", "--plat", "auto", "-w", repaired, wheel),
             LD_LIBRARY_PATH=libraries,
         )
+        (made,) = repaired.iterdir()
+        if platform not in made.name:
+            sys.exit(f"{made.name} is not for {platform}")
+        shutil.copy(made, out)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-PAGE = "docs/messages.md"
+PAGE = "https://github.com/shmcov/shmcov/tree/main/docs/messages.md"
 """Where each has a section of its name. Links begin with this; once the documentation has an
 address, it is that of the page."""
 

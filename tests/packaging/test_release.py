@@ -97,9 +97,10 @@ def test_refusals(folder: Path) -> None:
 def test_the_version_is_in_one_place() -> None:
     """What else needs it takes it from there."""
     version = re.compile(rf"(?<![\d.]){re.escape(shmcov.__version__)}(?![\d.])")
-    names = git(ROOT, "ls-files", "*.toml", "*.txt", "*.cmake", "runtime").split()
-    found = [name for name in names if version.search((ROOT / name).read_text())]
-    assert found == ["runtime/shmcov/__init__.py"]
+    files = [ROOT / "pyproject.toml", ROOT / "CMakeLists.txt", *(ROOT / "cmake").iterdir()]
+    files += (ROOT / "runtime").rglob("*.py")
+    found = [path for path in files if version.search(path.read_text())]
+    assert found == [ROOT / "runtime/shmcov/__init__.py"]
 
 
 def test_the_installed_package_has_that_version() -> None:
