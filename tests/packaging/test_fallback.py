@@ -415,7 +415,7 @@ def test_nothing_of_posix_is_needed(fallen: Fallen) -> None:
     """What Windows has not."""
     done = fallen.python(
         "-c",
-        "import os, signal, sys, coverage.cmdline\n"
+        "import os, signal, sys, tempfile, coverage.cmdline\n"
         "sys.modules.update(dict.fromkeys(['fcntl', 'grp', 'pwd', 'resource', 'termios']))\n"
         "del os.register_at_fork, os.fork, os.execv, signal.pthread_sigmask, signal.SIGUSR1\n"
         "sys.platform = 'win32'\n"
@@ -452,7 +452,7 @@ def test_which_wheel_pip_takes(wheel: Path, tmp_path: Path) -> None:
     assert chosen(tmp_path) == ours
     other = ("--only-binary=:all:", "--python-version")
     on = ("--platform", linux)
-    assert chosen(tmp_path, *other, "3.14", *on) == f"cp314-cp314-{linux}"
+    assert chosen(tmp_path, *other, "3.14", *on, "--abi=cp314") == f"cp314-cp314-{linux}"
     assert chosen(tmp_path, *other, "3.14", *on, "--abi=cp314t") == f"cp314-cp314t-{linux}"
     for options in (
         ("3.16", *on),
