@@ -5,7 +5,9 @@
 # try it. Takes under a minute. Coverage.py needs Python's module sqlite3, so SQLite's library is
 # there; its headers, a compiler and liburcu must not be.
 #
-#   try_wheel.sh PYTHON WHEELS OTHERS    two folders: shmcov's wheels, and those of what it needs
+#   try_wheel.sh PYTHON WHEELS OTHERS [fallback]
+#
+# Two folders: shmcov's wheels, and those of what it needs.
 set -eu
 
 python=$1 wheels=$2 others=$3
@@ -25,5 +27,5 @@ export PIP_CONFIG_FILE=/dev/null
 start=$SECONDS
 pip install -q --disable-pip-version-check --no-index --find-links "$wheels" --find-links "$others" \
     shmcov pytest pytest-cov pytest-xdist django
-"$here/test_installed.sh"
+"$here/test_installed.sh" "${4:-compiled}"
 echo "installed and tried in $((SECONDS - start)) s"
