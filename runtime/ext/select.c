@@ -201,7 +201,8 @@ static bool in_sys_path_venv(const struct subject *subject, const char *path)
     return false;
 }
 
-/* The supervisor knows the standard library of its own interpreter; this may be another. */
+/* The supervisor knows the standard library of its own interpreter; this may be another. Mostly it
+ * is the same, which costs no canonical path. */
 static bool in_own_library(const struct subject *subject, const char *path)
 {
     struct desk *desk = subject->desk;
@@ -209,7 +210,7 @@ static bool in_own_library(const struct subject *subject, const char *path)
 
     return subject->sys_path &&
            subject->sys_path(subject->arg, RT_LIBRARY, desk->entry, sizeof desk->entry) &&
-           desk->entry[0] &&
+           desk->entry[0] && !in_tree(subject->rules, SEG_RULE_STDLIB_DIR, desk->entry) &&
            !rt_canonical(subject->rules->folders, desk->entry, canonical,
                          sizeof desk->entry_canonical) &&
            under(path, canonical, strlen(canonical));

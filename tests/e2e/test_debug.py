@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 
 import pytest
 from project_support import Project
@@ -40,25 +39,3 @@ def test_no_ancestor_takes_part(project: Project) -> None:
     assert "is not measured: SHMCOV_SEGMENT is not set: no ancestor takes part" in told
     os.killpg(run.pid, signal.SIGTERM)
     run.communicate(timeout=30)
-
-
-def test_the_extension_cannot_be_imported(project: Project) -> None:
-    project.write("lib/_shmcov.py", "raise ImportError('wrong build')\n")
-    env = {"SHMCOV_SEGMENT": "/nowhere", "PYTHONPATH": "lib"}
-    assert project.python("-c", "print(1)", env=env).stderr == ""
-    done = project.python("-c", "print(1)", env={**env, **DEBUG})
-    assert done.stdout == "1\n"
-    assert "ImportError: wrong build\n" in done.stderr  # site prints it, with a traceback
-    names = "print([n for n in dir() if n[0] != '_'])"
-    assert project.python("-c", names, env={**env, **DEBUG}).stdout == "[]\n"
-
-
-def test_the_end_of_a_run_promises_nothing_else(project: Project) -> None:
-    """What names the variable has a process that reads it."""
-    project.write("prog.py", "x = 1\n")
-    project.write("lib/_shmcov.py", "raise ImportError('wrong build')\n")
-    code = f"PYTHONPATH=lib {sys.executable} prog.py"  # the program alone has it
-    done = project.shmcov("exec", "sh", "-c", code)
-    assert "SHMCOV_DEBUG=1 in the environment makes a process say why" in done.stderr
-    done = project.shmcov("exec", "sh", "-c", code, env=DEBUG)
-    assert "ImportError: wrong build" in done.stderr
