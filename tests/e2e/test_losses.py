@@ -31,7 +31,7 @@ def lines_of(project: Project, name: str) -> set[int]:
 
 def losses(said: str) -> list[str]:
     """What is lost, in words; a line that names files is the last."""
-    return re.findall(rf"{re.escape(TOLD)}(.*) \(not-recorded\); see docs/", said)
+    return re.findall(rf"{re.escape(TOLD)}(.*) \(not-recorded\); see \S+/docs/", said)
 
 
 # -- space --

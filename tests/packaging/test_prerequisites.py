@@ -4,6 +4,7 @@ install, before CMake says anything of its own."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,9 +17,14 @@ ROOT = Path(__file__).resolve().parents[2]
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 TOOLS = ["cc", "pkg-config"]
 
+
+def where(tool: str) -> str:
+    """The system's first: what others put into PATH may be a script that needs PATH itself."""
+    return shutil.which(tool, path=f"{os.defpath}:{os.environ['PATH']}") or ""
+
+
 pytestmark = pytest.mark.skipif(
-    shutil.which("cmake") is None or any(shutil.which(tool) is None for tool in TOOLS),
-    reason="needs what a build needs",
+    not all(map(where, ["cmake", *TOOLS])), reason="needs what a build needs"
 )
 
 PACKAGES = {
@@ -54,7 +60,7 @@ def path(tmp_path: Path) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     for tool in TOOLS:
-        (folder / tool).symlink_to(shutil.which(tool) or "")
+        (folder / tool).symlink_to(where(tool))
     return folder
 
 
@@ -63,7 +69,7 @@ def check(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
-            *(shutil.which("cmake") or "", "-DSHMCOV_RUNTIME=ON", f"-DSHMCOV_SQLITE={sqlite}"),
+            *(where("cmake"), "-DSHMCOV_RUNTIME=ON", f"-DSHMCOV_SQLITE={sqlite}"),
             f"-DPython_EXECUTABLE={python or sys.executable}",
             *("-P", ROOT / "cmake/prerequisites.cmake"),
         ],
@@ -150,7 +156,7 @@ def test_everything_is_missing(path: Path, tmp_path: Path) -> None:
 def test_pip_shows_it_first(path: Path, tmp_path: Path) -> None:
     (path / "cc").unlink()
     for tool in ("cmake", "ninja"):
-        (path / tool).symlink_to(shutil.which(tool) or "")
+        (path / tool).symlink_to(where(tool))
     result = subprocess.run(
         [
             *(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"),
