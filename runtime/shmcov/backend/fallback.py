@@ -51,6 +51,9 @@ PROCESS = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START", VARIABLE)
 PATCHES = {"_exit", "execv", "fork", "subprocess"}
 """Those of coverage.py, in whose place is what is done here."""
 
+HELPER = re.compile(r"\b(multiprocessing\.forkserver|resource_tracker) import main\b")
+"""In the command of a process that multiprocessing or loky starts for itself."""
+
 FINISHED = re.compile(r"\.H\w+h$")
 """The end of the name of a data file to which nothing will be added, since coverage.py 7.13.1."""
 
@@ -193,10 +196,8 @@ class Fallback:
         cov = self.cov
         if not cov._auto_save:
             return  # the program has an object of its own
-        if self.pid == os.getpid() and any(
-            "multiprocessing.forkserver" in a for a in sys.orig_argv
-        ):
-            return  # it outlives the owner, and its forks have what it has
+        if self.pid == os.getpid() and any(HELPER.search(text) for text in sys.orig_argv):
+            return  # it outlives the owner; the forks of a forkserver have what it has
         data = type(cov).get_data(cov)
         if data:
             data.write()
