@@ -184,10 +184,12 @@ static bool mon_sites_usable(const struct rt_state *state)
     struct monitoring *m = mon_of(state);
 
     if (m->sites == UNPROBED)
-        m->sites = RT_SITES && mon_monitors_usable(state) &&
-                           rt_sites_usable(mon_arm_probe, (void *)state, m->tool_number)
-                       ? USABLE
-                       : UNUSABLE;
+        /* The monitors are probed in any case: they are usable without sites. */
+        m->sites =
+            mon_monitors_usable(state) &&
+                    (RT_SITES && rt_sites_usable(mon_arm_probe, (void *)state, m->tool_number))
+                ? USABLE
+                : UNUSABLE;
     return m->sites == USABLE;
 }
 
