@@ -24,8 +24,6 @@ from shmcov import __version__, _merge, plan, segments, settings, startup, versi
 from shmcov.commands.doctor.findings import Finding, fact, note, problem
 from shmcov.supervisor.program import interpreter_options
 
-PATCHES = {"_exit", "execv", "fork", "subprocess"}
-
 
 def interpreter() -> Iterator[Finding]:
     free = getattr(sys, "_is_gil_enabled", None)
@@ -127,8 +125,6 @@ def _refused(config: Any, *, plugin: bool) -> Iterator[Finding]:
     unknown = sorted({*config.concurrency} - config.CONCURRENCY_CHOICES)
     if unknown:
         yield problem("configuration", f"Unknown concurrency choices: {', '.join(unknown)}")
-    for name in sorted({*getattr(config, "patch", [])} - PATCHES):
-        yield problem("configuration", f"Unknown patch {name!r}")
     for name in sorted({*config.concurrency} & getattr(config, "LIGHT_THREADS", set())):
         if plugin and importlib.util.find_spec(name) is None:
             yield problem(
