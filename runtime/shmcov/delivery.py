@@ -21,8 +21,7 @@ import _shmcov
 from coverage.misc import isolate_module
 
 from shmcov import _merge, segments
-from shmcov.plan import Warnings
-from shmcov.result import complain
+from shmcov.messages import Warnings, complain
 from shmcov.segments import Process, SegmentNotUsable
 
 os = isolate_module(os)

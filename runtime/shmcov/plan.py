@@ -36,12 +36,10 @@ from coverage.exceptions import ConfigError, CoverageException
 from coverage.files import canonical_filename, find_python_files, globs_to_regex, prep_patterns
 from coverage.misc import isolate_module
 
-from shmcov import _merge, file_tracers, messages
+from shmcov import _merge, file_tracers
+from shmcov.messages import Warnings
 
 os = isolate_module(os)
-
-Warnings = list[tuple[str, str | None]]
-"""Texts for `Coverage._warn`, each with its slug, by which `disable_warnings` silences it."""
 
 
 @dataclass
@@ -65,7 +63,7 @@ def build(
 
     `program` is what is to run, without the interpreter: a script or module and its arguments;
     `as_module`: it is a module (-m). They determine where the program's imports are searched.
-    `cov` keeps what never_ran() and last_warnings() need. Pass `plan.warnings` to warn().
+    `cov` keeps what never_ran() and last_warnings() need. Pass `plan.warnings` to messages.warn().
 
     Raises coverage.py's ConfigError for settings that coverage.py would refuse.
     """
@@ -225,15 +223,6 @@ def last_warnings(
     if not measured and not appended:
         warnings.append(("No data was collected.", "no-data-collected"))
     return warnings
-
-
-def warn(cov: coverage.Coverage, warnings: Warnings) -> None:
-    """Warns as coverage.py does, which leaves out what `cov` disables."""
-    for text, slug in warnings:
-        if slug not in messages.WARNINGS:
-            cov._warn(text, slug=slug)
-        elif slug not in cov.config.disable_warnings:
-            cov._warn(messages.with_link(text, slug))
 
 
 # -- the internals of coverage.py --

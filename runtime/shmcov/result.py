@@ -8,21 +8,17 @@ data file, the multi-line maps, the files that never ran, the warnings.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import os
-import sys
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TextIO
 
 import coverage
-from coverage.exceptions import CoverageWarning
 from coverage.misc import ensure_dir_for_file, isolate_module
 from coverage.sqldata import filename_suffix
 
 from shmcov import _merge, logical_lines, messages, plan
+from shmcov.messages import Warnings
 
 os = isolate_module(os)
 
@@ -84,9 +80,9 @@ def write(
     copy: _merge.Copy, cov: coverage.Coverage, target: Target, argv: Sequence[str]
 ) -> _merge.Counts:
     """Writes the data file. `cov` has been through plan.build()."""
-    failures: plan.Warnings = []
+    failures: Warnings = []
     tracers = plan.files_of_plugins(cov, copy.packages(), failures)
-    warn(cov, failures)
+    messages.warn(cov, failures)
     for path in copy.tracers():
         tracers.pop(path, None)  # it ran, so its plug-in is known
     return write_file(
@@ -127,35 +123,10 @@ def write_file(
     )
 
 
-def last_warnings(copy: _merge.Copy, cov: coverage.Coverage, target: Target) -> plan.Warnings:
+def last_warnings(copy: _merge.Copy, cov: coverage.Coverage, target: Target) -> Warnings:
     """What coverage.py would warn of after this run."""
     appended = target.append and os.path.exists(target.path)
     return plan.last_warnings(cov, copy.files(), copy.packages(), appended=appended)
-
-
-def warn(cov: coverage.Coverage, texts: plan.Warnings) -> None:
-    """Warns as coverage.py does, but never at the cost of the data."""
-    if not texts:
-        return  # catch_warnings() makes the measured program repeat warnings
-    with warnings.catch_warnings(module=warnings):  # sys.modules may be empty by now
-        warnings.formatwarning = _format_warning
-        for one in texts:
-            try:
-                plan.warn(cov, [one])
-            except CoverageWarning as warning:
-                # -W error: only printed, because the data must still be written.
-                say(f"CoverageWarning: {warning}", file=sys.stderr)
-
-
-def _format_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    line: str | None = None,
-) -> str:
-    # Without the line in the source that coverage.py's own warnings show: it helps nobody.
-    return f"{category.__name__}: {message}\n"
 
 
 def losses(info: _merge.Info) -> list[str]:
@@ -168,19 +139,3 @@ def losses(info: _merge.Info) -> list[str]:
     if info["damaged"]:
         texts.append(f"{info['damaged']} parts of the segment are damaged and were skipped")
     return texts
-
-
-def tell(cov: coverage.Coverage, text: str, slug: str) -> None:
-    """Warns of what no filter for warnings may hide."""
-    if slug not in cov.config.disable_warnings:
-        complain(messages.with_link(text, slug))
-
-
-def complain(text: str) -> None:
-    say(f"shmcov: {text}", file=sys.stderr)
-
-
-def say(text: str, file: TextIO | None = None) -> None:
-    """Prints while a run goes on, whose data must not be lost because nobody reads any more."""
-    with contextlib.suppress(OSError):
-        print(text, file=file, flush=True)

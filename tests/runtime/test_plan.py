@@ -20,7 +20,7 @@ import coverage
 import coverage.inorout
 import pytest
 from coverage.exceptions import ConfigError, CoverageException
-from shmcov import _merge, plan
+from shmcov import _merge, messages, plan
 
 FILES = {
     "app/__init__.py": "raise RuntimeError('the supervisor must not run the program')",
@@ -201,7 +201,7 @@ def test_files_of_plugins(plugin: Path) -> None:
         (plugin.parent / name).mkdir()
     source = [str(plugin.parent / name) for name in ("pages", "fails")]
     cov, _ = make(settings={"run:plugins": ["a_plugin"]}, source=source, omit=["*/left_out.page"])
-    warnings: plan.Warnings = []
+    warnings: messages.Warnings = []
     found = plan.files_of_plugins(cov, [], warnings)
     assert found == {str(plugin.parent / "pages/a.page"): "a_plugin.Plugin"}
     ((text, _),) = warnings
@@ -213,7 +213,7 @@ def test_tell_honours_disable_warnings(recwarn: pytest.WarningsRecorder) -> None
     cov, made = make(
         source=["app"], include=["x"], settings={"run:disable_warnings": ["include-ignored"]}
     )
-    plan.warn(cov, [*made.warnings, ("Loud.", "no-data-collected"), ("Bare", None)])
+    messages.warn(cov, [*made.warnings, ("Loud.", "no-data-collected"), ("Bare", None)])
     found = [str(warning.message) for warning in recwarn]
     assert len(found) == 2
     assert found[0].startswith("Loud. (no-data-collected)")
@@ -322,7 +322,7 @@ def test_last_warnings(project: Path) -> None:
     """The texts that coverage.py has for packages that it did not meet."""
     cov, _ = make(settings={"run:source_pkgs": ["nope", "sys", "app", "single"]})
     inorout: Any = cov._inorout
-    expected: plan.Warnings = []
+    expected: messages.Warnings = []
     inorout.warn = lambda text, slug: expected.append((text, slug))
     inorout.source_pkgs_unmatched = ["nope", "sys"]
     inorout.warn_unimported_source()

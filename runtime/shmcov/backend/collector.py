@@ -20,7 +20,7 @@ import coverage.files
 from coverage.exceptions import DataError
 from coverage.misc import isolate_module
 
-from shmcov import _merge, file_tracers, plan, result, segments
+from shmcov import _merge, file_tracers, messages, plan, result, segments
 from shmcov.backend import data, strict
 from shmcov.backend.callers import in_exit_patch
 from shmcov.backend.session import Role, Session, Wanted, exists, here, owned
@@ -234,7 +234,7 @@ class Collector(coverage.collector.Collector):
     def _write_to_data(self, copy: _merge.Copy) -> str | None:
         for text in result.losses(copy.info()):
             self._lost = f"Not all of this run was recorded: {text}"
-            result.warn(self._cov, [(self._lost, "not-recorded")])
+            messages.warn(self._cov, [(self._lost, "not-recorded")])
         self._warn_if_name_gone()
         self._mark_imported(copy)
         return data.take(self.covdata, self.branch, functools.partial(self._write, copy))
@@ -267,7 +267,7 @@ class Collector(coverage.collector.Collector):
         for text, slug in session.delivery.name_gone():
             self._name_warned = True
             self._lost = text
-            result.warn(self._cov, [(text, slug)])
+            messages.warn(self._cov, [(text, slug)])
 
     def _mark_imported(self, copy: _merge.Copy) -> None:
         """Marks the source packages that were imported: coverage.py warns of all others."""
@@ -298,7 +298,7 @@ class Collector(coverage.collector.Collector):
                 return []  # whoever moved the data file away has the data of that time
             self._deliver(session)
             covdata.write()
-        result.warn(self._cov, delivery.still_running(running, session.wait, "[shmcov] wait"))
+        messages.warn(self._cov, delivery.still_running(running, session.wait, "[shmcov] wait"))
         return running or delivery.settle()  # helpers of this process included
 
 

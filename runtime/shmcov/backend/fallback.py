@@ -19,14 +19,13 @@ import signal
 import sys
 import tempfile
 import threading
-import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import coverage
 import coverage.core
-from coverage.exceptions import CoverageException, CoverageWarning
+from coverage.exceptions import CoverageException
 from coverage.files import prep_patterns, relative_filename
 from coverage.misc import isolate_module
 from coverage.plugin import CoveragePlugin
@@ -222,7 +221,7 @@ class Fallback:
                 self._exports = self._for_children()
                 _change_process()
             except Exception as error:  # nobody knows this coverage.py
-                complain(f"the children of this process are not measured: {error!r}")
+                messages.complain(f"the children of this process are not measured: {error!r}")
         if not self._replaced:
             self._replaced = {name: os.environ.get(name) for name in self._exports}
         _set(self._exports)
@@ -258,14 +257,7 @@ class Fallback:
         if _run() is not None or self.text in _warned or SLUG in self.cov.config.disable_warnings:
             return  # once in a tree of processes
         _warned.add(self.text)
-        before, warnings.formatwarning = warnings.formatwarning, _one_line
-        try:
-            self.cov._warn(messages.with_link(self.text, SLUG))
-        except CoverageWarning as warning:
-            # -W error: it is no reason to measure nothing.
-            print(_one_line(warning, CoverageWarning), end="", file=sys.stderr)
-        finally:
-            warnings.formatwarning = before
+        messages.warn(self.cov, [(self.text, SLUG)])
 
     def _configure(self) -> None:
         """What coverage.py needs in this process, unless the configuration says otherwise."""
@@ -358,7 +350,7 @@ class Fallback:
                 data.update(theirs, map_path=relative_filename if relative else str)
             except CoverageException as error:
                 if last:
-                    complain(f"{path} could not be added to the data: {error}")
+                    messages.complain(f"{path} could not be added to the data: {error}")
                 continue
             finally:
                 theirs._reset()
@@ -391,14 +383,6 @@ def _undisturbed() -> Iterator[None]:
         signal.signal(signal.SIGTERM, handler)
         if came:
             os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _one_line(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> str:
-    return f"{category.__name__}: {message}\n"
-
-
-def complain(text: str) -> None:
-    print(f"shmcov: {text}", file=sys.stderr, flush=True)
 
 
 def _set(variables: Mapping[str, str | None]) -> None:

@@ -18,7 +18,7 @@ import coverage
 from coverage.exceptions import CoverageException
 from coverage.misc import isolate_module
 
-from shmcov import _merge, plan, result, segments, settings
+from shmcov import _merge, messages, plan, result, segments, settings
 from shmcov.backend.callers import pytest_cov, saves
 from shmcov.delivery import Delivery, Keeper
 
@@ -107,7 +107,7 @@ class Session:
             make_room()
             self.path = _create(cov, self.settings, wanted, kept=kept)
             if notice := segments.leftover_notice():
-                result.warn(cov, [(notice, segments.LEFT)])
+                messages.warn(cov, [(notice, segments.LEFT)])
         else:
             assert process.run is not None
             self.path = process.run

@@ -17,7 +17,8 @@ from coverage import cmdline
 from coverage.exceptions import CoverageException
 
 from shmcov import plan, settings
-from shmcov.result import Target, complain
+from shmcov.messages import complain
+from shmcov.result import Target
 from shmcov.supervisor import supervisor
 from shmcov.supervisor.command import CannotRun, Command
 from shmcov.supervisor.program import Program

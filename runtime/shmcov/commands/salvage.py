@@ -19,9 +19,10 @@ import coverage
 from coverage.config import CoverageConfig
 from coverage.exceptions import CoverageException
 
-from shmcov import _merge, plan, result, segments
+from shmcov import _merge, messages, plan, result, segments
 from shmcov.delivery import KEPT, Delivery
-from shmcov.result import Target, complain
+from shmcov.messages import complain
+from shmcov.result import Target
 
 REPLACED = 3
 """Status for the keeper: somebody else has written the data file since the first delivery."""
@@ -134,7 +135,7 @@ def _configured(info: _merge.Info, options: argparse.Namespace) -> tuple[coverag
     _take_source(cov.config, info["rules"])
     built = plan.build(cov, branch=cov.config.branch, context=None)
     if not options.kept:
-        result.warn(cov, built.warnings)
+        messages.warn(cov, built.warnings)
     target = Target.of(cov, append=options.append)
     target.check(has_arcs=cov.config.branch)
     return cov, target
@@ -143,8 +144,8 @@ def _configured(info: _merge.Info, options: argparse.Namespace) -> tuple[coverag
 def _write(copy: _merge.Copy, cov: coverage.Coverage, target: Target, *, quiet: bool) -> str:
     if not quiet:
         for text in result.losses(copy.info()):
-            result.tell(cov, f"Not all of this run was recorded: {text}", "not-recorded")
-        result.warn(cov, result.last_warnings(copy, cov, target))
+            messages.tell(cov, f"Not all of this run was recorded: {text}", "not-recorded")
+        messages.warn(cov, result.last_warnings(copy, cov, target))
     counts = result.write(copy, cov, target, ["salvage"])
     if not quiet:
         print(f"{counts['lines']} lines in {counts['files']} files are in {target.path}")

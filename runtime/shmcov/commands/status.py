@@ -7,7 +7,8 @@ import argparse
 from pathlib import Path
 
 from shmcov import _merge, segments, terminal
-from shmcov.result import complain, losses
+from shmcov.messages import complain
+from shmcov.result import losses
 
 STATES = {"attached": "running", "done": "ended", "left": "paused"}
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 import coverage
 
-from shmcov import _merge, plan, result, segments, terminal
+from shmcov import _merge, messages, plan, result, segments, terminal
 from shmcov.delivery import Delivery, Keeper, no_proc
-from shmcov.result import Target, complain, say
+from shmcov.messages import complain, say
+from shmcov.result import Target
 from shmcov.settings import Settings
 from shmcov.supervisor import signals
 from shmcov.supervisor.command import Command
@@ -64,7 +65,7 @@ def run(
         program=program.args,
         as_module=program.as_module,
     )
-    result.warn(cov, the_plan.warnings)
+    messages.warn(cov, the_plan.warnings)
     target.check(has_arcs=config.branch)
     ours = signals.ours()
     # From here on signals that would end us wait until the data is safe.
@@ -78,7 +79,7 @@ def run(
     awaited = ours if save_signal is None else ours | {save_signal}
     supervisor = Supervisor(cov, program, target, own, Delivery(path, fd), awaited, save_signal)
     if notice := segments.leftover_notice():
-        result.warn(cov, [(notice, segments.LEFT)])
+        messages.warn(cov, [(notice, segments.LEFT)])
     if save_signal is not None:
         # It is meant for us; the program has no handler for it, and would be killed.
         signal.signal(save_signal, signal.SIG_IGN)
@@ -226,19 +227,19 @@ class Supervisor:
         if unseen:
             self.complete = False
         running_on = self.delivery.still_running(running, self.own.wait, "--shm-wait")
-        result.warn(self.cov, [*unseen, *no_proc(), *running_on])
+        messages.warn(self.cov, [*unseen, *no_proc(), *running_on])
 
     def _report(self, copy: _merge.Copy) -> None:
         for text in result.losses(copy.info()):
             self.complete = False
-            result.tell(self.cov, f"Not all of this run was recorded: {text}", "not-recorded")
+            messages.tell(self.cov, f"Not all of this run was recorded: {text}", "not-recorded")
         texts = result.last_warnings(copy, self.cov, self.target)
         if not copy.processes():
             self.complete = False
             why = self.program.nobody_attached()
-            result.tell(self.cov, f"No data was collected: {why}.", "nobody-attached")
+            messages.tell(self.cov, f"No data was collected: {why}.", "nobody-attached")
             texts = [text for text in texts if text[1] != "no-data-collected"]
         if self.outsiders and (who := self.outsiders.described(copy)):
             self.complete = False
             texts.append((who, "not-attached"))
-        result.warn(self.cov, texts)
+        messages.warn(self.cov, texts)
