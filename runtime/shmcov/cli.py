@@ -19,7 +19,9 @@ COMMANDS = {
     "completion": "Print what bash, zsh or fish need to complete commands and options.",
     "doctor": "Show what is in force here, and what the configuration does not need.",
     "salvage": "Turn the segment of a run that was killed into a data file.",
+    "snapshot": "Write a data file of a run that goes on.",
     "status": "Show who is measured, and what is covered so far.",
+    "who": "Show which tests ran a line, or which lines a test ran.",
 }
 """Each is a module of shmcov.commands, with a parser() and a main(argv)."""
 
@@ -29,7 +31,7 @@ OTHERS = {
 }
 """What the overview says of commands that are coverage.py's in form, and not in what they do."""
 
-NEEDS_COMPILED = {"exec", "salvage", "status"}
+NEEDS_COMPILED = {"exec", "salvage", "snapshot", "status"}
 """What cannot be used where only the Python part is installed."""
 
 OK, ERROR = 0, 1

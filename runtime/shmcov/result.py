@@ -12,8 +12,10 @@ import datetime
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import coverage
+from coverage.config import CoverageConfig
 from coverage.misc import ensure_dir_for_file, isolate_module
 from coverage.sqldata import filename_suffix
 
@@ -74,6 +76,23 @@ class Target:
         """Raises `_merge.DataError` if the result of a run could not be written here."""
         ensure_dir_for_file(self.path)
         _merge.check_target(self.path, has_arcs=has_arcs, append=self.append)
+
+
+def configured(info: _merge.Info, rcfile: str | None) -> tuple[coverage.Coverage, Warnings]:
+    """The configuration with which to write a segment of another process, and its warnings."""
+    branch = bool(info["flags"] & _merge.FLAG_BRANCH)
+    cov = coverage.Coverage(config_file=rcfile or True, branch=branch)
+    _take_source(cov.config, info["rules"])
+    built = plan.build(cov, branch=branch, context=None)
+    return cov, built.warnings
+
+
+def _take_source(config: CoverageConfig, rules: list[tuple[int, str]]) -> None:
+    """--source of the run's own command line, which is in no configuration file."""
+    if not (config.source or config.source_dirs or config.source_pkgs):
+        folders = [Path(text) for kind, text in rules if kind == _merge.RULE_SOURCE_DIR]
+        config.source_dirs = [str(folder) for folder in folders if folder.is_dir()]
+        config.source_pkgs = [text for kind, text in rules if kind == _merge.RULE_SOURCE_PKG]
 
 
 def write(

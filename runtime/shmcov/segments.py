@@ -118,6 +118,11 @@ class Process:
         return ""
 
 
+def goes_on(info: _merge.Info) -> bool:
+    """Is the run of a segment not over? Its supervisor, or the process that owns it, lives."""
+    return Process(*info["supervisor"]).alive()
+
+
 def _read(path: str) -> bytes:
     with _open(path, "rb") as file:
         return file.read()

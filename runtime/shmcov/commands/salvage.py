@@ -16,10 +16,9 @@ from pathlib import Path
 
 import _shmcov
 import coverage
-from coverage.config import CoverageConfig
 from coverage.exceptions import CoverageException
 
-from shmcov import _merge, messages, plan, result, segments
+from shmcov import _merge, messages, result, segments
 from shmcov.delivery import KEPT, Delivery
 from shmcov.messages import complain
 from shmcov.result import Target
@@ -103,16 +102,12 @@ def _looked_at(delivery: Delivery, options: argparse.Namespace) -> _merge.Info |
 
 def _busy(path: Path, delivery: Delivery, info: _merge.Info) -> str:
     """Who else cares for this segment, in words; nothing if nobody does."""
-    if _supervised(info):
+    if segments.goes_on(info):
         return f"The run of {path} is still going on, and will write its data itself."
     if users := delivery.settle():
         who = ", ".join(f"{user.pid} ({user.command()})" for user in users)
         return f"The supervisor of {path} has ended, but these still record into it: {who}."
     return ""
-
-
-def _supervised(info: _merge.Info) -> bool:
-    return segments.Process(*info["supervisor"]).alive()
 
 
 def _is_ours(delivery: Delivery, target: Target, options: argparse.Namespace) -> bool:
@@ -125,17 +120,12 @@ def _is_ours(delivery: Delivery, target: Target, options: argparse.Namespace) ->
 
 
 def _configured(info: _merge.Info, options: argparse.Namespace) -> tuple[coverage.Coverage, Target]:
-    cov = coverage.Coverage(
-        config_file=options.rcfile or True,
-        branch=bool(info["flags"] & _merge.FLAG_BRANCH),
-    )
+    cov, warnings = result.configured(info, options.rcfile)
     if options.data_file:
         cov.config.data_file = options.data_file
         cov.config.parallel = options.suffixed
-    _take_source(cov.config, info["rules"])
-    built = plan.build(cov, branch=cov.config.branch, context=None)
     if not options.kept:
-        messages.warn(cov, built.warnings)
+        messages.warn(cov, warnings)
     target = Target.of(cov, append=options.append)
     target.check(has_arcs=cov.config.branch)
     return cov, target
@@ -150,14 +140,6 @@ def _write(copy: _merge.Copy, cov: coverage.Coverage, target: Target, *, quiet: 
     if not quiet:
         print(f"{counts['lines']} lines in {counts['files']} files are in {target.path}")
     return target.path
-
-
-def _take_source(config: CoverageConfig, rules: list[tuple[int, str]]) -> None:
-    """--source of the run's own command line, which is in no configuration file."""
-    if not (config.source or config.source_dirs or config.source_pkgs):
-        folders = [Path(text) for kind, text in rules if kind == _merge.RULE_SOURCE_DIR]
-        config.source_dirs = [str(folder) for folder in folders if folder.is_dir()]
-        config.source_pkgs = [text for kind, text in rules if kind == _merge.RULE_SOURCE_PKG]
 
 
 def _all(options: argparse.Namespace) -> int:
@@ -203,7 +185,7 @@ def _list() -> int:
                 print(error)
             continue
         info = copy.info()
-        running = _supervised(info)
+        running = segments.goes_on(info)
         state = "running" if running else "left over"
         print(f"{path}  {state}, {len(copy.files())} files, {segments.described(info)}")
         total += 0 if running else info["allocated"]
