@@ -95,6 +95,27 @@ static bool is_gateway(void)
     return found;
 }
 
+/* Returns nonzero with an exception. */
+static int enter_context(struct rt_state *state, const char *name, size_t len, bool everywhere)
+{
+    if (!rt_context_enabled()) {
+        rt_context_enable();
+        if (state->tracer->contexts_begin(state))
+            return -1;
+    }
+    (everywhere ? rt_context_everywhere : rt_context_switch)(state, len ? name : NULL, len);
+    return 0;
+}
+
+/* The context of whoever started this process, where that says which it is. */
+static void inherit_context(struct rt_state *state)
+{
+    const char *name = getenv("SHMCOV_CONTEXT");
+
+    if (name && *name && enter_context(state, name, strlen(name), true))
+        PyErr_Clear();
+}
+
 static PyObject *module_attach(PyObject *module, PyObject *noargs)
 {
     struct rt_state *state = state_of(module);
@@ -121,6 +142,7 @@ static PyObject *module_attach(PyObject *module, PyObject *noargs)
         Py_RETURN_FALSE;
     }
     keep_coverage_out();
+    inherit_context(state);
     Py_RETURN_TRUE;
 }
 
@@ -231,12 +253,8 @@ static PyObject *switch_context(PyObject *module, PyObject *args, PyObject *kwar
         return NULL;
     if (!state->tracer || !rt_process_seg())
         Py_RETURN_FALSE;
-    if (!rt_context_enabled()) {
-        rt_context_enable();
-        if (state->tracer->contexts_begin(state))
-            return NULL;
-    }
-    (everywhere ? rt_context_everywhere : rt_context_switch)(state, len ? name : NULL, (size_t)len);
+    if (enter_context(state, name, (size_t)len, everywhere))
+        return NULL;
     Py_RETURN_TRUE;
 }
 

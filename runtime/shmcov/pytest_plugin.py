@@ -13,6 +13,7 @@ would have ended with 0, and the summary says what is missing.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pytest
 
@@ -21,14 +22,58 @@ import shmcov
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     text = "With 'test', shmcov records which lines each test runs: contexts 'NODEID|PHASE'."
-    parser.getgroup("shmcov").addoption(
-        "--shmcov-context", choices=("test", "none"), default=None, help=text
-    )
+    group = parser.getgroup("shmcov")
+    group.addoption("--shmcov-context", choices=("test", "none"), default=None, help=text)
     parser.addini("shmcov_context", text, default="none")
+    group.addoption(
+        "--shmcov-affected",
+        nargs="?",
+        const="now",
+        default=None,
+        metavar="REVISION",
+        help="Run the tests that what changed since they ran last, or since a git revision, may "
+        "affect. Records what tests run, so the first time all run.",
+    )
+    group.addoption(
+        "--shmcov-tests",
+        metavar="FILE",
+        default=None,
+        help="What --shmcov-affected keeps. Default: .shmcov-tests in the root folder.",
+    )
+    parser.addini(
+        "shmcov_affected_ignore",
+        "Patterns of files, not Python, that no test reads (--shmcov-affected).",
+        type="args",
+        default=[],
+    )
+    parser.addini(
+        "shmcov_affected_variables",
+        "Environment variables on which tests depend (--shmcov-affected).",
+        type="args",
+        default=[],
+    )
+
+
+_started: Any = None
+"""The Coverage object of --shmcov-affected."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    global _started
+    if early_config.known_args_namespace.shmcov_affected is not None:
+        from shmcov import pytest_affected
+
+        _started = pytest_affected.start()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     chosen = config.getoption("--shmcov-context") or config.getini("shmcov_context")
+    if config.getoption("--shmcov-affected") is not None:
+        from shmcov.pytest_affected import Affected
+
+        config.pluginmanager.register(Affected(config, _started), "shmcov-affected")
+        chosen = "test"
     if chosen == "test":
         config.pluginmanager.register(Contexts(), "shmcov-contexts")
     elif chosen != "none":
