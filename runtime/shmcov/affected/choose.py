@@ -22,6 +22,16 @@ class Rules:
     ignored: tuple[str, ...] = ()  # patterns of files that are not Python and do not matter
     variables: tuple[str, ...] = ()  # environment variables that matter
 
+    @classmethod
+    def of(cls, sessions: Iterable[Session]) -> Rules:
+        """Those with which sessions were recorded."""
+        ignored: dict[str, None] = {}
+        variables: dict[str, None] = {}
+        for session in sessions:
+            ignored.update(dict.fromkeys(session.ignored))
+            variables.update(dict.fromkeys(session.variables))
+        return cls(tuple(ignored), tuple(variables))
+
 
 @dataclass
 class _Change:
@@ -41,13 +51,18 @@ class Chooser:
     """Says of each test why it has to run."""
 
     def __init__(
-        self, tree: Tree, store: Store, rules: Rules, since: Revision | None = None
+        self,
+        tree: Tree,
+        store: Store,
+        rules: Rules | None = None,
+        since: Revision | None = None,
     ) -> None:
-        """`since`: compares with a revision, not with what the tests have seen."""
+        """`rules`: None for those that were recorded. `since`: compares with a revision, not with
+        what the tests have seen."""
         self.tree = tree
-        self.rules = rules
         self.since = since
         self.recorded = Recorded(store)
+        self.rules = Rules.of(self.recorded.sessions.values()) if rules is None else rules
         for (name, content), source in self.recorded.sources.items():
             tree.know(name, content, source)
         if since is not None:
@@ -65,6 +80,11 @@ class Chooser:
             return "it failed last time"
         change = self._since(known.session)
         return change.everything or self._in_what_it_ran(known, change)
+
+    def changed_on_import(self) -> set[str]:
+        """Files that are there and may do something else on import, for any test."""
+        changes = [self._since(number) for number in self.recorded.sessions]
+        return {name for change in changes for name in change.on_import} & self.tree.python
 
     def everything(self) -> str:
         """Why all tests run, if that is so for all of the same reason."""

@@ -48,6 +48,7 @@ def record(
         python=sys.version,
         packages=packages(),
         variables={name: os.environ.get(name) for name in rules.variables},
+        ignored=list(rules.ignored),
         files={
             name: tree.hash(name)
             for name in tree.names

@@ -31,6 +31,7 @@ create table session (
     python text not null,    -- sys.version
     packages text not null,  -- a hash
     variables text not null, -- JSON: environment variables that were named
+    ignored text not null,   -- JSON: patterns of files that do not matter
     files blob not null      -- JSON, compressed: file to hash of its content
 );
 create table source (  -- a content that some session has seen
@@ -73,6 +74,7 @@ class Session:
     python: str
     packages: str
     variables: dict[str, str | None]
+    ignored: list[str]
     files: dict[str, str]
     """All files of the project: name to hash of the content."""
     outside: dict[str, list[str]] = field(default_factory=dict)
@@ -157,9 +159,14 @@ class Recorded:
         if not store.exists():
             return
         with store._opened() as db:
-            for number, python, packages, variables, files in db.execute("select * from session"):
+            rows = db.execute("select * from session")
+            for number, python, packages, variables, ignored, files in rows:
                 self.sessions[number] = Session(
-                    python, packages, json.loads(variables), json.loads(zlib.decompress(files))
+                    python,
+                    packages,
+                    json.loads(variables),
+                    json.loads(ignored),
+                    json.loads(zlib.decompress(files)),
                 )
             for number, file, blocks in db.execute("select * from outside"):
                 self.sessions[number].outside[file] = json.loads(blocks)
@@ -191,8 +198,14 @@ def _packed(value: object) -> bytes:
 
 def _add_session(db: sqlite3.Connection, session: Session, sources: dict[str, Source]) -> int:
     number = db.execute(
-        "insert into session (python, packages, variables, files) values (?, ?, ?, ?)",
-        (session.python, session.packages, json.dumps(session.variables), _packed(session.files)),
+        "insert into session (python, packages, variables, ignored, files) values (?, ?, ?, ?, ?)",
+        (
+            session.python,
+            session.packages,
+            json.dumps(session.variables),
+            json.dumps(session.ignored),
+            _packed(session.files),
+        ),
     ).lastrowid
     assert number is not None
     db.executemany(
