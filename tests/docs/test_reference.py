@@ -88,7 +88,7 @@ def test_wrong_usage_has_its_status(command: str) -> None:
 def test_options_of_pytest_are_named() -> None:
     text = Path(pytest_plugin.__file__).read_text()
     names = re.findall(r'"(--shmcov-\w+|shmcov_\w+)"', text)
-    assert set(names) == {"--shmcov-context", "shmcov_context"}
+    assert {"--shmcov-context", "shmcov_context"} < set(names)
     assert [name for name in names if f"`{name}" not in page("settings")] == []
 
 
