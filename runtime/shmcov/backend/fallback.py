@@ -281,7 +281,10 @@ class Fallback:
         if "shmcov" not in config.plugins:
             config.plugins = [*config.plugins, "shmcov"]
         config.config_file = config.config_file or os.devnull
-        # A child may be started in another folder.
+        # A child may be started in another folder. coverage.py sees to `source` since 7.10.6.
+        config.source = [
+            os.path.abspath(name) if os.path.isdir(name) else name for name in config.source or []
+        ] or None
         config.run_omit = prep_patterns(config.run_omit or [])
         config.run_include = prep_patterns(config.run_include or [])
         if self.collects:
