@@ -86,6 +86,23 @@ def test_what_is_wrong_is_told_alike(project: Project, section: str) -> None:
     assert done.returncode == (1 if "strict" in section else 0)
 
 
+@pytest.mark.parametrize("value", ['"x"', "[1]"])
+def test_a_section_that_is_none(project: Project, value: str) -> None:
+    """Only TOML can say it."""
+    run = 'run = {plugins = ["shmcov"]}'
+    project.write("pyproject.toml", f"[tool.coverage]\nshmcov = {value}\n{run}\n")
+    project.write("p.py", "print('ran')\n")
+    wrong = f"[shmcov] takes a table of settings, not {value}".replace('"', "'")
+    done = project.shmcov("run", "p.py")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (1, wrong)
+    done = project.coverage("run", "p.py", env={"COVERAGE_CORE": ""})
+    assert (done.returncode, done.stdout) == (0, "ran\n")
+    assert f"doesn't measure: {wrong}. coverage.py measures" in done.stderr
+    done = project.shmcov("doctor")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"PROBLEM: {wrong}" in done.stdout
+
+
 def test_what_is_wrong_with_a_variable(project: Project) -> None:
     project.write("p.py", "")
     for run in (project.shmcov("run", "p.py", env={"SHMCOV_NO_ADOPT": "x"}),):
