@@ -272,7 +272,9 @@ def _(project: Project) -> Case:
     rc = "plugins = shmcov\nparallel = True\nconcurrency = multiprocessing"
     project.write(".coveragerc", f"[run]\n{rc}\n")
     project.write("tox.ini", "[testenv]\ncommands = coverage combine\n")
-    text = "[run] parallel = True, and `coverage combine` (.coveragerc:3) either way: it stays"
+    text = (
+        "stays [run] parallel = True, and `coverage combine` (.coveragerc:3) either way: it stays"
+    )
     return Case(text, plugin=True)
 
 
@@ -283,7 +285,7 @@ def _(project: Project) -> Case:
     return Case("(.coveragerc:3) either way: it stays, for [paths]", pytest=True)
 
 
-@setup("coverage.py before 7.10")
+@setup("coverage.py before 7.10.3")
 def _(project: Project) -> Case:
     project.write(".coveragerc", "[run]\nplugins = shmcov\n")
     before = (
@@ -292,7 +294,7 @@ def _(project: Project) -> Case:
         "c.__init__ = lambda self: init(self)"
     )
     return Case(
-        "coverage.py PROBLEM: coverage.py 7.9.2 is too old: shmcov needs 7.10 or newer",
+        "coverage.py PROBLEM: coverage.py 7.9.2 is too old: shmcov needs 7.10.3 or newer",
         well=False,
         plugin=True,
         before=before,
@@ -466,9 +468,15 @@ def test_what_is_not_needed(project: Project) -> None:
     for line, text in enumerate(("concurrency = multiprocessing", "parallel = True", "patch =")):
         assert f"[run] {text}" in found["not needed"]
         assert f"(setup.cfg:{line + 3})" in found["not needed"]
-    for text in ("sigterm", "timid", "core = ctrace"):
+    for text in ("timid", "core = ctrace"):
         assert f"[run] {text}" in found["not needed"]
-    told = {one["text"]: one for one in findings(project, env=env) if one["kind"] == "not-needed"}
+    for text in ("sigterm = True", "patch = _exit"):
+        assert f"[run] {text}" in found["stays"]
+        assert f"[run] {text}" not in found["not needed"]
+    kinds = ("not-needed", "stays")
+    told = {one["text"]: one for one in findings(project, env=env) if one["kind"] in kinds}
+    for way in ("run", "plugin"):
+        assert "stays" in told["[run] sigterm = True"][way]
     exits = told["[run] patch = _exit"]
     assert exits["run"] != exits["plugin"]
     assert "stays" in exits["plugin"]
@@ -484,7 +492,7 @@ def test_green_threads(project: Project) -> None:
     path.write_text(rc)
     done = project.shmcov("doctor")
     assert done.returncode == 0
-    assert "concurrency = gevent" in done.stdout
+    assert "[run] concurrency = gevent" in sheet(done.stdout)["stays"]
     assert "+concurrency = gevent\n" in done.stdout
     path.write_text(f"{rc}plugins = shmcov\n")
     done = project.shmcov("doctor")
@@ -534,7 +542,8 @@ def test_command_lines_are_named(project: Project) -> None:
     project.write("tox.ini", f"[testenv]\nsetenv =\n  {start}\n")
     for name, *lines in (
         ("ci.sh", "coverage run --branch -p x.py", "coverage run x.py -p 80", "coverage report"),
-        ("noxfile.py", 's.run("coverage", "run", "--concurrency=gevent", "x.py")'),
+        ("noxfile.py", 's.run("coverage", "run", "--concurrency=multiprocessing", "x.py")'),
+        ("justfile", "coverage run --concurrency gevent x.py"),
         ("Makefile", "\t# coverage run -p x.py", "\tcoverage run -m pytest -p no:cacheprovider"),
     ):
         project.write(name, "\n".join(lines))
@@ -646,7 +655,7 @@ def test_a_plugin_beside_the_program(project: Project) -> None:
 
 
 def test_run_says_the_same_of_an_old_coverage(project: Project) -> None:
-    case = SETUPS["coverage.py before 7.10"](project)
+    case = SETUPS["coverage.py before 7.10.3"](project)
     project.write("p.py", "print(1)\n")
     run = in_setup(project, case, case.command("shmcov", "run", "p.py"))
     assert run.returncode == 1
@@ -684,7 +693,7 @@ def test_json_has_the_fields_that_are_documented(project: Project) -> None:
     assert fields == [*told, *one]
     assert {type(one["line"]) for one in told["findings"]} == {int}
     kinds = {one["kind"] for one in told["findings"]}
-    assert kinds == {"fact", "note", "not-needed"}
+    assert kinds == {"fact", "note", "not-needed", "stays"}
     assert told["diff"].startswith("--- .coveragerc\n+++ .coveragerc\n@@ ")
 
 

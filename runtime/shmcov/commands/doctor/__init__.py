@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import argparse
 import configparser
+import platform
 import sys
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shmcov import versions
+import coverage
+
+from shmcov import __version__, versions
 from shmcov.commands.doctor import fix, show
 from shmcov.commands.doctor.edits import ConfigFile, Refused
-from shmcov.commands.doctor.findings import Finding, Kind, Value, note, problem
+from shmcov.commands.doctor.findings import Finding, Kind, Value, fact, note, problem
 
 SECTIONS = (
     "it is [shmcov] in .coveragerc, [coverage:shmcov] in setup.cfg and tox.ini, and "
@@ -91,10 +95,7 @@ def diagnose(rcfile: str | None) -> tuple[list[Finding], Change]:
     try:
         from shmcov.commands.doctor import advice, checks
     except ImportError as error:
-        if text := versions.too_old():
-            return [problem("coverage.py", text)], Change()
-        text = f"of shmcov cannot be loaded, so coverage.py's own core measures: {error}"
-        return [problem("compiled part", text)], Change()
+        return [*_without_compiled_part(error)], Change()
     found = [*checks.interpreter()]
     of_configuration: list[Finding] = []
     here = checks.read(rcfile, of_configuration)
@@ -125,7 +126,7 @@ def diagnose(rcfile: str | None) -> tuple[list[Finding], Change]:
     if idle and not here.plugin:
         text = "as long as it is not there, `coverage run` and pytest --cov do need what follows"
         found.append(note("plug-in", text))
-    found += idle
+    found += idle or [fact("not needed", "nothing of what is configured")]
     if file is None:
         return found, Change()
     changes: dict[str, Value] = {}
@@ -134,6 +135,20 @@ def diagnose(rcfile: str | None) -> tuple[list[Finding], Change]:
     for one in idle:
         changes.update(one.changes)
     return found, _change(file, changes, found)
+
+
+def _without_compiled_part(error: ImportError) -> Iterator[Finding]:
+    implementation, version = platform.python_implementation(), platform.python_version()
+    yield fact("interpreter", f"{sys.executable}\n{implementation} {version}")
+    yield fact("shmcov", __version__)
+    yield fact("coverage.py", coverage.__version__)
+    if text := versions.too_old():
+        yield problem("coverage.py", text)
+        return
+    from shmcov.backend import fallback
+
+    text = f"of shmcov cannot be loaded, so coverage.py's own core measures: {fallback.why(error)}"
+    yield problem("compiled part", text)
 
 
 def _config_file(path: str | None) -> ConfigFile:
