@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 from project_support import Project
 
-NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+MOUNT = 'mount -t tmpfs -o size=64m none /dev/shm && exec "$0" "$@"'
+NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", MOUNT]
+"""Its /dev/shm ends with it."""
 
 
 def _can_be_had() -> bool:

@@ -733,13 +733,19 @@ def test_the_diff_is_one(project: Project) -> None:
     git = shutil.which("git")
     if not git:
         pytest.skip("no git")
-    project.write("pyproject.toml", '[tool.coverage.run]\nparallel = true\npatch = ["fork"]')
-    diff = json.loads(project.shmcov("doctor", "--json").stdout)["diff"]
-    subprocess.run(
-        [git, "apply", "-p0", "-"], cwd=project.folder, input=diff, text=True, check=True
-    )
-    after = (project.folder / "pyproject.toml").read_text()
-    assert after == '[tool.coverage.run]\nplugins = ["shmcov"]'
+    for name, before, after in (
+        (
+            "pyproject.toml",
+            '[tool.coverage.run]\nparallel = true\npatch = ["fork"]',
+            '[tool.coverage.run]\nplugins = ["shmcov"]',
+        ),
+        (".coveragerc", "", "[run]\nplugins = shmcov\n"),
+    ):
+        path = project.write(name, before)
+        diff = json.loads(project.shmcov("doctor", "--json").stdout)["diff"]
+        apply = [git, "apply", "-p0", "-"]
+        subprocess.run(apply, cwd=project.folder, input=diff, text=True, check=True)
+        assert path.read_text() == after
 
 
 def test_nobody_to_ask(project: Project) -> None:
@@ -771,6 +777,23 @@ def test_a_fix_that_cannot_be_made(project: Project) -> None:
     assert done.returncode == 1
     assert "has to be changed by hand" in done.stdout
     assert "plugins = shmcov; take out parallel" in done.stdout
+
+
+def test_a_folder_in_the_place_of_the_configuration(project: Project) -> None:
+    """coverage.py passes over it."""
+    (project.folder / ".coveragerc").mkdir()
+    done = project.shmcov("doctor", "--fix", "--yes")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.count(".coveragerc cannot be read: [Errno 21]") == 2
+    assert "None" not in done.stdout
+
+
+def test_a_configuration_that_is_not_utf_8(project: Project) -> None:
+    path = project.folder / "pyproject.toml"
+    path.write_bytes("[tool.coverage.run]\nomit = ['é']\n".encode("latin1"))
+    done = project.shmcov("doctor")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"PROBLEM: {path}: UnicodeDecodeError: " in done.stdout
 
 
 def test_no_change_where_there_is_a_problem(project: Project) -> None:

@@ -103,6 +103,17 @@ def test_a_section_that_is_none(project: Project, value: str) -> None:
     assert f"PROBLEM: {wrong}" in done.stdout
 
 
+def test_a_date_does_not_cost_the_children(project: Project) -> None:
+    section = "[tool.coverage.shmcov]\nwait = 2020-01-01\n"
+    project.write("pyproject.toml", f"[tool.coverage.run]\nplugins = ['shmcov']\n{section}")
+    project.write("p.py", "import subprocess, sys\nsubprocess.run([sys.executable, 'q.py'])\n")
+    project.write("q.py", "x = 1\n")
+    done = project.coverage("run", "p.py")
+    assert done.returncode == 0
+    assert "not '2020-01-01'. coverage.py measures" in done.stderr
+    assert project.lines("q.py") == [1]
+
+
 def test_what_is_wrong_with_a_variable(project: Project) -> None:
     project.write("p.py", "")
     for run in (project.shmcov("run", "p.py", env={"SHMCOV_NO_ADOPT": "x"}),):

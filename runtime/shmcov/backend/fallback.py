@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import functools
 import importlib.util
+import json
 import os
 import platform
 import re
@@ -278,6 +279,8 @@ class Fallback:
         config = self.cov.config.copy()
         config.data_file, config.parallel = self.base, True
         config.patch = ["subprocess"]
+        # In TOML they may be dates, which coverage.py cannot hand on.
+        config.plugin_options = json.loads(json.dumps(config.plugin_options, default=str))
         if "shmcov" not in config.plugins:
             config.plugins = [*config.plugins, "shmcov"]
         config.config_file = config.config_file or os.devnull

@@ -111,15 +111,17 @@ def diagnose(rcfile: str | None) -> tuple[list[Finding], Change]:
     commands = [*advice.of_commands()]
     several = advice.several_runs(here.config, commands)
     file: ConfigFile | None = None
+    path = _config_file(here.config.config_file)
     try:
-        file = _config_file(here.config.config_file)
+        file = ConfigFile(path)
         found += [
             note("settings", f"{file.path} has a section [{name}], which is not read: {SECTIONS}")
             for name in file.unread()
         ]
         idle = [*advice.of_options(here.config, file, several)]
     except (OSError, ValueError, configparser.Error, tomllib.TOMLDecodeError) as error:
-        found.append(note("configuration", f"{here.config.config_file} cannot be read: {error}"))
+        unreadable = f"{path} cannot be read: {error}"
+        found.append(note("configuration", unreadable))
         idle = [*advice.of_options(here.config, None, several)]
     idle += advice.of_environment(recipe=bool(idle))
     idle += [*advice.of_start_up(), *commands]
@@ -128,7 +130,7 @@ def diagnose(rcfile: str | None) -> tuple[list[Finding], Change]:
         found.append(note("plug-in", text))
     found += idle or [fact("not needed", "nothing of what is configured")]
     if file is None:
-        return found, Change()
+        return found, Change(refused=f"No change is offered: {unreadable}")
     changes: dict[str, Value] = {}
     if not here.plugin:
         changes["plugins"] = [*here.config.plugins, "shmcov"]
@@ -151,12 +153,12 @@ def _without_compiled_part(error: ImportError) -> Iterator[Finding]:
     yield problem("compiled part", text)
 
 
-def _config_file(path: str | None) -> ConfigFile:
+def _config_file(path: str | None) -> Path:
     """The file to change: the one that was read, or one in which coverage.py would look."""
     if path is None:
         path = "pyproject.toml" if Path("pyproject.toml").exists() else ".coveragerc"
     whole, here = Path(path), Path.cwd()
-    return ConfigFile(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+    return whole.relative_to(here) if whole.is_relative_to(here) else whole
 
 
 def _change(file: ConfigFile, changes: dict[str, Value], found: list[Finding]) -> Change:
