@@ -77,6 +77,9 @@ class Case:
 SETUPS: dict[str, Callable[[Project], Case]] = {}
 Make = Callable[[Project], Case]
 
+once = pytest.mark.slow
+"""Of a test that no version of Python changes: with one of them it runs, like all that is slow."""
+
 
 EVERYWHERE: list[str] = []
 """Set-ups that are as Python's start is. The others are tried on one version."""
@@ -395,6 +398,7 @@ def row(name: str, case: Case, project: Project) -> str:
     return f"| {name} | {said} … | {0 if case.well or case.wanted else 1} | {what} |"
 
 
+@once
 @pytest.mark.parametrize(
     "name",
     [
@@ -456,6 +460,7 @@ RECIPE = """
 """
 
 
+@once
 def test_what_is_not_needed(project: Project) -> None:
     """Each with its place, and what to do for each way in."""
     project.write("setup.cfg", RECIPE)
@@ -485,6 +490,7 @@ def test_what_is_not_needed(project: Project) -> None:
         assert f"the environment variable {name} ({value})" in told
 
 
+@once
 def test_green_threads(project: Project) -> None:
     """With the plug-in coverage.py looks for their module; under `shmcov run` nobody does."""
     rc = "[run]\nconcurrency = multiprocessing, gevent\n"
@@ -502,11 +508,13 @@ def test_green_threads(project: Project) -> None:
     assert ("refuses [run] concurrency = gevent" in done.stdout) is bool(run.returncode)
 
 
+@once
 def test_a_data_file_alone_is_no_recipe(project: Project) -> None:
     done = project.shmcov("doctor", env={"COVERAGE_FILE": "/tmp/.coverage"})
     assert sheet(done.stdout)["not needed"].startswith("nothing")
 
 
+@once
 @pytest.mark.parametrize("rc", ["concurrency = multiprocessing", "patch = subprocess"])
 def test_parallel_that_is_implied(project: Project, rc: str) -> None:
     """It goes with what implies it, unless files of several runs are combined."""
@@ -529,6 +537,7 @@ def test_parallel_that_is_implied(project: Project, rc: str) -> None:
         path.unlink()
 
 
+@once
 def test_parallel_stays_for_shards(project: Project) -> None:
     for text in ("[paths]\nsource =\n  src\n", ""):
         project.write(".coveragerc", f"[run]\nplugins = shmcov\nparallel = True\n{text}")
@@ -537,6 +546,7 @@ def test_parallel_stays_for_shards(project: Project) -> None:
         assert ("parallel" in (project.folder / ".coveragerc").read_text()) is bool(text)
 
 
+@once
 def test_command_lines_are_named(project: Project) -> None:
     start = "COVERAGE_PROCESS_START={toxinidir}/.coveragerc"
     project.write("tox.ini", f"[testenv]\nsetenv =\n  {start}\n")
@@ -577,6 +587,7 @@ def test_children_that_do_not_attach(project: Project) -> None:
 # -- what keeps it from being so --
 
 
+@once
 def test_a_plugin_that_is_not_there(project: Project) -> None:
     project.write(".coveragerc", "[run]\nplugins = shmcov, no_such_plugin\n")
     done = project.shmcov("doctor")
@@ -596,6 +607,7 @@ REFUSED = {
 }
 
 
+@once
 @pytest.mark.parametrize("line", REFUSED)
 def test_what_coverage_refuses_is_a_problem(project: Project, line: str) -> None:
     project.write("plug.py", "def coverage_init(reg, options): raise ValueError('on purpose')\n")
@@ -654,6 +666,7 @@ def test_a_plugin_beside_the_program(project: Project) -> None:
         assert done.returncode == 0, done.stdout
 
 
+@once
 def test_run_says_the_same_of_an_old_coverage(project: Project) -> None:
     case = SETUPS["coverage.py before 7.10.3"](project)
     project.write("p.py", "print(1)\n")
@@ -663,6 +676,7 @@ def test_run_says_the_same_of_an_old_coverage(project: Project) -> None:
     assert "Traceback" not in run.stderr
 
 
+@once
 def test_a_segment_that_is_gone(project: Project) -> None:
     done = project.shmcov("doctor", env={"SHMCOV_SEGMENT": "/dev/shm/gone"})
     assert done.returncode == 0
@@ -683,6 +697,7 @@ def test_all_variables_are_known() -> None:
 # -- JSON --
 
 
+@once
 def test_json_has_the_fields_that_are_documented(project: Project) -> None:
     project.write(".coveragerc", RECIPE.replace("coverage:run", "run"))
     done = project.shmcov("doctor", "--json")
@@ -704,6 +719,7 @@ def fixed(project: Project) -> str:
     return (project.folder / ".coveragerc").read_text()
 
 
+@once
 def test_a_fix_and_what_it_leaves(project: Project) -> None:
     path = project.write(".coveragerc", RECIPE.replace("coverage:run", "run"))
     before = path.read_text()
@@ -729,6 +745,7 @@ def test_a_fix_and_what_it_leaves(project: Project) -> None:
     assert {*measured(project.folder / ".coverage")} == {"p.py", "named.py", "alone.py"}
 
 
+@once
 def test_the_diff_is_one(project: Project) -> None:
     git = shutil.which("git")
     if not git:
@@ -748,6 +765,7 @@ def test_the_diff_is_one(project: Project) -> None:
         assert path.read_text() == after
 
 
+@once
 def test_nobody_to_ask(project: Project) -> None:
     project.write(".coveragerc", "[run]\nparallel = True\n")
     for extra in ([], ["--json"]):
@@ -758,6 +776,7 @@ def test_nobody_to_ask(project: Project) -> None:
     assert project.shmcov("doctor", "--yes").returncode == 2
 
 
+@once
 @pytest.mark.parametrize("answer", ["y", "n", ""])
 def test_it_asks(project: Project, answer: str) -> None:
     project.write(".coveragerc", "[run]\nbranch = True\n")
@@ -771,6 +790,7 @@ def test_it_asks(project: Project, answer: str) -> None:
     assert ("plugins" in fixed(project)) is (answer == "y")
 
 
+@once
 def test_a_fix_that_cannot_be_made(project: Project) -> None:
     project.write("pyproject.toml", "[tool.coverage]\nrun = {parallel = true}\n")
     done = project.shmcov("doctor", "--fix", "--yes")
@@ -779,6 +799,7 @@ def test_a_fix_that_cannot_be_made(project: Project) -> None:
     assert "plugins = shmcov; take out parallel" in done.stdout
 
 
+@once
 def test_a_folder_in_the_place_of_the_configuration(project: Project) -> None:
     """coverage.py passes over it."""
     (project.folder / ".coveragerc").mkdir()
@@ -788,6 +809,7 @@ def test_a_folder_in_the_place_of_the_configuration(project: Project) -> None:
     assert "None" not in done.stdout
 
 
+@once
 def test_a_configuration_that_is_not_utf_8(project: Project) -> None:
     path = project.folder / "pyproject.toml"
     path.write_bytes("[tool.coverage.run]\nomit = ['é']\n".encode("latin1"))
@@ -796,6 +818,7 @@ def test_a_configuration_that_is_not_utf_8(project: Project) -> None:
     assert f"PROBLEM: {path}: UnicodeDecodeError: " in done.stdout
 
 
+@once
 def test_no_change_where_there_is_a_problem(project: Project) -> None:
     """coverage.py's own core measures there, and needs what it has."""
     project.write("switches.py", SWITCHES)

@@ -263,7 +263,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("case", "workers"), itertools.product(CASES, ["0", "2"]))
+@pytest.mark.parametrize(("case", "workers"), [*itertools.product(CASES, ["0", "2"])])
 def test_pytest_cov(project: Project, case: str, workers: str) -> None:
     pytest.importorskip("pytest_cov")
     body, section, status = CASES[case]

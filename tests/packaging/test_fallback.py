@@ -75,6 +75,8 @@ def environment(venv: Path, wheel: Path) -> Path:
         assert path.name == "a1_coverage.pth"
     install = ["install", "-q", "--no-deps", "--no-index", wheel]
     subprocess.run([*PIP, "--python", venv, *install], check=True)
+    # Nothing that the tests start does it.
+    subprocess.run([sys.executable, "-m", "compileall", "-q", site], check=True)
     return venv / "bin" / "python"
 
 
