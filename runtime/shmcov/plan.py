@@ -237,7 +237,7 @@ def _inside(owner: object, name: str) -> Any:
         raise CoverageException(
             f"shmcov cannot read which files coverage.py {coverage.__version__} measures: "
             f"{owner_name} has no {name!r}. Install a version of coverage.py that shmcov knows "
-            "(7.10 to 7.17), or a newer shmcov."
+            "(7.10.3 to 7.17), or a newer shmcov."
         ) from None
 
 

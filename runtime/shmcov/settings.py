@@ -213,18 +213,19 @@ def of(section: Mapping[str, Any], given: Mapping[str, str] | None = None) -> Se
     return Settings(**{option.field: value for option, value in _values(section, given or {})})
 
 
-def strict(section: Mapping[str, Any]) -> bool:
+def strict(section: Any) -> bool:
     """Whether a plug-in that falls back is an error, whatever else is wrong with the settings."""
     option = next(option for option in OPTIONS if option.name == "strict")
     try:
-        return bool(_value(option, section, {}))
+        return bool(_value(option, section if isinstance(section, Mapping) else {}, {}))
     except ValueError:
         return True  # somebody wanted something of the kind
 
 
-def problems(section: Mapping[str, Any]) -> list[str]:
+def problems(section: Any) -> list[str]:
     """All that is wrong with a section [shmcov] and the environment."""
     found = list(unknown(section))
+    section = section if isinstance(section, Mapping) else {}
     for option in OPTIONS:
         try:
             _value(option, section, {})
@@ -233,7 +234,11 @@ def problems(section: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def unknown(section: Mapping[str, Any]) -> Iterator[str]:
+def unknown(section: Any) -> Iterator[str]:
+    """What it has beside settings. In TOML it may be no section at all."""
+    if not isinstance(section, Mapping):
+        yield f"[{SECTION}] takes a table of settings, not {section!r}"
+        return
     names = [option.name for option in OPTIONS]
     for name in section:
         if name not in names:
@@ -262,11 +267,11 @@ def _value(option: Option, section: Mapping[str, Any], given: Mapping[str, str])
     return None
 
 
-def section_of(config: Any) -> Mapping[str, Any]:
+def section_of(config: Any) -> Any:
     """The section [shmcov] of coverage.py's configuration. coverage.py itself reads it only where
     `plugins` names shmcov; `shmcov run` needs no plug-in. CoverageException."""
     if SECTION in config.plugins:
-        return dict(config.get_plugin_options(SECTION))
+        return _copied(config.get_plugin_options(SECTION))
     path = config.config_file
     if not path:
         return {}
@@ -275,7 +280,12 @@ def section_of(config: Any) -> Mapping[str, Any]:
     parsed: Any = parser(not shared)
     try:
         parsed.read(path)
-        return dict(parsed.get_section(SECTION)) if parsed.has_section(SECTION) else {}
+        return _copied(parsed.get_section(SECTION)) if parsed.has_section(SECTION) else {}
     except Exception as error:  # configparser's and tomllib's own, and coverage.py's
         name = os.path.abspath(path)  # noqa: PTH100
         raise CoverageException(f"Couldn't read config file {name}: {error}") from error
+
+
+def _copied(section: Any) -> Any:
+    """What is no section is refused where its values are read."""
+    return dict(section) if isinstance(section, Mapping) else section

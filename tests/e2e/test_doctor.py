@@ -77,6 +77,9 @@ class Case:
 SETUPS: dict[str, Callable[[Project], Case]] = {}
 Make = Callable[[Project], Case]
 
+once = pytest.mark.slow
+"""Of a test that no version of Python changes: with one of them it runs, like all that is slow."""
+
 
 EVERYWHERE: list[str] = []
 """Set-ups that are as Python's start is. The others are tried on one version."""
@@ -272,7 +275,9 @@ def _(project: Project) -> Case:
     rc = "plugins = shmcov\nparallel = True\nconcurrency = multiprocessing"
     project.write(".coveragerc", f"[run]\n{rc}\n")
     project.write("tox.ini", "[testenv]\ncommands = coverage combine\n")
-    text = "[run] parallel = True, and `coverage combine` (.coveragerc:3) either way: it stays"
+    text = (
+        "stays [run] parallel = True, and `coverage combine` (.coveragerc:3) either way: it stays"
+    )
     return Case(text, plugin=True)
 
 
@@ -283,7 +288,7 @@ def _(project: Project) -> Case:
     return Case("(.coveragerc:3) either way: it stays, for [paths]", pytest=True)
 
 
-@setup("coverage.py before 7.10")
+@setup("coverage.py before 7.10.3")
 def _(project: Project) -> Case:
     project.write(".coveragerc", "[run]\nplugins = shmcov\n")
     before = (
@@ -292,7 +297,7 @@ def _(project: Project) -> Case:
         "c.__init__ = lambda self: init(self)"
     )
     return Case(
-        "coverage.py PROBLEM: coverage.py 7.9.2 is too old: shmcov needs 7.10 or newer",
+        "coverage.py PROBLEM: coverage.py 7.9.2 is too old: shmcov needs 7.10.3 or newer",
         well=False,
         plugin=True,
         before=before,
@@ -393,6 +398,7 @@ def row(name: str, case: Case, project: Project) -> str:
     return f"| {name} | {said} … | {0 if case.well or case.wanted else 1} | {what} |"
 
 
+@once
 @pytest.mark.parametrize(
     "name",
     [
@@ -454,6 +460,7 @@ RECIPE = """
 """
 
 
+@once
 def test_what_is_not_needed(project: Project) -> None:
     """Each with its place, and what to do for each way in."""
     project.write("setup.cfg", RECIPE)
@@ -466,9 +473,15 @@ def test_what_is_not_needed(project: Project) -> None:
     for line, text in enumerate(("concurrency = multiprocessing", "parallel = True", "patch =")):
         assert f"[run] {text}" in found["not needed"]
         assert f"(setup.cfg:{line + 3})" in found["not needed"]
-    for text in ("sigterm", "timid", "core = ctrace"):
+    for text in ("timid", "core = ctrace"):
         assert f"[run] {text}" in found["not needed"]
-    told = {one["text"]: one for one in findings(project, env=env) if one["kind"] == "not-needed"}
+    for text in ("sigterm = True", "patch = _exit"):
+        assert f"[run] {text}" in found["stays"]
+        assert f"[run] {text}" not in found["not needed"]
+    kinds = ("not-needed", "stays")
+    told = {one["text"]: one for one in findings(project, env=env) if one["kind"] in kinds}
+    for way in ("run", "plugin"):
+        assert "stays" in told["[run] sigterm = True"][way]
     exits = told["[run] patch = _exit"]
     assert exits["run"] != exits["plugin"]
     assert "stays" in exits["plugin"]
@@ -477,6 +490,7 @@ def test_what_is_not_needed(project: Project) -> None:
         assert f"the environment variable {name} ({value})" in told
 
 
+@once
 def test_green_threads(project: Project) -> None:
     """With the plug-in coverage.py looks for their module; under `shmcov run` nobody does."""
     rc = "[run]\nconcurrency = multiprocessing, gevent\n"
@@ -484,7 +498,7 @@ def test_green_threads(project: Project) -> None:
     path.write_text(rc)
     done = project.shmcov("doctor")
     assert done.returncode == 0
-    assert "concurrency = gevent" in done.stdout
+    assert "[run] concurrency = gevent" in sheet(done.stdout)["stays"]
     assert "+concurrency = gevent\n" in done.stdout
     path.write_text(f"{rc}plugins = shmcov\n")
     done = project.shmcov("doctor")
@@ -494,11 +508,13 @@ def test_green_threads(project: Project) -> None:
     assert ("refuses [run] concurrency = gevent" in done.stdout) is bool(run.returncode)
 
 
+@once
 def test_a_data_file_alone_is_no_recipe(project: Project) -> None:
     done = project.shmcov("doctor", env={"COVERAGE_FILE": "/tmp/.coverage"})
     assert sheet(done.stdout)["not needed"].startswith("nothing")
 
 
+@once
 @pytest.mark.parametrize("rc", ["concurrency = multiprocessing", "patch = subprocess"])
 def test_parallel_that_is_implied(project: Project, rc: str) -> None:
     """It goes with what implies it, unless files of several runs are combined."""
@@ -521,6 +537,7 @@ def test_parallel_that_is_implied(project: Project, rc: str) -> None:
         path.unlink()
 
 
+@once
 def test_parallel_stays_for_shards(project: Project) -> None:
     for text in ("[paths]\nsource =\n  src\n", ""):
         project.write(".coveragerc", f"[run]\nplugins = shmcov\nparallel = True\n{text}")
@@ -529,12 +546,14 @@ def test_parallel_stays_for_shards(project: Project) -> None:
         assert ("parallel" in (project.folder / ".coveragerc").read_text()) is bool(text)
 
 
+@once
 def test_command_lines_are_named(project: Project) -> None:
     start = "COVERAGE_PROCESS_START={toxinidir}/.coveragerc"
     project.write("tox.ini", f"[testenv]\nsetenv =\n  {start}\n")
     for name, *lines in (
         ("ci.sh", "coverage run --branch -p x.py", "coverage run x.py -p 80", "coverage report"),
-        ("noxfile.py", 's.run("coverage", "run", "--concurrency=gevent", "x.py")'),
+        ("noxfile.py", 's.run("coverage", "run", "--concurrency=multiprocessing", "x.py")'),
+        ("justfile", "coverage run --concurrency gevent x.py"),
         ("Makefile", "\t# coverage run -p x.py", "\tcoverage run -m pytest -p no:cacheprovider"),
     ):
         project.write(name, "\n".join(lines))
@@ -568,6 +587,7 @@ def test_children_that_do_not_attach(project: Project) -> None:
 # -- what keeps it from being so --
 
 
+@once
 def test_a_plugin_that_is_not_there(project: Project) -> None:
     project.write(".coveragerc", "[run]\nplugins = shmcov, no_such_plugin\n")
     done = project.shmcov("doctor")
@@ -587,6 +607,7 @@ REFUSED = {
 }
 
 
+@once
 @pytest.mark.parametrize("line", REFUSED)
 def test_what_coverage_refuses_is_a_problem(project: Project, line: str) -> None:
     project.write("plug.py", "def coverage_init(reg, options): raise ValueError('on purpose')\n")
@@ -645,8 +666,9 @@ def test_a_plugin_beside_the_program(project: Project) -> None:
         assert done.returncode == 0, done.stdout
 
 
+@once
 def test_run_says_the_same_of_an_old_coverage(project: Project) -> None:
-    case = SETUPS["coverage.py before 7.10"](project)
+    case = SETUPS["coverage.py before 7.10.3"](project)
     project.write("p.py", "print(1)\n")
     run = in_setup(project, case, case.command("shmcov", "run", "p.py"))
     assert run.returncode == 1
@@ -654,6 +676,7 @@ def test_run_says_the_same_of_an_old_coverage(project: Project) -> None:
     assert "Traceback" not in run.stderr
 
 
+@once
 def test_a_segment_that_is_gone(project: Project) -> None:
     done = project.shmcov("doctor", env={"SHMCOV_SEGMENT": "/dev/shm/gone"})
     assert done.returncode == 0
@@ -674,6 +697,7 @@ def test_all_variables_are_known() -> None:
 # -- JSON --
 
 
+@once
 def test_json_has_the_fields_that_are_documented(project: Project) -> None:
     project.write(".coveragerc", RECIPE.replace("coverage:run", "run"))
     done = project.shmcov("doctor", "--json")
@@ -684,7 +708,7 @@ def test_json_has_the_fields_that_are_documented(project: Project) -> None:
     assert fields == [*told, *one]
     assert {type(one["line"]) for one in told["findings"]} == {int}
     kinds = {one["kind"] for one in told["findings"]}
-    assert kinds == {"fact", "note", "not-needed"}
+    assert kinds == {"fact", "note", "not-needed", "stays"}
     assert told["diff"].startswith("--- .coveragerc\n+++ .coveragerc\n@@ ")
 
 
@@ -695,6 +719,7 @@ def fixed(project: Project) -> str:
     return (project.folder / ".coveragerc").read_text()
 
 
+@once
 def test_a_fix_and_what_it_leaves(project: Project) -> None:
     path = project.write(".coveragerc", RECIPE.replace("coverage:run", "run"))
     before = path.read_text()
@@ -720,19 +745,27 @@ def test_a_fix_and_what_it_leaves(project: Project) -> None:
     assert {*measured(project.folder / ".coverage")} == {"p.py", "named.py", "alone.py"}
 
 
+@once
 def test_the_diff_is_one(project: Project) -> None:
     git = shutil.which("git")
     if not git:
         pytest.skip("no git")
-    project.write("pyproject.toml", '[tool.coverage.run]\nparallel = true\npatch = ["fork"]')
-    diff = json.loads(project.shmcov("doctor", "--json").stdout)["diff"]
-    subprocess.run(
-        [git, "apply", "-p0", "-"], cwd=project.folder, input=diff, text=True, check=True
-    )
-    after = (project.folder / "pyproject.toml").read_text()
-    assert after == '[tool.coverage.run]\nplugins = ["shmcov"]'
+    for name, before, after in (
+        (
+            "pyproject.toml",
+            '[tool.coverage.run]\nparallel = true\npatch = ["fork"]',
+            '[tool.coverage.run]\nplugins = ["shmcov"]',
+        ),
+        (".coveragerc", "", "[run]\nplugins = shmcov\n"),
+    ):
+        path = project.write(name, before)
+        diff = json.loads(project.shmcov("doctor", "--json").stdout)["diff"]
+        apply = [git, "apply", "-p0", "-"]
+        subprocess.run(apply, cwd=project.folder, input=diff, text=True, check=True)
+        assert path.read_text() == after
 
 
+@once
 def test_nobody_to_ask(project: Project) -> None:
     project.write(".coveragerc", "[run]\nparallel = True\n")
     for extra in ([], ["--json"]):
@@ -743,6 +776,7 @@ def test_nobody_to_ask(project: Project) -> None:
     assert project.shmcov("doctor", "--yes").returncode == 2
 
 
+@once
 @pytest.mark.parametrize("answer", ["y", "n", ""])
 def test_it_asks(project: Project, answer: str) -> None:
     project.write(".coveragerc", "[run]\nbranch = True\n")
@@ -756,6 +790,7 @@ def test_it_asks(project: Project, answer: str) -> None:
     assert ("plugins" in fixed(project)) is (answer == "y")
 
 
+@once
 def test_a_fix_that_cannot_be_made(project: Project) -> None:
     project.write("pyproject.toml", "[tool.coverage]\nrun = {parallel = true}\n")
     done = project.shmcov("doctor", "--fix", "--yes")
@@ -764,6 +799,26 @@ def test_a_fix_that_cannot_be_made(project: Project) -> None:
     assert "plugins = shmcov; take out parallel" in done.stdout
 
 
+@once
+def test_a_folder_in_the_place_of_the_configuration(project: Project) -> None:
+    """coverage.py passes over it."""
+    (project.folder / ".coveragerc").mkdir()
+    done = project.shmcov("doctor", "--fix", "--yes")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.count(".coveragerc cannot be read: [Errno 21]") == 2
+    assert "None" not in done.stdout
+
+
+@once
+def test_a_configuration_that_is_not_utf_8(project: Project) -> None:
+    path = project.folder / "pyproject.toml"
+    path.write_bytes("[tool.coverage.run]\nomit = ['é']\n".encode("latin1"))
+    done = project.shmcov("doctor")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"PROBLEM: {path}: UnicodeDecodeError: " in done.stdout
+
+
+@once
 def test_no_change_where_there_is_a_problem(project: Project) -> None:
     """coverage.py's own core measures there, and needs what it has."""
     project.write("switches.py", SWITCHES)

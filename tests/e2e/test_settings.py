@@ -86,6 +86,34 @@ def test_what_is_wrong_is_told_alike(project: Project, section: str) -> None:
     assert done.returncode == (1 if "strict" in section else 0)
 
 
+@pytest.mark.parametrize("value", ['"x"', "[1]"])
+def test_a_section_that_is_none(project: Project, value: str) -> None:
+    """Only TOML can say it."""
+    run = 'run = {plugins = ["shmcov"]}'
+    project.write("pyproject.toml", f"[tool.coverage]\nshmcov = {value}\n{run}\n")
+    project.write("p.py", "print('ran')\n")
+    wrong = f"[shmcov] takes a table of settings, not {value}".replace('"', "'")
+    done = project.shmcov("run", "p.py")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (1, wrong)
+    done = project.coverage("run", "p.py", env={"COVERAGE_CORE": ""})
+    assert (done.returncode, done.stdout) == (0, "ran\n")
+    assert f"doesn't measure: {wrong}. coverage.py measures" in done.stderr
+    done = project.shmcov("doctor")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"PROBLEM: {wrong}" in done.stdout
+
+
+def test_a_date_does_not_cost_the_children(project: Project) -> None:
+    section = "[tool.coverage.shmcov]\nwait = 2020-01-01\n"
+    project.write("pyproject.toml", f"[tool.coverage.run]\nplugins = ['shmcov']\n{section}")
+    project.write("p.py", "import subprocess, sys\nsubprocess.run([sys.executable, 'q.py'])\n")
+    project.write("q.py", "x = 1\n")
+    done = project.coverage("run", "p.py")
+    assert done.returncode == 0
+    assert "not '2020-01-01'. coverage.py measures" in done.stderr
+    assert project.lines("q.py") == [1]
+
+
 def test_what_is_wrong_with_a_variable(project: Project) -> None:
     project.write("p.py", "")
     for run in (project.shmcov("run", "p.py", env={"SHMCOV_NO_ADOPT": "x"}),):
@@ -235,7 +263,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("case", "workers"), itertools.product(CASES, ["0", "2"]))
+@pytest.mark.parametrize(("case", "workers"), [*itertools.product(CASES, ["0", "2"])])
 def test_pytest_cov(project: Project, case: str, workers: str) -> None:
     pytest.importorskip("pytest_cov")
     body, section, status = CASES[case]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from importlib.metadata import distribution
+from importlib.metadata import distribution, requires
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from packaging.tags import sys_tags
 from project_support import REFERENCE_CORE, Project
+from shmcov import versions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,7 +46,24 @@ SETTINGS = ("wheel.cmake=false", "wheel.py-api=py3", "wheel.platlib=false")
 @pytest.fixture(scope="session")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with that wheel, and with what this one has of other packages."""
-    venv = tmp_path_factory.mktemp("venv")
+    return environment(tmp_path_factory.mktemp("venv"), wheel)
+
+
+@pytest.fixture(scope="session")
+def oldest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the oldest coverage.py."""
+    made = environment(tmp_path_factory.mktemp("oldest"), wheel)
+    version = ".".join(map(str, versions.OLDEST))
+    install = ["install", "-q", "--no-deps", "--force-reinstall", f"coverage=={version}"]
+    done = subprocess.run([*PIP, "--python", made, *install], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"coverage.py {version} cannot be had: {done.stderr}")
+    (site,) = made.parents[1].glob("lib/python*/site-packages")
+    (site / "a1_coverage.pth").unlink(missing_ok=True)  # of the newer one
+    return made
+
+
+def environment(venv: Path, wheel: Path) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     (site,) = venv.glob("lib/python*/site-packages")
     for name in PACKAGES.split():
@@ -57,6 +75,8 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert path.name == "a1_coverage.pth"
     install = ["install", "-q", "--no-deps", "--no-index", wheel]
     subprocess.run([*PIP, "--python", venv, *install], check=True)
+    # Nothing that the tests start does it.
+    subprocess.run([sys.executable, "-m", "compileall", "-q", site], check=True)
     return venv / "bin" / "python"
 
 
@@ -179,6 +199,12 @@ RUNS = {
 def test_all_processes(fallen: Fallen, tool: str) -> None:
     """Nothing in the configuration says that there are any. `shmcov`: branches, relative names, and
     the data file elsewhere."""
+    found, here = in_all_processes(fallen, tool)
+    assert found == here
+
+
+def in_all_processes(fallen: Fallen, tool: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is measured there, and here."""
     if tool == "shmcov":
         fallen.write(".coveragerc", "[run]\nplugins = shmcov\nrelative_files = True\n")
     fallen.write("main.py", MAIN)
@@ -198,7 +224,20 @@ def test_all_processes(fallen: Fallen, tool: str) -> None:
     assert TOLD in done.stderr
     found = fallen.report()
     assert found["lib.py"]["missing_lines"] == [20]
-    assert found == fallen.here(run)
+    return found, fallen.here(run)
+
+
+def test_all_processes_with_the_oldest_coverage(fallen: Fallen, oldest: Path) -> None:
+    """Options of the command line reach interpreters that are started."""
+    fallen.python_fallen = fallen.executable = str(oldest)
+    reports = in_all_processes(fallen, "coverage")
+    found, here = ({name: file["executed_lines"] for name, file in one.items()} for one in reports)
+    assert found == here
+
+
+def test_the_oldest_coverage_is_what_pip_asks_for() -> None:
+    (wanted,) = (one for one in requires("shmcov") or () if one.startswith("coverage"))
+    assert wanted == f"coverage>={'.'.join(map(str, versions.OLDEST))}"
 
 
 def test_it_is_said_once(fallen: Fallen) -> None:
@@ -411,8 +450,63 @@ def test_commands(fallen: Fallen) -> None:
     assert "--shm-wait takes a number of seconds" in done.stderr
 
 
+NOT_ON_WINDOWS = """
+    import os, signal, sys
+    for name in ("fcntl", "grp", "pwd", "readline", "resource", "termios", "_shmcov"):
+        sys.modules[name] = None
+    sys.modules["shmcov._merge"] = None
+    for name in ("fork", "forkpty", "register_at_fork"):
+        delattr(os, name)
+    for name in ("SIGKILL", "SIGUSR1", "SIGHUP", "SIGPIPE", "pthread_sigmask"):
+        delattr(signal, name)
+"""
+
+SPAWNS = """
+    import multiprocessing, subprocess, sys
+    import lib
+    if __name__ == "__main__":
+        lib.work("main")
+        process = multiprocessing.get_context("spawn").Process(target=lib.work, args=("spawn",))
+        process.start()
+        process.join()
+        subprocess.run([sys.executable, "child.py", "child"], check=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "coverage run --source=. main.py",
+        "shmcov run --source=. main.py",
+        "pytest -q -p no:cacheprovider --cov=. --cov-report= -n 2 test_it.py",
+    ],
+)
+def test_what_windows_lacks_is_not_imported(fallen: Fallen, command: str) -> None:
+    """In no process: they only spawn."""
+    fallen.write("windows/sitecustomize.py", NOT_ON_WINDOWS)
+    fallen.write("main.py", SPAWNS)
+    fallen.write("child.py", CHILD)
+    fallen.write(
+        "test_it.py", "import runpy\ndef test(): runpy.run_path('main.py', {}, '__main__')"
+    )
+    done = fallen.python("-m", *command.split(), env={"PYTHONPATH": str(fallen.folder / "windows")})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert TOLD in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert fallen.data_files() == [".coverage"]
+    assert {3, 7, 13} <= {*fallen.lines("lib.py")}
+
+
+def test_commands_without_what_windows_lacks(fallen: Fallen) -> None:
+    fallen.write("windows/sitecustomize.py", NOT_ON_WINDOWS)
+    for command, status in ("--help", 0), ("doctor", 1), ("completion bash", 0), ("status", 1):
+        done = fallen.shmcov(*command.split(), env={"PYTHONPATH": str(fallen.folder / "windows")})
+        assert done.returncode == status, done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_nothing_of_posix_is_needed(fallen: Fallen) -> None:
-    """What Windows has not."""
+    """On what says that it is Windows."""
     done = fallen.python(
         "-c",
         "import os, signal, sys, tempfile, coverage.cmdline\n"

@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import functools
 import importlib.util
+import json
 import os
 import platform
 import re
@@ -278,10 +279,15 @@ class Fallback:
         config = self.cov.config.copy()
         config.data_file, config.parallel = self.base, True
         config.patch = ["subprocess"]
+        # In TOML they may be dates, which coverage.py cannot hand on.
+        config.plugin_options = json.loads(json.dumps(config.plugin_options, default=str))
         if "shmcov" not in config.plugins:
             config.plugins = [*config.plugins, "shmcov"]
         config.config_file = config.config_file or os.devnull
-        # A child may be started in another folder.
+        # A child may be started in another folder. coverage.py sees to `source` since 7.10.6.
+        config.source = [
+            os.path.abspath(name) if os.path.isdir(name) else name for name in config.source or []
+        ] or None
         config.run_omit = prep_patterns(config.run_omit or [])
         config.run_include = prep_patterns(config.run_include or [])
         if self.collects:

@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import argparse
 import configparser
+import platform
 import sys
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shmcov import versions
+import coverage
+
+from shmcov import __version__, versions
 from shmcov.commands.doctor import fix, show
 from shmcov.commands.doctor.edits import ConfigFile, Refused
-from shmcov.commands.doctor.findings import Finding, Kind, Value, note, problem
+from shmcov.commands.doctor.findings import Finding, Kind, Value, fact, note, problem
 
 SECTIONS = (
     "it is [shmcov] in .coveragerc, [coverage:shmcov] in setup.cfg and tox.ini, and "
@@ -91,10 +95,7 @@ def diagnose(rcfile: str | None) -> tuple[list[Finding], Change]:
     try:
         from shmcov.commands.doctor import advice, checks
     except ImportError as error:
-        if text := versions.too_old():
-            return [problem("coverage.py", text)], Change()
-        text = f"of shmcov cannot be loaded, so coverage.py's own core measures: {error}"
-        return [problem("compiled part", text)], Change()
+        return [*_without_compiled_part(error)], Change()
     found = [*checks.interpreter()]
     of_configuration: list[Finding] = []
     here = checks.read(rcfile, of_configuration)
@@ -110,24 +111,26 @@ def diagnose(rcfile: str | None) -> tuple[list[Finding], Change]:
     commands = [*advice.of_commands()]
     several = advice.several_runs(here.config, commands)
     file: ConfigFile | None = None
+    path = _config_file(here.config.config_file)
     try:
-        file = _config_file(here.config.config_file)
+        file = ConfigFile(path)
         found += [
             note("settings", f"{file.path} has a section [{name}], which is not read: {SECTIONS}")
             for name in file.unread()
         ]
         idle = [*advice.of_options(here.config, file, several)]
     except (OSError, ValueError, configparser.Error, tomllib.TOMLDecodeError) as error:
-        found.append(note("configuration", f"{here.config.config_file} cannot be read: {error}"))
+        unreadable = f"{path} cannot be read: {error}"
+        found.append(note("configuration", unreadable))
         idle = [*advice.of_options(here.config, None, several)]
     idle += advice.of_environment(recipe=bool(idle))
     idle += [*advice.of_start_up(), *commands]
     if idle and not here.plugin:
         text = "as long as it is not there, `coverage run` and pytest --cov do need what follows"
         found.append(note("plug-in", text))
-    found += idle
+    found += idle or [fact("not needed", "nothing of what is configured")]
     if file is None:
-        return found, Change()
+        return found, Change(refused=f"No change is offered: {unreadable}")
     changes: dict[str, Value] = {}
     if not here.plugin:
         changes["plugins"] = [*here.config.plugins, "shmcov"]
@@ -136,12 +139,26 @@ def diagnose(rcfile: str | None) -> tuple[list[Finding], Change]:
     return found, _change(file, changes, found)
 
 
-def _config_file(path: str | None) -> ConfigFile:
+def _without_compiled_part(error: ImportError) -> Iterator[Finding]:
+    implementation, version = platform.python_implementation(), platform.python_version()
+    yield fact("interpreter", f"{sys.executable}\n{implementation} {version}")
+    yield fact("shmcov", __version__)
+    yield fact("coverage.py", coverage.__version__)
+    if text := versions.too_old():
+        yield problem("coverage.py", text)
+        return
+    from shmcov.backend import fallback
+
+    text = f"of shmcov cannot be loaded, so coverage.py's own core measures: {fallback.why(error)}"
+    yield problem("compiled part", text)
+
+
+def _config_file(path: str | None) -> Path:
     """The file to change: the one that was read, or one in which coverage.py would look."""
     if path is None:
         path = "pyproject.toml" if Path("pyproject.toml").exists() else ".coveragerc"
     whole, here = Path(path), Path.cwd()
-    return ConfigFile(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+    return whole.relative_to(here) if whole.is_relative_to(here) else whole
 
 
 def _change(file: ConfigFile, changes: dict[str, Value], found: list[Finding]) -> Change:

@@ -16,10 +16,11 @@ from shmcov.commands.doctor.findings import Finding, Kind, Value
 
 ATTACH = "children attach while they start, whatever starts them"
 NO_EFFECT = "it has no effect"
+OWN_CORE = "it has no effect. It stays for coverage.py's own core, where shmcov falls back to that"
 WRITTEN = "the data is written whatever becomes of a process"
 SAVES = "it stays: with it the data file is there when the command ends; without it, a moment later"
 ONE_FILE = "a run leaves one data file. Only the files of several runs, such as CI jobs, need it"
-KEPT: Mapping[str, Value] = {}
+NOTHING: Mapping[str, Value] = {}
 TRUE = ("1", "yes", "true", "on")
 
 
@@ -28,11 +29,16 @@ def of_options(config: Any, file: ConfigFile | None, several: Sequence[str]) -> 
     options = file.options() if file else {}
 
     def finding(
-        option: str, value: str, run: str, plugin: str = "", changes: Mapping[str, Value] = KEPT
+        option: str,
+        value: str,
+        run: str,
+        plugin: str = "",
+        changes: Mapping[str, Value] = NOTHING,
+        kind: Kind = Kind.NOT_NEEDED,
     ) -> Finding:
         place = (str(file.path), file.line_of(option)) if file else ("", 0)
         text = f"[run] {option} = {value}"
-        return Finding(Kind.NOT_NEEDED, option, text, run, plugin or run, *place, changes)
+        return Finding(kind, option, text, run, plugin or run, *place, changes)
 
     left = [name for name in config.concurrency if name != "multiprocessing"]
     starts = left != config.concurrency
@@ -40,8 +46,7 @@ def of_options(config: Any, file: ConfigFile | None, several: Sequence[str]) -> 
         change = None if left in ([], ["thread"]) else left
         yield finding("concurrency", "multiprocessing", ATTACH, changes={"concurrency": change})
     if green := [name for name in left if name in getattr(config, "LIGHT_THREADS", ())]:
-        text = f"{NO_EFFECT}. It stays for coverage.py's own core"
-        yield finding("concurrency", ", ".join(green), text)
+        yield finding("concurrency", ", ".join(green), OWN_CORE, kind=Kind.STAYS)
 
     patch = list(getattr(config, "patch", []))
     # With `patch = execv` coverage.py saves and starts again, for which it needs `subprocess`.
@@ -50,9 +55,9 @@ def of_options(config: Any, file: ConfigFile | None, several: Sequence[str]) -> 
         rest = [name for name in patch if name not in idle]
         yield finding("patch", ", ".join(idle), ATTACH, changes={"patch": rest or None})
     if helps := [name for name in patch if name not in idle]:
-        yield finding("patch", ", ".join(helps), WRITTEN, SAVES)
+        yield finding("patch", ", ".join(helps), WRITTEN, SAVES, kind=Kind.STAYS)
     if config.sigterm:
-        yield finding("sigterm", "True", WRITTEN, SAVES)
+        yield finding("sigterm", "True", OWN_CORE, SAVES, kind=Kind.STAYS)
     for option in ("timid", "core"):
         if option in options and (value := getattr(config, option)):
             text = f"{NO_EFFECT}: coverage.py's own core does not measure"
@@ -73,7 +78,8 @@ def of_options(config: Any, file: ConfigFile | None, several: Sequence[str]) -> 
         text = f"it stays, for {' and '.join(several)}. {ONE_FILE}"
     else:
         text = f"{ONE_FILE}. Without it `coverage combine` finds nothing, and fails"
-    yield finding("parallel", f"{value}, and `coverage combine`", text, changes=changes)
+    kind = Kind.STAYS if several else Kind.NOT_NEEDED
+    yield finding("parallel", f"{value}, and `coverage combine`", text, changes=changes, kind=kind)
 
 
 # -- outside of the configuration --
@@ -158,9 +164,10 @@ COMMANDS = {
     "run": (
         # With nothing but options before it: what follows the program's name is the program's.
         re.compile(
-            rf"{_TOOL}run{_GAP}(?:-[^\s\"',]+{_GAP})*(?:-p|--parallel-mode|--concurrency)\b"
+            rf"{_TOOL}run{_GAP}(?:-[^\s\"',]+{_GAP})*"
+            rf"(?:(?:-p|--parallel-mode)\b|--concurrency(?:=|{_GAP})[\w,]*multiprocessing\b)"
         ),
-        "`coverage run` with --parallel-mode or --concurrency",
+        "`coverage run` with --parallel-mode or --concurrency=multiprocessing",
         f"{ATTACH}, and {ONE_FILE}",
     ),
 }

@@ -18,6 +18,7 @@ from typing import Any
 
 import _shmcov
 import coverage
+import coverage.config
 from coverage.exceptions import CoverageException
 
 from shmcov import __version__, _merge, plan, segments, settings, startup, versions
@@ -83,11 +84,19 @@ def read(rcfile: str | None, found: list[Finding]) -> Configuration | None:
             cov = coverage.Coverage(config_file=rcfile or True)
             section = settings.section_of(cov.config)
         except Exception as error:
-            found.append(problem("configuration", _in_words(error)))
+            where = "" if isinstance(error, CoverageException) else f"{_looked_for(rcfile)}: "
+            found.append(problem("configuration", where + _in_words(error)))
             return None
     found += [note("configuration", str(one.message)) for one in told]
     config = cov.config.copy()
     return Configuration(cov, config, settings.SECTION in config.plugins, section)
+
+
+def _looked_for(rcfile: str | None) -> str:
+    """What was being read when coverage.py failed without saying so, as for a file that is not
+    UTF-8."""
+    tried = (name for name, *_ in coverage.config.config_files_to_try(rcfile or True))
+    return next((str(Path(name).absolute()) for name in tried if Path(name).is_file()), "none")
 
 
 def load(here: Configuration, found: list[Finding]) -> plan.Plan | None:

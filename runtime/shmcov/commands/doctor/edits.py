@@ -31,7 +31,8 @@ class ConfigFile:
     def __init__(self, path: Path) -> None:
         """OSError, UnicodeDecodeError."""
         self.path = path
-        self.data = path.read_bytes() if path.exists() else b""
+        self.there = path.exists()
+        self.data = path.read_bytes() if self.there else b""
         self.text = self.data.decode()
         self.toml = path.suffix == ".toml"
         prefix = "tool.coverage." if self.toml else "coverage:"
@@ -92,7 +93,7 @@ class ConfigFile:
         old, new = (one.splitlines(keepends=True) for one in (self.text, text))
         return "".join(
             line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-            for line in difflib.unified_diff(old, new, name if old else "/dev/null", name)
+            for line in difflib.unified_diff(old, new, name if self.there else "/dev/null", name)
         )
 
 

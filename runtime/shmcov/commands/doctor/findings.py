@@ -19,6 +19,8 @@ class Kind(StrEnum):
     """Worth knowing, and perhaps wanted."""
     NOT_NEEDED = "not-needed"
     """There for coverage.py's own core. What becomes of it depends on the way in."""
+    STAYS = "stays"
+    """The same, but something still needs it."""
 
 
 @dataclass(frozen=True)

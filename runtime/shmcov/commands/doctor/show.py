@@ -18,12 +18,16 @@ def plain(findings: Sequence[Finding]) -> str:
     lines = [
         line
         for one in findings
-        if one.kind is not Kind.NOT_NEEDED
+        if one.kind not in (Kind.NOT_NEEDED, Kind.STAYS)
         for line in _lines(one.name, MARKS.get(one.kind, "") + one.text)
     ]
-    idle = [one for one in findings if one.kind is Kind.NOT_NEEDED]
-    texts = [text for one in idle for text in _advice(one)] or ["nothing of what is configured"]
-    return "\n".join([*lines, *_lines("not needed", "\n".join(texts))])
+    for head, kind in (("not needed", Kind.NOT_NEEDED), ("stays", Kind.STAYS)):
+        lines += _lines(head, _all_advice(findings, kind))
+    return "\n".join(lines)
+
+
+def _all_advice(findings: Sequence[Finding], kind: Kind) -> str:
+    return "\n".join(text for one in findings if one.kind is kind for text in _advice(one))
 
 
 def _lines(name: str, text: str) -> Iterator[str]:
