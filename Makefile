@@ -24,7 +24,7 @@ define apt_install
 	fi
 endef
 
-.PHONY: demo wheels wheel-fallback test test-c test-python test-real test-matrix model fuzz-long bench docs docs-links docs-test lint lint-python lint-c format clean packages lint-packages model-packages
+.PHONY: demo wheels wheel-fallback macos test test-c test-python test-real test-matrix model fuzz-long bench docs docs-links docs-test lint lint-python lint-c format clean packages lint-packages model-packages
 
 demo: $(VENV)/installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" tests/demo/run.sh
@@ -33,6 +33,10 @@ demo: $(VENV)/installed
 # tried where nothing could be compiled. docs/packaging.md says more.
 wheels: packages
 	.ci/wheels
+
+# All C compiled for macOS, which nobody has run it on.
+macos: packages
+	.ci/macos
 
 test: test-c test-python
 
@@ -91,6 +95,8 @@ lint-python: $(VENV)/lint
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/zizmor --quiet --offline .github
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 lint-c: packages lint-packages
 	clang-format --dry-run -Werror $(C_FILES)

@@ -27,7 +27,7 @@ def run(*command: str | Path, **more: str) -> None:
 def rename_libc(wheel: Path, arch: str, folder: Path) -> Path:
     run(BIN / "python", "-m", "wheel", "unpack", "-d", folder, wheel)
     (tree,) = folder.iterdir()
-    for library in tree.rglob("*.so"):
+    for library in (*tree.rglob("*.so"), tree / "shmcov/shmcov-keeper"):
         run("patchelf", "--replace-needed", "libc.so", f"libc.musl-{arch}.so.1", library)
     out = folder / "renamed"
     out.mkdir()

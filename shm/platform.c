@@ -95,7 +95,17 @@ void seg_platform_in_place(int fd)
     errno = saved;
 }
 
-/* glibc has functions for these two since 2.27 and 2.25 only. */
+/* glibc has functions for these two since 2.27 and 2.25 only, and 2.17 may lack their numbers. */
+#ifndef SYS_memfd_create
+#if defined(__x86_64__)
+#define SYS_memfd_create 319
+#define SYS_getrandom 318
+#elif defined(__aarch64__)
+#define SYS_memfd_create 279
+#define SYS_getrandom 278
+#endif
+#endif
+
 int seg_platform_file(void)
 {
     return (int)syscall(SYS_memfd_create, "shmcov", 1u /* MFD_CLOEXEC */);

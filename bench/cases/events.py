@@ -72,7 +72,7 @@ def count(tool: Tool, contexts: int, folder: Path) -> tuple[int, int]:
     return read(out)
 
 
-def read(out: Path) -> tuple[int, int]:
+def read(out: Path, extension: str = EXTENSION) -> tuple[int, int]:
     """`ob` and `cob` name, once, the file of a function and of one that it calls. The line after
     `calls` has what the whole call took; the others have a line's own instructions."""
     names: dict[str, str] = {}
@@ -83,7 +83,7 @@ def read(out: Path) -> tuple[int, int]:
         if key in ("ob", "cob"):
             number, _, name = value.partition(" ")
             names.setdefault(number, name)
-            found = EXTENSION in names[number]
+            found = extension in names[number]
             if key == "ob":
                 inside = found
             else:

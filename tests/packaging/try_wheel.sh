@@ -25,7 +25,8 @@ trap 'rm -rf "$work"' EXIT
 PATH=$work/venv/bin:$PATH
 export PIP_CONFIG_FILE=/dev/null
 start=$SECONDS
-pip install -q --disable-pip-version-check --no-index --find-links "$wheels" --find-links "$others" \
-    shmcov pytest pytest-cov pytest-xdist django
+pip install --disable-pip-version-check --no-index --find-links "$wheels" --find-links "$others" \
+    shmcov pytest pytest-cov pytest-xdist django >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+wheel=$(sed -n 's/^Processing .*\/\(shmcov-[^ /]*\.whl\).*/\1/p' "$work/log")
 "$here/test_installed.sh" "${4:-compiled}"
-echo "installed and tried in $((SECONDS - start)) s"
+echo "installed $wheel and tried it in $((SECONDS - start)) s with $(python -VV)"

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one build of the extensions takes beside another, in instructions that callgrind counts.
+
+    python bench/compilers.py PYTHON PYTHON...
+
+Each PYTHON is of the same version and has one of the builds, such as that of `pip install .` and a
+wheel of `.ci/wheels`. The table has millions of instructions for a start and a merge, and the ratio
+to the first.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from cases import events
+from harness import HERE, PROGRAMS, SHMCOV, environment, execute, folder
+
+COUNTED = {
+    "start": "M, `python -c pass` in a measured run: all of it",
+    "attach": "k, of these in `_shmcov` and what it calls",
+    "event": "one LINE event in a dynamic context, in `_shmcov` and what it calls",
+    "merge": "M, the end of a run of 700 contexts, in `_merge` and what it calls",
+}
+
+
+def callgrind(work: Path, command: list[str], launch: list[str], extension: str) -> tuple[int, int]:
+    out = work / "callgrind.out"
+    out.unlink(missing_ok=True)
+    valgrind = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
+    execute([*launch, *valgrind, *command], environment(), work, work / "log")
+    return events.read(out, extension)
+
+
+def counted() -> dict[str, float]:
+    """Of the build in this interpreter."""
+    with folder() as work:
+        run = [sys.executable, "-m", "shmcov", "run", f"--data-file={work / 'data'}"]
+        nothing = [*run, "--source=nowhere", str(HERE / "launch.py")]
+        total, ours = callgrind(work, [sys.executable, "-c", "pass"], nothing, "/_shmcov.")
+        few, many = (
+            events.count(SHMCOV, contexts, work)[1] for contexts in (events.FEW, events.MANY)
+        )
+        (work / "rc").write_text("[run]\ndynamic_context = test_function\n")
+        program = [str(PROGRAMS / "line_events.py"), str(events.MANY)]
+        whole = [*run, f"--rcfile={work / 'rc'}", f"--source={PROGRAMS}", *program]
+        _, merge = callgrind(work, whole, [], "/_merge.")
+        return {
+            "start": total / 1e6,
+            "attach": ours / 1e3,
+            "event": (many - few) / ((events.MANY - events.FEW) * events.LONG),
+            "merge": merge / 1e6,
+        }
+
+
+def main() -> None:
+    if sys.argv[1:] == ["--count"]:
+        print(json.dumps(counted()))
+        return
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    builds = [
+        json.loads(
+            subprocess.run([python, __file__, "--count"], check=True, stdout=subprocess.PIPE).stdout
+        )
+        for python in sys.argv[1:]
+    ]
+    print("| | " + " | ".join(f"{python}" for python in sys.argv[1:]) + " |")
+    print("|---" * len(sys.argv) + "|")
+    for name, what in COUNTED.items():
+        first = builds[0][name]
+        cells = [f"{build[name]:.2f} ({build[name] / first:.2f})" for build in builds]
+        print(f"| {name}: {what} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()
