@@ -30,8 +30,8 @@ All processes of the program record in one segment of shared memory, and the end
 one data file, from which the reports are made.
 .B shmcov exec
 does this for each Python that any command starts. The commands affected, completion, doctor,
-exec, salvage, snapshot, status and who, and the options that begin with \\-\\-shm, are shmcov's. All
-others are coverage.py's.
+exec, salvage, snapshot, status and who, and the options that begin with \\-\\-shm, are shmcov's.
+All others are coverage.py's.
 """
 
 VARIABLES = {
