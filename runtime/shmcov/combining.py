@@ -146,20 +146,28 @@ def _add(
 ) -> None:
     known = Known()
     for path in inputs:
+        refused = ""
+        names: list[str] = []
+        try:
+            names = combine.open(path)
+        except _merge.BusyError as error:
+            # To open it once more would take its lock from a SQLite of this process.
+            result.unusable.append((path, str(error)))
+            on_input(path, "unusable", str(error))
+            continue
+        except _merge.InputError as error:
+            refused = str(error)
         if known.again(path):
             result.skipped.append(path)
             on_input(path, "skipped", "")
-            continue
-        try:
-            names = combine.open(path)
-        except _merge.InputError as error:
-            why = _refusal(path, str(error))
+        elif refused:
+            why = _refusal(path, refused)
             result.unusable.append((path, why))
             on_input(path, "unusable", why)
-            continue
-        combine.add([name_of(name) for name in names])
-        result.combined.append(path)
-        on_input(path, "combined", "")
+        else:
+            combine.add([name_of(name) for name in names])
+            result.combined.append(path)
+            on_input(path, "combined", "")
         told.now()
 
 

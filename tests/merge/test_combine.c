@@ -400,7 +400,7 @@ Test(combine, locked_by_a_writer)
         _exit(0);
     }
     cr_assert_eq(read(ready[0], &byte, 1), 1);
-    cr_expect_eq(add(c, file), MERGE_ERR_INPUT);
+    cr_expect_eq(add(c, file), MERGE_ERR_BUSY);
     cr_expect(strstr(error.text, "another program is writing it"), "%s", error.text);
     kill(child, SIGKILL);
     waitpid(child, &status, 0);
