@@ -7,7 +7,9 @@
  *   arcs.c     from a trail to an arc
  *   merge.c    the pass, which pass.h, tables.c and rows.c belong to
  *   sqlfile.c  the data file as SQLite sees it
+ *   pages.c    its rows
  *   place.c    the data file as the file system sees it
+ *   runs.c     an external merge sort of rows, for combine.c and input.c
  *   text.c     what of a name a data file can hold
  */
 #ifndef MERGE_INTERNAL_H
@@ -19,6 +21,7 @@
 
 #include "lines.h"
 #include "merge.h"
+#include "pages.h"
 
 #define MERGE_TMP_PREFIX ".shmcov-"
 #define MERGE_TMP_SUFFIX ".tmp"
@@ -124,16 +127,6 @@ int merge_fail(struct merge_error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int merge_no_memory(struct merge_error *error);
 
-/* Rows that one statement inserts: three times as fast as a statement for each. */
-#define MERGE_BATCH 64
-#define MERGE_BATCH_BYTES (UINT32_C(64) << 10)
-
-struct merge_row {
-    int64_t file, context, from, to;
-    const void *bits;
-    size_t len;
-};
-
 /* `file` or `context`: rows that have a name, which SQLite finds. */
 struct merge_names {
     sqlite3_stmt *insert, *find;
@@ -143,20 +136,17 @@ struct merge_names {
 
 /* The file that is built. */
 struct merge_db {
-    sqlite3 *db;
+    const struct merge_place *place;
+    sqlite3 *db;      /* NULL once the rows have begun */
     const char *path; /* for messages */
     struct merge_error *error;
-    bool has_arcs;
+    bool combines; /* inputs, so that a message need not say where the target comes in */
     sqlite3_stmt *meta, *tracer, *tracer_of;
     struct merge_names file, context;
-    sqlite3_stmt *one, *many; /* rows of line_bits or arc: one, MERGE_BATCH */
-    struct merge_row rows[MERGE_BATCH];
-    unsigned rows_n;
-    uint8_t *bytes; /* MERGE_BATCH_BYTES for the bits of the waiting rows */
-    size_t bytes_n;
+    struct merge_pages pages;
 };
 
-int merge_db_create(struct merge_db *db, const char *tmp, const char *path, bool has_arcs,
+int merge_db_create(struct merge_db *db, const struct merge_place *place,
                     struct merge_error *error);
 int merge_db_meta(struct merge_db *db, const char *key, const char *value);
 int merge_db_name(struct merge_db *db, sqlite3_stmt *stmt, int64_t id, const char *name,
@@ -167,26 +157,45 @@ int merge_db_row(struct merge_db *db, struct merge_names *names, const char *nam
 /* Records that a file, called `path`, belongs to a plug-in; an error if it belongs to another. */
 int merge_db_tracer(struct merge_db *db, int64_t file, const char *path, const char *name,
                     size_t len);
+/* The error that a file belongs to a plug-in, and to none elsewhere; which of the two came first.
+ */
+int merge_db_untraced(struct merge_db *db, int64_t file, bool none_first);
+
+/* After this only rows of line_bits or arc can be added, in the order of their index. */
+int merge_db_begin_rows(struct merge_db *db, bool has_arcs);
 int merge_db_line_bits(struct merge_db *db, int64_t file, int64_t context, const void *bits,
                        size_t len);
 int merge_db_arc(struct merge_db *db, int64_t file, int64_t context, int64_t from, int64_t to);
-int merge_db_finish(struct merge_db *db); /* commit */
+int merge_db_finish(struct merge_db *db);
 void merge_db_close(struct merge_db *db);
 
-/* The file that is there already. */
+/* A file that is there already: the one that is replaced, or an input of combine. */
 struct merge_old {
     sqlite3 *db; /* NULL: there is none, or it holds nothing */
     const char *path;
+    const char *advice; /* the end of messages */
     struct merge_error *error;
     int has_arcs; /* -1: not recorded in it */
 };
 
-/* Opens and checks the file of a place that is locked, until after merge_old_close. */
-int merge_old_open(struct merge_old *old, const struct merge_place *place, bool has_arcs,
+#define MERGE_ANY_KIND (-1)
+
+/* Opens and checks the file of a place that is locked, until after merge_old_close. `has_arcs`:
+ * what it has to record, or MERGE_ANY_KIND. */
+int merge_old_open(struct merge_old *old, const struct merge_place *place, int has_arcs,
                    struct merge_error *error);
+/* Opens and checks an input. As for coverage.py, journals and logs beside it are not its part. */
+int merge_old_open_input(struct merge_old *old, const char *path, struct merge_error *error);
+/* The first column of the first row; *found says whether there is a row. */
+int merge_old_number(struct merge_old *old, const char *sql, int64_t *number, bool *found);
 int merge_old_prepare(struct merge_old *old, const char *sql, sqlite3_stmt **stmt);
 int merge_old_step(struct merge_old *old, sqlite3_stmt *stmt, bool *row);
 void merge_old_close(struct merge_old *old);
+
+/* -- tables.c -- */
+
+/* Copies what the old file says of itself, but for its hash. */
+int merge_tables_copy_meta(struct merge_old *old, struct merge_db *db);
 
 /* -- place.c -- */
 
@@ -206,6 +215,9 @@ struct merge_place {
 int merge_place_find(struct merge_place *place, const char *target, struct merge_error *error);
 int merge_place_create(struct merge_place *place, struct merge_error *error);
 
+/* A file without a name, in the folder of the target. Several threads may do this at once. */
+int merge_place_scratch(const struct merge_place *place, int *fd, struct merge_error *error);
+
 /* Waits until nobody else uses the old file, if there is one, and keeps everybody away from it
  * until merge_place_close. */
 int merge_place_lock(struct merge_place *place, struct merge_error *error);
@@ -215,5 +227,13 @@ int merge_place_commit(struct merge_place *place, struct merge_error *error);
 
 /* Removes the temporary file, if it is still there, and unlocks. */
 void merge_place_close(struct merge_place *place);
+
+/* Opens a file that is only read, when nobody is writing it, and keeps writers away until it is
+ * closed. On an error *fd is what has to be closed, or -1. */
+int merge_place_read(const char *path, int *fd, struct merge_error *error);
+
+/* "Couldn't write data file", with what could not be done and errno in words. */
+int merge_place_fail(const struct merge_place *place, struct merge_error *error, const char *what,
+                     int number);
 
 #endif
