@@ -35,6 +35,7 @@ CASES = (
     "events",
     "django",
     "pytest_cov",
+    "pytest_cov_end",
     "merge",
     "scale",
 )
@@ -47,6 +48,7 @@ ROUNDS = {
     "contexts": 7,
     "django": 3,
     "pytest_cov": 5,
+    "pytest_cov_end": 5,
 }
 
 

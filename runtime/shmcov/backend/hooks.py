@@ -68,7 +68,13 @@ RELIES_ON: tuple[tuple[Any, str, str], ...] = (
         "uses",
         "_current_context _have_used _lock _no_disk _suffix",
     ),
-    # How pytest-cov combines.
+    (coverage.inorout.InOrOut, "has", "check_include_omit_etc"),
+    # What `configure` changes. 7.10
+    (coverage.config.CoverageConfig.__init__, "uses", "concurrency patch"),
+    (coverage.inorout.InOrOut.__init__, "uses", "source_pkgs_unmatched"),
+)
+
+COMBINING = (
     (coverage.control.Coverage.combine, "uses", "combine_parallel_data _make_aliases"),
     (coverage.data.combine_parallel_data, "uses", "combinable_files"),
     (coverage.sqldata.CoverageData, "has", "base_filename close"),
@@ -76,17 +82,14 @@ RELIES_ON: tuple[tuple[Any, str, str], ...] = (
     (coverage.sqlitedb.SqliteDb, "has", "execute execute_one"),
     (PathAliases.__init__, "uses", "aliases"),
     (PathAliases, "has", "map"),
-    (coverage.inorout.InOrOut, "has", "check_include_omit_etc"),
-    # What `configure` changes. 7.10
-    (coverage.config.CoverageConfig.__init__, "uses", "concurrency patch"),
-    (coverage.inorout.InOrOut.__init__, "uses", "source_pkgs_unmatched"),
 )
+"""What combine.py relies on. Without it, coverage.py combines."""
 
 
-def missing() -> list[str]:
-    """What RELIES_ON names and the installed coverage.py lacks."""
+def missing(relies_on: Iterable[tuple[Any, str, str]] = RELIES_ON) -> list[str]:
+    """What this names and the installed coverage.py lacks."""
     lacks = []
-    for owner, how, names in RELIES_ON:
+    for owner, how, names in relies_on:
         for name in names.split():
             if name not in owner.__code__.co_names if how == "uses" else not hasattr(owner, name):
                 lacks.append(f"{owner.__qualname__} {how} no {name}")
@@ -139,7 +142,8 @@ def _install() -> None:
         return
     control.Core = _Factory(control.Core, _make_core)
     control.Collector = _Factory(control.Collector, _make_collector)
-    control.combine_parallel_data = _combine(control.combine_parallel_data)
+    if not missing(COMBINING):
+        control.combine_parallel_data = _combine(control.combine_parallel_data)
 
 
 class _Factory:
