@@ -38,7 +38,7 @@ def super_journal(name: str) -> bytes:
 
 
 def tracers(one: Shard, two: Shard) -> Case:
-    return Case({"p.html": "x\n" * 9, ".coverage.1": one, ".coverage.2": two}, [["--append"], []])
+    return Case({"p.html": "x\n" * 9, ".coverage.1": one, ".coverage.2": two})
 
 
 HTML = Shard({"@p.html": {"": [1, 2]}}, tracers={"@p.html": "first"})
@@ -410,3 +410,11 @@ CASES = {
         }
     ),
 }
+
+SAID_OTHERWISE = {
+    "a folder and a file in it": "an input is deleted last, and not missed when it comes again",
+    "the same file twice": "the same",
+    "no table of lines": "the file that lacks it is named, and not the one that is written",
+    "a folder for an old file": "coverage.py dies of an exception",
+}
+LEFT_OTHERWISE = {"the old file is a link": "the link stays, as in each merge of ours"}

@@ -153,11 +153,7 @@ class Tools:
             name, *arguments = command if command[:1] == ("report",) else ("combine", *command)
             status, output = self.run(tool, [name, *arguments], folder)
             commands.append((status, said(output)))
-        files = {}
-        for path in sorted(folder.rglob("*")):
-            if path.is_symlink() or not path.is_dir():
-                files[str(path.relative_to(folder))] = content(path)
-        return Outcome(commands, files, self.report(case, folder))
+        return Outcome(commands, contents(folder), self.report(case, folder))
 
     def report(self, case: Case, folder: Path) -> Any:
         made = folder / "report.json"
@@ -174,22 +170,50 @@ class Tools:
                 names.sort()
         return report
 
-    def both(self, case: Case, place: Path) -> tuple[Outcome, Outcome]:
-        """What coverage.py and what shmcov makes of it, under the same path."""
+    def compare(
+        self, case: Case, place: Path, *, output: bool = True, files: bool = True
+    ) -> tuple[Outcome, Outcome]:
+        """Asserts that coverage.py and shmcov make the same of it, under the same path. But where
+        coverage.py fails with a part of the data in the output, and that part's inputs deleted,
+        shmcov leaves everything as it was."""
         folder, built = place / case.folder, place / "built"
         case.build(folder)
         shutil.copytree(folder, built, symlinks=True)
+        before = contents(folder)
         theirs = self.outcome("coverage", case, folder)
         shutil.rmtree(folder)
         built.rename(folder)
-        return theirs, self.outcome("shmcov", case, folder)
+        ours = self.outcome("shmcov", case, folder)
+        if output:
+            assert ours.commands == theirs.commands
+        else:
+            assert [status for status, _ in ours.commands] == [
+                status for status, _ in theirs.commands
+            ]
+        if theirs.commands[0][0] and len(theirs.commands) == 1:
+            assert ours.files == before
+        else:
+            if files:
+                assert ours.files == theirs.files
+            assert ours.report == theirs.report
+        return theirs, ours
 
 
 def said(output: str) -> str:
-    """Output in which the names of the tools do not differ, nor where an exception was raised."""
+    """Output in which the names of the tools do not differ, nor where in them something is raised
+    or warned of."""
     if "Traceback" in output:
         output = output.splitlines()[-1]
+    output = re.sub(r"^.*:\d+: (CoverageWarning: .*\n)  .*\n", r"\1", output, flags=re.MULTILINE)
     return re.sub("^Usage: (coverage|shmcov) ", "Usage: TOOL ", normalized(output))
+
+
+def contents(folder: Path) -> dict[str, Any]:
+    return {
+        str(path.relative_to(folder)): content(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or not path.is_dir()
+    }
 
 
 def content(path: Path) -> Any:
