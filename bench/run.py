@@ -37,6 +37,7 @@ CASES = (
     "pytest_cov",
     "pytest_cov_end",
     "merge",
+    "combine",
     "scale",
 )
 # By default: rounds of a case, and seconds of bare Python for a run of a program.
@@ -49,6 +50,7 @@ ROUNDS = {
     "django": 3,
     "pytest_cov": 5,
     "pytest_cov_end": 5,
+    "combine": 5,
 }
 
 
