@@ -164,6 +164,7 @@ OPTIONS = (
 
 OTHER_VARIABLES = (
     "SHMCOV_SEGMENT",  # which segment a process attaches to
+    "SHMCOV_RUN",  # the run on many hosts until whose end a process is measured
     "SHMCOV_READER",  # which process delivers in a run of `shmcov run`
     "SHMCOV_KEPT",  # what a keeper tells `shmcov salvage`
     "SHMCOV_FALLBACK",  # the run in which coverage.py's own core measures
