@@ -80,24 +80,28 @@ class Home:
                 file = Path(folder, str(i))
                 file.write_bytes(one.data)
                 files.append(str(file))
-            packages = sorted({(name, place) for one in rows for name, place in one.packages})
+            # A package is known by the file that is run when it is imported.
+            packages = {
+                (name, str(Path(place, "__init__.py")))
+                for one in rows
+                for name, place in one.packages
+            }
             hosts._helper(
                 "take",
                 {
                     "segment": hosts._path_of(self.run.home),
                     "files": files,
-                    "packages": packages,
-                    "map": sorted(self._mapped(files, packages).items()),
+                    "packages": sorted(packages),
+                    "map": sorted(self._mapped(files, {init for _, init in packages}).items()),
                 },
             )
 
-    def _mapped(self, files: list[str], packages: list[tuple[str, str]]) -> dict[str, str]:
+    def _mapped(self, files: list[str], names: set[str]) -> dict[str, str]:
         """`[paths]`: names on other hosts, and here."""
         aliases = PathAliases(relative=False)
         for paths in self.cov.config.paths.values():
             for pattern in paths[1:]:
                 aliases.add(pattern, paths[0])
-        names = {place for _, place in packages}
         for file in files:
             data = coverage.CoverageData(basename=file)
             data.read()

@@ -93,8 +93,8 @@ def take(segment: str, files: list[str], packages: list[list[str]], map: list[li
             _shmcov.switch_context(context)
             _record(names.get(file, file), tracer, lines, arcs)
     _shmcov.switch_context("")
-    for package, place in packages:
-        _import(package, names.get(place, place))
+    for package, init in packages:
+        _import(package, names.get(init, init))
 
 
 Row = tuple[str, str, str, list[int], list[tuple[int, int]]]
@@ -125,11 +125,10 @@ def _record(path: str, tracer: str, lines: list[int], arcs: list[tuple[int, int]
             _shmcov.record_arc(path, start, end)
 
 
-def _import(package: str, place: str) -> None:
+def _import(package: str, init: str) -> None:
     """Makes known that the package was imported, as its own first line would."""
-    init = Path(place, "__init__.py")
-    if init.exists():
-        exec(compile("", init, "exec"), {"__name__": package, "__file__": str(init)})
+    if Path(init).exists():
+        exec(compile("", init, "exec"), {"__name__": package, "__file__": init})
 
 
 TASKS: dict[str, Callable[..., Any]] = {"rules": rules, "collect": collect, "take": take}
