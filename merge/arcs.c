@@ -10,6 +10,8 @@
  * A destination counts only if it ran, because with arcs coverage.py takes every positive end of an
  * arc for an executed line.
  */
+#include "arcs.h"
+
 #include "internal.h"
 
 #include <stdlib.h>
@@ -185,4 +187,28 @@ int merge_wants_multiline(const struct merge *m, size_t number, bool *wanted)
     }
     free(lines.bits);
     return status;
+}
+
+static int compare_packed(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* Insertion sort, as one (file, context) usually has few arcs. */
+void merge_arcs_sort(uint64_t *arcs, size_t n)
+{
+    if (n > 64) {
+        qsort(arcs, n, sizeof *arcs, compare_packed);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        uint64_t arc = arcs[i];
+        size_t at = i;
+
+        for (; at > 0 && arcs[at - 1] > arc; at--)
+            arcs[at] = arcs[at - 1];
+        arcs[at] = arc;
+    }
 }

@@ -8,6 +8,7 @@
  *   merge.c    the pass, which pass.h, tables.c and rows.c belong to
  *   sqlfile.c  the data file as SQLite sees it
  *   place.c    the data file as the file system sees it
+ *   runs.c     an external merge sort of rows, for combine.c and input.c
  *   text.c     what of a name a data file can hold
  */
 #ifndef MERGE_INTERNAL_H
@@ -147,6 +148,7 @@ struct merge_db {
     const char *path; /* for messages */
     struct merge_error *error;
     bool has_arcs;
+    bool combines; /* inputs, so that a message need not say where the target comes in */
     sqlite3_stmt *meta, *tracer, *tracer_of;
     struct merge_names file, context;
     sqlite3_stmt *one, *many; /* rows of line_bits or arc: one, MERGE_BATCH */
@@ -156,8 +158,10 @@ struct merge_db {
     size_t bytes_n;
 };
 
-int merge_db_create(struct merge_db *db, const char *tmp, const char *path, bool has_arcs,
+int merge_db_create(struct merge_db *db, const char *tmp, const char *path,
                     struct merge_error *error);
+/* Before the first row of line_bits or arc. */
+int merge_db_begin_rows(struct merge_db *db, bool has_arcs);
 int merge_db_meta(struct merge_db *db, const char *key, const char *value);
 int merge_db_name(struct merge_db *db, sqlite3_stmt *stmt, int64_t id, const char *name,
                   size_t len);
@@ -167,26 +171,42 @@ int merge_db_row(struct merge_db *db, struct merge_names *names, const char *nam
 /* Records that a file, called `path`, belongs to a plug-in; an error if it belongs to another. */
 int merge_db_tracer(struct merge_db *db, int64_t file, const char *path, const char *name,
                     size_t len);
+/* The error that a file belongs to a plug-in, and to none elsewhere; which of the two came first.
+ */
+int merge_db_untraced(struct merge_db *db, int64_t file, bool none_first);
 int merge_db_line_bits(struct merge_db *db, int64_t file, int64_t context, const void *bits,
                        size_t len);
 int merge_db_arc(struct merge_db *db, int64_t file, int64_t context, int64_t from, int64_t to);
 int merge_db_finish(struct merge_db *db); /* commit */
 void merge_db_close(struct merge_db *db);
 
-/* The file that is there already. */
+/* A file that is there already: the one that is replaced, or an input of combine. */
 struct merge_old {
     sqlite3 *db; /* NULL: there is none, or it holds nothing */
     const char *path;
+    const char *advice; /* the end of messages */
     struct merge_error *error;
     int has_arcs; /* -1: not recorded in it */
 };
 
-/* Opens and checks the file of a place that is locked, until after merge_old_close. */
-int merge_old_open(struct merge_old *old, const struct merge_place *place, bool has_arcs,
+#define MERGE_ANY_KIND (-1)
+
+/* Opens and checks the file of a place that is locked, until after merge_old_close. `has_arcs`:
+ * what it has to record, or MERGE_ANY_KIND. */
+int merge_old_open(struct merge_old *old, const struct merge_place *place, int has_arcs,
                    struct merge_error *error);
+/* Opens and checks an input. As for coverage.py, journals and logs beside it are not its part. */
+int merge_old_open_input(struct merge_old *old, const char *path, struct merge_error *error);
+/* The first column of the first row; *found says whether there is a row. */
+int merge_old_number(struct merge_old *old, const char *sql, int64_t *number, bool *found);
 int merge_old_prepare(struct merge_old *old, const char *sql, sqlite3_stmt **stmt);
 int merge_old_step(struct merge_old *old, sqlite3_stmt *stmt, bool *row);
 void merge_old_close(struct merge_old *old);
+
+/* -- tables.c -- */
+
+/* Copies what the old file says of itself, but for its hash. */
+int merge_tables_copy_meta(struct merge_old *old, struct merge_db *db);
 
 /* -- place.c -- */
 
@@ -206,6 +226,9 @@ struct merge_place {
 int merge_place_find(struct merge_place *place, const char *target, struct merge_error *error);
 int merge_place_create(struct merge_place *place, struct merge_error *error);
 
+/* A file without a name, in the folder of the target. Several threads may do this at once. */
+int merge_place_scratch(const struct merge_place *place, int *fd, struct merge_error *error);
+
 /* Waits until nobody else uses the old file, if there is one, and keeps everybody away from it
  * until merge_place_close. */
 int merge_place_lock(struct merge_place *place, struct merge_error *error);
@@ -215,5 +238,13 @@ int merge_place_commit(struct merge_place *place, struct merge_error *error);
 
 /* Removes the temporary file, if it is still there, and unlocks. */
 void merge_place_close(struct merge_place *place);
+
+/* Opens a file that is only read, when nobody is writing it, and keeps writers away until it is
+ * closed. On an error *fd is what has to be closed, or -1. */
+int merge_place_read(const char *path, int *fd, struct merge_error *error);
+
+/* "Couldn't write data file", with what could not be done and errno in words. */
+int merge_place_fail(const struct merge_place *place, struct merge_error *error, const char *what,
+                     int number);
 
 #endif

@@ -67,3 +67,9 @@ void merge_lines_clear(struct merge_lines *lines)
         memset(lines->bits, 0, lines->used);
     lines->used = 0;
 }
+
+void merge_lines_free(struct merge_lines *lines)
+{
+    free(lines->bits);
+    *lines = (struct merge_lines){0};
+}

@@ -19,6 +19,7 @@ bool merge_lines_add(struct merge_lines *lines, uint32_t number,
 /* Adds those of a bitmap. */
 bool merge_lines_unite(struct merge_lines *lines, const uint8_t *bits, size_t len);
 void merge_lines_clear(struct merge_lines *lines);
+void merge_lines_free(struct merge_lines *lines);
 
 static inline bool merge_lines_has(const struct merge_lines *lines, int64_t line)
 {

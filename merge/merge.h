@@ -19,6 +19,9 @@
 
 #include "reader.h"
 
+/* Of coverage.py's data files. */
+#define MERGE_SCHEMA_VERSION 7
+
 enum merge_status {
     MERGE_OK = 0,
     MERGE_ERR_NOMEM = -20,

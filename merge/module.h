@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the two files of the extension module shmcov._merge share.
+ * What the files of the extension module shmcov._merge share.
  */
 #ifndef MERGE_MODULE_H
 #define MERGE_MODULE_H
@@ -14,9 +14,11 @@ struct merge_module {
     PyObject *copy_type;
     PyObject *segment_error;
     PyObject *data_error;
+    PyObject *combine_type;
+    PyObject *input_error, *mixed_error;
 };
 
-extern PyType_Spec merge_copy_spec;
+extern PyType_Spec merge_copy_spec, merge_combine_spec;
 
 /* Raises DataError or MemoryError; returns NULL. */
 PyObject *merge_raise(struct merge_module *state, int status, const struct merge_error *error);

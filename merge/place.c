@@ -37,8 +37,8 @@
 #define SQLITE_LOCK_START 0x40000000
 #define SQLITE_LOCK_LEN 512
 
-static int system_fail(const struct merge_place *place, struct merge_error *error, const char *what,
-                       int number)
+int merge_place_fail(const struct merge_place *place, struct merge_error *error, const char *what,
+                     int number)
 {
     const char *hint = "";
 
@@ -116,13 +116,13 @@ int merge_place_find(struct merge_place *place, const char *target, struct merge
         int number = errno;
 
         snprintf(place->real, sizeof place->real, "%s", target);
-        return system_fail(place, error, "its folder cannot be found", number);
+        return merge_place_fail(place, error, "its folder cannot be found", number);
     }
     strcpy(place->dir, place->real);
     slash = strrchr(place->dir, '/');
     slash[slash == place->dir] = 0;
     if (stat(place->dir, &dir))
-        return system_fail(place, error, "its folder cannot be read", errno);
+        return merge_place_fail(place, error, "its folder cannot be read", errno);
     place->exists = stat(place->real, &place->old) == 0;
     if (place->exists && S_ISDIR(place->old.st_mode))
         return merge_fail(error, MERGE_ERR_DATA,
@@ -134,9 +134,10 @@ int merge_place_find(struct merge_place *place, const char *target, struct merge
                           " data file",
                           place->real);
     if (faccessat(AT_FDCWD, place->dir, W_OK | X_OK, AT_EACCESS))
-        return system_fail(place, error, "no file can be made beside it", errno);
+        return merge_place_fail(place, error, "no file can be made beside it", errno);
     if (!may_replace(place, &dir))
-        return system_fail(place, error, "its folder is sticky and it has another owner", EPERM);
+        return merge_place_fail(place, error, "its folder is sticky and it has another owner",
+                                EPERM);
     return 0;
 }
 
@@ -222,32 +223,56 @@ static int create_locked(struct merge_place *place)
     return 0;
 }
 
+/* Writes a new temporary name. 0 or an errno. */
+static int temporary_name(const struct merge_place *place, char name[PATH_MAX])
+{
+    uint64_t random;
+    int n;
+
+    if (seg_platform_random(&random, sizeof random))
+        return errno;
+    n = snprintf(name, PATH_MAX, "%s/%s%016" PRIx64 "%s", strcmp(place->dir, "/") ? place->dir : "",
+                 MERGE_TMP_PREFIX, random, MERGE_TMP_SUFFIX);
+    return n < 0 || n >= PATH_MAX ? ENAMETOOLONG : 0;
+}
+
 int merge_place_create(struct merge_place *place, struct merge_error *error)
 {
     int number = EEXIST;
 
     remove_dead_ones(place);
     for (int attempt = 0; attempt < 100 && number == EEXIST; attempt++) {
-        uint64_t random;
-        int n;
-
-        if (seg_platform_random(&random, sizeof random))
-            return system_fail(place, error, "there is no random number for a temporary name",
-                               errno);
-        n = snprintf(place->tmp, sizeof place->tmp, "%s/%s%016" PRIx64 "%s",
-                     strcmp(place->dir, "/") ? place->dir : "", MERGE_TMP_PREFIX, random,
-                     MERGE_TMP_SUFFIX);
-        if (n < 0 || n >= (int)sizeof place->tmp)
-            return system_fail(place, error, "no temporary file can be made beside it",
-                               ENAMETOOLONG);
-        number = create_locked(place);
+        number = temporary_name(place, place->tmp);
+        if (!number)
+            number = create_locked(place);
     }
     if (!number && keep_mode(place))
         number = errno;
     if (place->fd < 0)
         place->tmp[0] = 0;
-    return number ? system_fail(place, error, "no temporary file can be made beside it", number)
-                  : 0;
+    return number
+               ? merge_place_fail(place, error, "no temporary file can be made beside it", number)
+               : 0;
+}
+
+int merge_place_scratch(const struct merge_place *place, int *fd, struct merge_error *error)
+{
+    int number = EEXIST;
+
+    for (int attempt = 0; attempt < 100 && number == EEXIST; attempt++) {
+        struct merge_place other = {.fd = -1};
+
+        number = temporary_name(place, other.tmp);
+        if (!number)
+            number = create_locked(&other);
+        if (!number) {
+            unlink(other.tmp);
+            *fd = other.fd;
+        }
+    }
+    return number
+               ? merge_place_fail(place, error, "no temporary file can be made beside it", number)
+               : 0;
 }
 
 /* Takes the bytes that SQLite locks: alone if fd can be written. 0, or an errno. The lock is that
@@ -285,20 +310,26 @@ static bool locked_by_us(int fd)
 #endif
 }
 
-/* Waits for the lock as long as SQLite does. A file system without locks has none to wait for. */
-static int wait_for_lock(struct merge_place *place, bool alone, struct merge_error *error)
+/* Waits for the lock as long as SQLite does. False: somebody else has it. A file system without
+ * locks has none to wait for. */
+static bool wait_for_lock(int fd, bool alone)
 {
     struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
     int number;
 
-    for (int waited = 0; (number = try_lock(place->locked, alone)); waited += 20) {
+    for (int waited = 0; (number = try_lock(fd, alone)); waited += 20) {
         if (number != EAGAIN && number != EACCES && number != EINTR)
-            return 0;
+            return true;
         if (waited >= MERGE_BUSY_MS)
-            break;
+            return false;
         nanosleep(&pause, NULL);
     }
-    if (!number)
+    return true;
+}
+
+static int lock_old(struct merge_place *place, bool alone, struct merge_error *error)
+{
+    if (wait_for_lock(place->locked, alone))
         return 0;
     if (locked_by_us(place->locked))
         place->locked = -1; /* stays open for good: to close it would drop that lock */
@@ -306,6 +337,25 @@ static int wait_for_lock(struct merge_place *place, bool alone, struct merge_err
                       "Couldn't replace data file '%s': another program holds its lock; try again"
                       " when that has ended, or write another data file",
                       place->real);
+}
+
+int merge_place_read(const char *path, int *fd, struct merge_error *error)
+{
+    struct stat st;
+
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0 || fstat(*fd, &st))
+        return merge_fail(error, MERGE_ERR_DATA, "Couldn't use data file '%s': %s", path,
+                          strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return merge_fail(error, MERGE_ERR_DATA, "Couldn't use data file '%s': it is not a file",
+                          path);
+    if (wait_for_lock(*fd, false))
+        return 0;
+    if (locked_by_us(*fd))
+        *fd = -1; /* as above */
+    return merge_fail(error, MERGE_ERR_DATA,
+                      "Couldn't use data file '%s': another program is writing it", path);
 }
 
 /* A file that we may only read has a lock that keeps writers out; one that we may not even read is
@@ -325,7 +375,7 @@ int merge_place_lock(struct merge_place *place, struct merge_error *error)
         }
         if (place->locked < 0)
             return 0;
-        status = wait_for_lock(place, alone, error);
+        status = lock_old(place, alone, error);
         if (status || fstat(place->locked, &place->old))
             break;
         place->exists = true;
@@ -392,7 +442,7 @@ out:
 static int copy_into_place(struct merge_place *place, struct merge_error *error)
 {
     if (place->locked < 0 || !place->writable)
-        return system_fail(place, error, "it is a mount point and cannot be written", EACCES);
+        return merge_place_fail(place, error, "it is a mount point and cannot be written", EACCES);
     if (copy_bytes(place->fd, place->locked)) {
         int number = errno;
         char kept[PATH_MAX];
@@ -428,7 +478,7 @@ int merge_place_commit(struct merge_place *place, struct merge_error *error)
     int status;
 
     if (give_mode(place) || fsync(place->fd))
-        return system_fail(place, error, "the temporary file cannot be synced", errno);
+        return merge_place_fail(place, error, "the temporary file cannot be synced", errno);
     status = merge_place_lock(place, error);
     if (!status)
         status = remove_leftovers(place, error);
@@ -445,7 +495,7 @@ int merge_place_commit(struct merge_place *place, struct merge_error *error)
     }
     if (errno == EBUSY || errno == EXDEV)
         return copy_into_place(place, error);
-    return system_fail(place, error, "the old file cannot be replaced", errno);
+    return merge_place_fail(place, error, "the old file cannot be replaced", errno);
 }
 
 void merge_place_close(struct merge_place *place)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arcs.h"
 #include "grow.h"
 #include "kill_point.h"
 #include "pass.h"
@@ -113,27 +114,11 @@ static int put_lines(struct merge_pass *p, int64_t file, int64_t context)
 
 /* -- arcs of one (file, context) -- */
 
-/* Arcs as numbers that sort as SQLite sorts the two columns. */
-static uint64_t pack(int32_t from, int32_t to)
-{
-    return (uint64_t)((uint32_t)from ^ 0x80000000u) << 32 | ((uint32_t)to ^ 0x80000000u);
-}
-
-static int32_t from_of(uint64_t packed)
-{
-    return (int32_t)((uint32_t)(packed >> 32) ^ 0x80000000u);
-}
-
-static int32_t to_of(uint64_t packed)
-{
-    return (int32_t)((uint32_t)packed ^ 0x80000000u);
-}
-
 static bool push_arc(struct merge_pass *p, int32_t from, int32_t to)
 {
     if (!SEG_GROW(p->arcs, p->arcs_cap, p->arcs_n + 1))
         return false;
-    p->arcs[p->arcs_n++] = pack(from, to);
+    p->arcs[p->arcs_n++] = merge_arc_pack(from, to);
     return true;
 }
 
@@ -181,34 +166,12 @@ static bool push_lines(struct merge_pass *p)
     return true;
 }
 
-static int compare_packed(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-
-    return (a > b) - (a < b);
-}
-
-/* Insertion sort, as one (file, context) usually has few arcs. */
-static void sort_arcs(uint64_t *arcs, size_t n)
-{
-    if (n > 64) {
-        qsort(arcs, n, sizeof *arcs, compare_packed);
-        return;
-    }
-    for (size_t i = 1; i < n; i++) {
-        uint64_t arc = arcs[i];
-        size_t at = i;
-
-        for (; at > 0 && arcs[at - 1] > arc; at--)
-            arcs[at] = arcs[at - 1];
-        arcs[at] = arc;
-    }
-}
-
 static int put_arc(struct merge_pass *p, int64_t file, int64_t context, uint64_t packed)
 {
-    struct merge_old_row row = {
-        .file = file, .context = context, .from = from_of(packed), .to = to_of(packed)};
+    struct merge_old_row row = {.file = file,
+                                .context = context,
+                                .from = merge_arc_from(packed),
+                                .to = merge_arc_to(packed)};
     bool equal;
     int status = put_old_before(p, &row, &equal);
 
@@ -224,8 +187,8 @@ static int put_arc(struct merge_pass *p, int64_t file, int64_t context, uint64_t
 static void drop_lines_of_arcs(struct merge_pass *p)
 {
     for (size_t i = 0; i < p->arcs_n; i++) {
-        merge_lines_remove(&p->lines, from_of(p->arcs[i]));
-        merge_lines_remove(&p->lines, to_of(p->arcs[i]));
+        merge_lines_remove(&p->lines, merge_arc_from(p->arcs[i]));
+        merge_lines_remove(&p->lines, merge_arc_to(p->arcs[i]));
     }
 }
 
@@ -245,7 +208,7 @@ static int put_arcs(struct merge_pass *p, int64_t file, int64_t context,
         if (merge_hit_space(&hits[i]) == SEG_ARCS && !push_taken(p, &hits[i]))
             return merge_no_memory(p->error);
     }
-    sort_arcs(p->arcs, p->arcs_n);
+    merge_arcs_sort(p->arcs, p->arcs_n);
     if (hits[0].context)
         drop_lines_of_arcs(p);
     taken_n = p->arcs_n;

@@ -15,8 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 7
-
 /* As coverage.py writes it, comments included, so that .schema prints the same for both. */
 static const char schema[] =
     "CREATE TABLE coverage_schema (\n"
@@ -162,13 +160,13 @@ static int prepare_rows(struct merge_db *db, unsigned n, sqlite3_stmt **stmt)
     return db_prepare(db, sql, stmt);
 }
 
-int merge_db_create(struct merge_db *db, const char *tmp, const char *path, bool has_arcs,
+int merge_db_create(struct merge_db *db, const char *tmp, const char *path,
                     struct merge_error *error)
 {
     int code, status;
     char version[64];
 
-    *db = (struct merge_db){.path = path, .error = error, .has_arcs = has_arcs};
+    *db = (struct merge_db){.path = path, .error = error};
     db->bytes = malloc(MERGE_BATCH_BYTES);
     if (!db->bytes)
         return merge_no_memory(error);
@@ -177,7 +175,7 @@ int merge_db_create(struct merge_db *db, const char *tmp, const char *path, bool
         return db_fail(db, code);
     sqlite3_extended_result_codes(db->db, 1);
     snprintf(version, sizeof version, "INSERT INTO coverage_schema (version) VALUES (%d)",
-             SCHEMA_VERSION);
+             MERGE_SCHEMA_VERSION);
     if ((status = db_exec(db, "PRAGMA journal_mode = OFF")) ||
         (status = db_exec(db, "PRAGMA synchronous = OFF")) ||
         (status = db_exec(db, "PRAGMA locking_mode = EXCLUSIVE")) ||
@@ -193,10 +191,18 @@ int merge_db_create(struct merge_db *db, const char *tmp, const char *path, bool
         (status = db_prepare(db, "SELECT id FROM context WHERE context = ?", &db->context.find)) ||
         (status =
              db_prepare(db, "INSERT INTO tracer (file_id, tracer) VALUES (?, ?)", &db->tracer)) ||
-        (status = db_prepare(db, "SELECT tracer FROM tracer WHERE file_id = ?", &db->tracer_of)) ||
-        (status = prepare_rows(db, 1, &db->one)))
+        (status = db_prepare(db, "SELECT tracer FROM tracer WHERE file_id = ?", &db->tracer_of)))
         return status;
-    return prepare_rows(db, MERGE_BATCH, &db->many);
+    return 0;
+}
+
+int merge_db_begin_rows(struct merge_db *db, bool has_arcs)
+{
+    int status;
+
+    db->has_arcs = has_arcs;
+    status = prepare_rows(db, 1, &db->one);
+    return status ? status : prepare_rows(db, MERGE_BATCH, &db->many);
 }
 
 int merge_db_meta(struct merge_db *db, const char *key, const char *value)
@@ -247,6 +253,19 @@ int merge_db_row(struct merge_db *db, struct merge_names *names, const char *nam
     return db_find(db, names, name, len, id, &found);
 }
 
+static int conflict(const struct merge_db *db, const char *path, const char *known,
+                    size_t known_len, const char *name, size_t len)
+{
+    if (db->combines)
+        return merge_fail(db->error, MERGE_ERR_DATA,
+                          "Conflicting file tracer name for '%s': '%.*s' vs '%.*s'", path,
+                          (int)known_len, known, (int)len, name);
+    return merge_fail(db->error, MERGE_ERR_DATA,
+                      "Conflicting file tracer name for '%s': '%.*s' in data file '%s' vs '%.*s';"
+                      " erase it, or run without --append",
+                      path, (int)known_len, known, db->path, (int)len, name);
+}
+
 int merge_db_tracer(struct merge_db *db, int64_t file, const char *path, const char *name,
                     size_t len)
 {
@@ -261,12 +280,38 @@ int merge_db_tracer(struct merge_db *db, int64_t file, const char *path, const c
         return db_fail(db, code);
     known = new ? NULL : (const char *)sqlite3_column_text(db->tracer_of, 0);
     if (!new && (!known || strlen(known) != len || memcmp(known, name, len) != 0))
-        status = merge_fail(db->error, MERGE_ERR_DATA,
-                            "Conflicting file tracer name for '%s': '%s' in data file '%s' vs"
-                            " '%.*s'; erase it, or run without --append",
-                            path, known ? known : "", db->path, (int)len, name);
+        status = conflict(db, path, known ? known : "", strlen(known ? known : ""), name, len);
     sqlite3_reset(db->tracer_of);
     return status || !new ? status : merge_db_name(db, db->tracer, file, name, len);
+}
+
+/* The only column of the row of `stmt` that has this number; malloc. NULL: no memory, or no row. */
+static char *text_of(sqlite3_stmt *stmt, int64_t number)
+{
+    char *text = NULL;
+
+    sqlite3_bind_int64(stmt, 1, number);
+    if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_text(stmt, 0))
+        text = strdup((const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_reset(stmt);
+    return text;
+}
+
+int merge_db_untraced(struct merge_db *db, int64_t file, bool none_first)
+{
+    sqlite3_stmt *path_of = NULL;
+    int status = db_prepare(db, "SELECT path FROM file WHERE id = ?", &path_of);
+    char *path = status ? NULL : text_of(path_of, file);
+    char *tracer = status ? NULL : text_of(db->tracer_of, file);
+
+    if (!status && (!path || !tracer))
+        status = merge_no_memory(db->error);
+    if (!status)
+        status = conflict(db, path, none_first ? "" : tracer, none_first ? 0 : strlen(tracer),
+                          none_first ? tracer : "", none_first ? strlen(tracer) : 0);
+    free(path);
+    free(tracer);
+    return status;
 }
 
 /* Binds a row from parameter `at` on; returns the next parameter. */
@@ -362,7 +407,7 @@ void merge_db_close(struct merge_db *db)
     *db = (struct merge_db){0};
 }
 
-/* -- the file that is there already -- */
+/* -- a file that is there already -- */
 
 static int old_fail(struct merge_old *old, int code)
 {
@@ -375,8 +420,8 @@ static int old_fail(struct merge_old *old, int code)
     case SQLITE_CORRUPT:
         return merge_fail(old->error, MERGE_ERR_DATA,
                           "Couldn't use data file '%s': it isn't a coverage data file (%s); remove"
-                          " it, or run without --append",
-                          old->path, sqlite3_errmsg(old->db));
+                          " it, or %s",
+                          old->path, sqlite3_errmsg(old->db), old->advice);
     default:
         reason(old->db, code, why, sizeof why);
         return merge_fail(old->error, MERGE_ERR_DATA, "Couldn't use data file '%s': %s", old->path,
@@ -399,8 +444,7 @@ int merge_old_step(struct merge_old *old, sqlite3_stmt *stmt, bool *row)
     return *row || code == SQLITE_DONE ? 0 : old_fail(old, code);
 }
 
-/* The first column of the first row; *found says whether there is a row. */
-static int old_number(struct merge_old *old, const char *sql, int64_t *number, bool *found)
+int merge_old_number(struct merge_old *old, const char *sql, int64_t *number, bool *found)
 {
     sqlite3_stmt *stmt = NULL;
     int status = merge_old_prepare(old, sql, &stmt);
@@ -455,20 +499,20 @@ static int old_take_log(struct merge_old *old)
     return code == SQLITE_OK ? 0 : old_fail(old, code);
 }
 
-static int old_check(struct merge_old *old, bool has_arcs)
+static int old_check(struct merge_old *old, int has_arcs)
 {
     int64_t number = 0;
     bool found = false;
     int status;
 
-    status = old_number(old,
-                        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND"
-                        " name = 'coverage_schema'",
-                        &number, &found);
+    status = merge_old_number(old,
+                              "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND"
+                              " name = 'coverage_schema'",
+                              &number, &found);
     if (status)
         return status;
     if (number == 0) {
-        status = old_number(old, "SELECT count(*) FROM sqlite_master", &number, &found);
+        status = merge_old_number(old, "SELECT count(*) FROM sqlite_master", &number, &found);
         if (status)
             return status;
         if (number)
@@ -479,21 +523,23 @@ static int old_check(struct merge_old *old, bool has_arcs)
         merge_old_close(old); /* an empty file is no data */
         return 0;
     }
-    status = old_number(old, "SELECT version FROM coverage_schema", &number, &found);
+    status = merge_old_number(old, "SELECT version FROM coverage_schema", &number, &found);
     if (status)
         return status;
-    if (!found || number != SCHEMA_VERSION)
+    if (!found || number != MERGE_SCHEMA_VERSION)
         return merge_fail(old->error, MERGE_ERR_DATA,
                           "Couldn't use data file '%s': wrong schema: %lld instead of %d; erase it,"
-                          " or run without --append",
-                          old->path, found ? (long long)number : 0LL, SCHEMA_VERSION);
-    status = old_number(old, "SELECT value FROM meta WHERE key = 'has_arcs'", &number, &found);
+                          " or %s",
+                          old->path, found ? (long long)number : 0LL, MERGE_SCHEMA_VERSION,
+                          old->advice);
+    status =
+        merge_old_number(old, "SELECT value FROM meta WHERE key = 'has_arcs'", &number, &found);
     if (status)
         return status;
     if (!found)
         return 0;
     old->has_arcs = number != 0;
-    if (old->has_arcs != has_arcs)
+    if (has_arcs != MERGE_ANY_KIND && old->has_arcs != has_arcs)
         return merge_fail(old->error, MERGE_ERR_DATA,
                           "Can't add %s measurements to existing %s data in '%s'; erase it, run"
                           " without --append, or run %s --branch",
@@ -502,12 +548,13 @@ static int old_check(struct merge_old *old, bool has_arcs)
     return 0;
 }
 
-int merge_old_open(struct merge_old *old, const struct merge_place *place, bool has_arcs,
+int merge_old_open(struct merge_old *old, const struct merge_place *place, int has_arcs,
                    struct merge_error *error)
 {
     int code, status;
 
-    *old = (struct merge_old){.path = place->real, .error = error, .has_arcs = -1};
+    *old = (struct merge_old){
+        .path = place->real, .advice = "run without --append", .error = error, .has_arcs = -1};
     if (place->locked < 0)
         return place->exists ? merge_fail(error, MERGE_ERR_DATA,
                                           "Couldn't use data file '%s': it cannot be read; make it"
@@ -521,6 +568,51 @@ int merge_old_open(struct merge_old *old, const struct merge_place *place, bool 
     status = code == SQLITE_OK ? old_take_log(old) : old_fail(old, code);
     if (!status)
         status = old_check(old, has_arcs);
+    if (status)
+        merge_old_close(old);
+    return status;
+}
+
+/* A URI that opens the file as it is: SQLite then does nothing with files beside it. */
+static char *input_uri(const char *path)
+{
+    static const char plain[] = "/-._~";
+    char *uri = malloc(strlen(path) * 3 + 32), *to = uri;
+
+    if (!uri)
+        return NULL;
+    to += sprintf(to, "file:%s", *path == '/' ? "//" : ""); /* or //x would be a host */
+    for (; *path; path++) {
+        unsigned char c = (unsigned char)*path;
+
+        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+            strchr(plain, c))
+            *to++ = (char)c;
+        else
+            to += sprintf(to, "%%%02X", c);
+    }
+    strcpy(to, "?immutable=1");
+    return uri;
+}
+
+int merge_old_open_input(struct merge_old *old, const char *path, struct merge_error *error)
+{
+    char *uri = input_uri(path);
+    int code, status;
+
+    *old = (struct merge_old){
+        .path = path, .advice = "combine the others", .error = error, .has_arcs = -1};
+    if (!uri)
+        return merge_no_memory(error);
+    code = sqlite3_open_v2(uri, &old->db,
+                           SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+    free(uri);
+    if (code == SQLITE_OK)
+        sqlite3_extended_result_codes(old->db, 1);
+    status = code == SQLITE_OK ? old_check(old, MERGE_ANY_KIND) : old_fail(old, code);
+    if (!status && !old->db)
+        status = merge_fail(error, MERGE_ERR_DATA,
+                            "Couldn't use data file '%s': it isn't a coverage data file", path);
     if (status)
         merge_old_close(old);
     return status;

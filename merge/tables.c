@@ -10,19 +10,18 @@
 
 /* -- the small tables of the old file -- */
 
-static int copy_meta(struct merge_pass *p)
+int merge_tables_copy_meta(struct merge_old *old, struct merge_db *db)
 {
     sqlite3_stmt *stmt = NULL;
     bool row = false;
     /* The old hash will not match the new data. */
-    int status =
-        merge_old_prepare(&p->old, "SELECT key, value FROM meta WHERE key != 'hash'", &stmt);
+    int status = merge_old_prepare(old, "SELECT key, value FROM meta WHERE key != 'hash'", &stmt);
 
-    while (!status && !(status = merge_old_step(&p->old, stmt, &row)) && row) {
+    while (!status && !(status = merge_old_step(old, stmt, &row)) && row) {
         const char *key = (const char *)sqlite3_column_text(stmt, 0);
 
         if (key)
-            status = merge_db_meta(&p->db, key, (const char *)sqlite3_column_text(stmt, 1));
+            status = merge_db_meta(db, key, (const char *)sqlite3_column_text(stmt, 1));
     }
     sqlite3_finalize(stmt);
     return status;
@@ -62,7 +61,7 @@ int merge_tables_copy(struct merge_pass *p)
 
     if (!p->old.db)
         return 0;
-    if ((status = copy_meta(p)) ||
+    if ((status = merge_tables_copy_meta(&p->old, &p->db)) ||
         (status = copy_names(p, "SELECT id, path FROM file ORDER BY id", &p->db.file)) ||
         (status = copy_names(p, "SELECT id, context FROM context ORDER BY id", &p->db.context)) ||
         (status = copy_names(p, "SELECT file_id, tracer FROM tracer ORDER BY file_id", &tracers)))

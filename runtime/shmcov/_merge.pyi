@@ -34,11 +34,19 @@ RULE_COMMAND: int
 RULE_FOLDER: int
 RULE_DATA_FILE: int
 
+SCHEMA_VERSION: int  # of the data files that are read and written
+
 class SegmentError(Exception):
     """A segment that cannot be read: the message says why, without naming it."""
 
 class DataError(Exception):
     """A data file that cannot be read, written or replaced: says what, which file, what to do."""
+
+class InputError(DataError):
+    """An input of Combine that cannot be used; others can."""
+
+class MixedError(DataError):
+    """An input of Combine has branch data, and another one line data."""
 
 class Info(TypedDict):
     flags: int
@@ -120,6 +128,47 @@ class Copy:
         touch; None leaves the file out.
         tracers: for files in touch, the file tracer plug-in; those without one are Python.
         """
+
+class CombineCounts(TypedDict):
+    files: int
+    contexts: int
+    line_rows: int  # rows of line_bits that have been written
+    arc_rows: int  # rows of arc that have been written
+    inputs: int  # that have been read
+    file: int  # of which rows are being written, counted from 1
+    rows_read: int  # one for each file and context of an input
+
+@final
+class Combine:
+    """Many data files, to be one: see docs/combine.md. Raises DataError.
+
+    append: the target is the first input, if it has any data.
+    memory: bytes for rows until they are written. 0: as is usual.
+    readers: threads. 0: as many as there are processors.
+    """
+
+    def __new__(
+        cls,
+        target: str | PathLike[str],
+        *,
+        append: bool = False,
+        coverage_version: str,
+        argv: str | None = None,
+        when: str | None = None,
+        memory: int = 0,
+        readers: int = 0,
+    ) -> Combine: ...
+    def open(self, path: str | PathLike[str], /) -> list[str]:
+        """Open an input, and return the files that it has. Raises InputError, MixedError."""
+    def add(self, names: list[str], /) -> None:
+        """Add the input that is open. names: of its files, in the output. Raises MixedError."""
+    def progress(self) -> CombineCounts:
+        """How far it has come."""
+    def finish(self, tell: Callable[[CombineCounts], object] | None = None, /) -> CombineCounts:
+        """Write the output, in place of the old one. tell: called now and then. What it raises
+        ends this, and leaves the old one as it is."""
+    def close(self) -> None:
+        """Give up what finish() has not written."""
 
 def check_target(target: str | PathLike[str], *, has_arcs: bool, append: bool) -> None:
     """Raise DataError if write() will not be able to write target."""

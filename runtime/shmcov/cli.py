@@ -90,6 +90,10 @@ def _run(argv: list[str]) -> int:
 
     if name in ("", "run", *OTHERS) or name.startswith("-"):
         install([other for other in rest if name == "help" and other in COMMANDS])
+    elif name == "combine" and _combines():
+        from shmcov.commands import combine
+
+        combine.take_over()
     result: object = cmdline.main(argv)
     # What sys.exit() makes of it.
     if result is None:
@@ -114,6 +118,18 @@ def _cannot(name: str) -> str:
     return f"shmcov: {name} cannot be used: {reason}" if reason else ""
 
 
+def _combines() -> bool:
+    """Is `combine` our own here?"""
+    from shmcov import versions
+    from shmcov.backend import fallback
+
+    if versions.too_old() or fallback.lacking():
+        return False
+    from shmcov import combining
+
+    return combining.usable()
+
+
 def _module(name: str) -> Any:
     """The module of one of COMMANDS."""
     return importlib.import_module(f"shmcov.commands.{name}")
@@ -132,6 +148,10 @@ def install(own: Iterable[str] = COMMANDS) -> dict[str, Any]:
     else:
         from shmcov.commands import run  # type: ignore[no-redef]
     run.install()
+    if _combines():
+        from shmcov.commands import combine
+
+        combine.install()
     help_text = HELP.format(
         shmcov_version=__version__,
         commands="\n".join(f"        {name:11} {text}" for name, text in overview()),
