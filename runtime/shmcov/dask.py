@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dask: a cluster's workers, measured (`measure`). docs/how-to/dask.md, docs/hosts.md.
+"""Dask: a cluster's workers, measured (`measure`), or at work on many data files (`combine`).
+docs/how-to/dask.md, docs/hosts.md, docs/combine.md.
 
 Needs the extra `shmcov[dask]`. What runs on workers and nannies imports `hosts` and nothing of
 coverage.py.
@@ -10,18 +11,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import logging
 import os
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from distributed import Client, NannyPlugin, WorkerPlugin
+from distributed import Client, LocalCluster, NannyPlugin, WorkerPlugin
 
 from shmcov import hosts
 
 if TYPE_CHECKING:
+    from coverage.files import PathAliases
     from distributed import Nanny, Scheduler, Worker
 
-__all__ = ["MeasureNannies", "MeasureWorkers", "measure"]
+    from shmcov.combining import Combined, Fate, Progress
+
+__all__ = ["MeasureNannies", "MeasureWorkers", "combine", "measure"]
 
 
 NAMED = 5
@@ -29,6 +35,10 @@ NAMED = 5
 
 STARTS_WITHIN = 30.0
 """So many seconds may a worker take to start."""
+
+
+CONNECTS_WITHIN = 30
+"""So many seconds may it take to reach a scheduler."""
 
 
 class MeasureWorkers(WorkerPlugin):  # type: ignore[misc]
@@ -262,3 +272,57 @@ def _is_measured(dask_scheduler: Scheduler) -> bool:
 
 def _contacts(dask_scheduler: Scheduler) -> set[str]:
     return {one.nanny or address for address, one in dask_scheduler.workers.items()}
+
+
+# -- combine --
+
+
+def combine(
+    inputs: Sequence[str],
+    output: str,
+    *,
+    scheduler: str | Client | None = None,
+    shared: str | None = None,
+    aliases: PathAliases | None = None,
+    append: bool = False,
+    strict: bool = True,
+    argv: str | None = None,
+    when: str | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
+    on_input: Callable[[str, Fate, str], object] | None = None,
+) -> Combined:
+    """Combines data files into one, as `shmcov combine` does, with the workers of a cluster.
+
+    `scheduler` is the address of its scheduler, or a client. Without it, Dask starts a cluster of
+    processes on this machine. `inputs` are read by the workers: paths that they see, or URLs. The
+    last merge is done here, where `output` is, and where `aliases` look for files.
+
+    What is made in between goes through Dask, or, if all workers and this process can write to the
+    folder `shared`, through that. A cluster that is started here has such a folder by itself.
+
+    If a worker dies, Dask has another one do its work again. Raises coverage.py's exceptions; then
+    `output` is as it was. Inputs are never removed.
+    """
+    from shmcov.tree import Tree
+
+    with contextlib.ExitStack() as stack:
+        if scheduler is None:
+            place = os.path.dirname(os.path.abspath(output))  # noqa: PTH100, PTH120
+            shared = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix=".shmcov-parts-", dir=shared or place)
+            )
+            cluster = LocalCluster(
+                threads_per_worker=1,
+                n_workers=os.cpu_count(),
+                memory_limit=0,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+            client = stack.enter_context(Client(stack.enter_context(cluster)))
+        elif isinstance(scheduler, Client):
+            client = scheduler
+        else:
+            client = stack.enter_context(Client(scheduler, timeout=CONNECTS_WITHIN))
+        tree = Tree(client, output, shared, aliases, on_progress, on_input or (lambda *_: None))
+        inputs = [os.path.abspath(path) for path in inputs]  # noqa: PTH100
+        return tree.combine(inputs, append=append, strict=strict, argv=argv, when=when)

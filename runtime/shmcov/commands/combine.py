@@ -9,16 +9,18 @@ installed, the command is coverage.py's own.
 from __future__ import annotations
 
 import datetime
+import functools
 import optparse
 import os
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import coverage
 from coverage import cmdline
 from coverage import data as coverage_data
-from coverage.exceptions import DataError, NoDataError
+from coverage.exceptions import CoverageException, DataError, NoDataError
 from coverage.misc import file_be_gone
 
 from shmcov import combining, messages, terminal
@@ -39,6 +41,28 @@ def install() -> None:
             "-o", "--data-file", metavar=theirs.metavar, help=theirs.help, dest="data_file"
         )
         parser.option_list.insert(at, parser.option_list.pop())
+
+    if not parser.has_option("--dask"):
+        parser.add_option(
+            "--dask",
+            action="callback",
+            callback=_take_scheduler,
+            dest="dask",
+            help="Let workers of Dask do the work: those of the scheduler whose address follows "
+            "(tcp://HOST:PORT), else of a cluster that is started on this machine.",
+        )
+
+
+SCHEDULER = re.compile(r"(tcp|tls|ucxx?|wss?|inproc)://|[\w.-]+:\d+$")
+
+
+def _take_scheduler(
+    option: optparse.Option, name: str, value: object, parser: optparse.OptionParser
+) -> None:
+    """--dask [SCHEDULER]: what follows may be an input."""
+    rest: Any = parser.rargs
+    address = rest.pop(0) if rest and SCHEDULER.match(rest[0]) else ""
+    setattr(parser.values, "dask", address)  # noqa: B010
 
 
 def take_over() -> None:
@@ -86,7 +110,7 @@ class Combining(coverage.Coverage):
             argv = str(sys.argv)
             when = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
         with terminal.progress(quiet=bool(self._options.quiet)) as on_progress:
-            result = combining.combine_files(
+            result = self._merge()(
                 inputs,
                 data.data_filename(),
                 aliases=self._make_aliases(),
@@ -101,6 +125,19 @@ class Combining(coverage.Coverage):
             self._remove([*result.combined, *result.skipped])
         if SUMS_UP:
             self._message(_summary(result))
+
+    def _merge(self) -> Callable[..., Combined]:
+        """What does the work."""
+        scheduler: str | None = self._options.dask
+        if scheduler is None:
+            return combining.combine_files
+        try:
+            from shmcov import dask
+        except ImportError as error:
+            raise CoverageException(
+                f"--dask needs Dask ({error}): pip install 'shmcov[dask]'"
+            ) from error
+        return functools.partial(dask.combine, scheduler=scheduler or None)
 
     def _note(self, path: str, fate: Fate, why: str) -> None:
         """Says what becomes of an input, as coverage.py does."""
