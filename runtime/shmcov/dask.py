@@ -9,11 +9,14 @@ coverage.py.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import dataclasses
 import logging
 import os
+import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MeasureNannies", "MeasureWorkers", "combine", "measure"]
 
+
+TRACED_WITHIN = 2.0
+"""So many seconds to wait for threads that are busy."""
 
 NAMED = 5
 """So many modules are named."""
@@ -57,6 +63,7 @@ class MeasureWorkers(WorkerPlugin):  # type: ignore[misc]
         if hosts.attach(self.run):
             self.began = True
             self.imported = hosts.imported_before()
+            await asyncio.to_thread(_reach_threads, worker, sys.gettrace())
         else:
             self.began = os.environ.get(hosts.RUN) == self.run.id
         # A nanny outlives its workers, and is not measured.
@@ -65,6 +72,24 @@ class MeasureWorkers(WorkerPlugin):  # type: ignore[misc]
     def teardown(self, worker: Worker) -> None:
         if self.began:
             hosts.detach(self.run)
+
+
+def _reach_threads(worker: Worker, tracer: Any) -> None:
+    """3.11: has the threads that wait for tasks traced as well. New threads are anyway."""
+    if type(tracer).__module__ != "_shmcov":
+        return
+    for executor in worker.executors.values():
+        threads = list(getattr(executor, "_threads", ()))
+        # So that each thread comes here once; one that is busy comes later.
+        barrier = threading.Barrier(len(threads) or 1)
+        done = [executor.submit(_trace_here, tracer, barrier) for _ in threads]
+        concurrent.futures.wait(done, TRACED_WITHIN)
+
+
+def _trace_here(tracer: Any, barrier: threading.Barrier) -> None:
+    sys.settrace(tracer)
+    with contextlib.suppress(threading.BrokenBarrierError):
+        barrier.wait(TRACED_WITHIN)
 
 
 class MeasureNannies(NannyPlugin):  # type: ignore[misc]

@@ -231,6 +231,16 @@ def test_the_rows_end_in_the_data_of_a_client_that_is_measured(cluster: Dask, ho
     assert cluster.data_files() == [".coverage"]
 
 
+def test_threads_that_have_worked_before_are_measured(cluster: Dask) -> None:
+    cluster.worker("--nthreads", "3")
+    text = program("client.gather(client.map(work.even, range(12)))", workers=1)
+    before = "with shmcov.dask.measure"
+    early = "client.gather(client.map(time.sleep, [0.2] * 6, pure=False))\n        "
+    cluster.write("cluster.py", text.replace(before, early + before))
+    ran(cluster.python("cluster.py"))
+    assert not {1, 2, 7, 8, 9, 10} & {*cluster.missing("work.py")}
+
+
 def test_what_a_worker_imported_before_is_named_and_a_restart_measures_it(cluster: Dask) -> None:
     cluster.worker()
     text = program("client.gather(client.map(work.even, range(12)))", workers=1)
