@@ -5,6 +5,10 @@
  * sorted by the unique index.
  *
  *     bench_merge [FOLDER [ROUNDS]]
+ *     bench_merge rows DATA_FILE [FOLDER [ROUNDS]]
+ *
+ * The second form is the bare loop alone, with the rows of a data file: the median of its seconds
+ * of processor time, and by the clock. cases/combine.py compares with it.
  *
  * The merge's time includes copying the segment, sorting, writing, fsync and rename. The bare loop
  * ends with an fsync as well. The segments are synthetic, of the shape of a real project
@@ -370,13 +374,52 @@ static void run(const struct shape *shape, const char *folder, int rounds)
     close(fd);
 }
 
+static bool has_arcs(const char *path)
+{
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    bool arcs;
+
+    if (sqlite3_open(path, &db) != SQLITE_OK)
+        die(sqlite3_errmsg(db));
+    stmt = prepare(db, "select 1 from meta where key = 'has_arcs' and value = '1'");
+    arcs = sqlite3_step(stmt) == SQLITE_ROW;
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return arcs;
+}
+
+static void run_bare(const char *data_file, const char *folder, int rounds)
+{
+    double wall[MAX_ROUNDS], cpu[MAX_ROUNDS];
+    struct rows rows = read_rows(data_file, has_arcs(data_file));
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/bench-bare.db", folder);
+    for (int i = 0; i < rounds; i++) {
+        struct span loop = bare(path, &rows);
+
+        wall[i] = loop.wall;
+        cpu[i] = loop.cpu;
+    }
+    printf("%zu rows: cpu %.6f s, clock %.6f s\n", rows.n, median(cpu, rounds),
+           median(wall, rounds));
+    unlink(path);
+}
+
 int main(int argc, char **argv)
 {
-    const char *folder = argc > 1 ? argv[1] : ".";
-    int rounds = argc > 2 ? atoi(argv[2]) : 5;
+    const char *data_file = argc > 2 && strcmp(argv[1], "rows") == 0 ? argv[2] : NULL;
+    int first = data_file != NULL ? 3 : 1;
+    const char *folder = argc > first ? argv[first] : ".";
+    int rounds = argc > first + 1 ? atoi(argv[first + 1]) : 5;
 
     if (rounds < 1 || rounds > MAX_ROUNDS)
         die("1 to 99 rounds");
+    if (data_file != NULL) {
+        run_bare(data_file, folder, rounds);
+        return 0;
+    }
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         run(&shapes[i], folder, rounds);
     return 0;

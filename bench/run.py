@@ -35,7 +35,9 @@ CASES = (
     "events",
     "django",
     "pytest_cov",
+    "pytest_cov_end",
     "merge",
+    "combine",
     "scale",
 )
 # By default: rounds of a case, and seconds of bare Python for a run of a program.
@@ -47,6 +49,8 @@ ROUNDS = {
     "contexts": 7,
     "django": 3,
     "pytest_cov": 5,
+    "pytest_cov_end": 5,
+    "combine": 5,
 }
 
 

@@ -251,7 +251,7 @@ static int begin(struct merge_combine *c, const struct merge_combine_options *op
     if (!status)
         status = merge_place_create(&c->place, error);
     if (!status)
-        status = merge_db_create(&c->db, c->place.tmp, c->place.real, error);
+        status = merge_db_create(&c->db, &c->place, error);
     c->db.combines = true;
     if (!status)
         status = merge_spill_init(&c->spill, &c->place);

@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness import (
@@ -101,7 +101,16 @@ def unpacked() -> Path:
     return place
 
 
-def run(place: Path, folder: Path, tool: str, mode: str, contexts: bool) -> Cost:
+def run(
+    place: Path,
+    folder: Path,
+    tool: str,
+    mode: str,
+    contexts: bool,
+    *,
+    path: Path | None = None,
+    more: Mapping[str, str] = {},
+) -> Cost:
     rcfile = folder / f"rc.{tool}"
     # Click's tests take warnings for errors; coverage.py has one for contexts with its fast core.
     plugin = "plugins = shmcov\n" if tool == SHMCOV else "disable_warnings = no-sysmon-context\n"
@@ -111,14 +120,16 @@ def run(place: Path, folder: Path, tool: str, mode: str, contexts: bool) -> Cost
         options = ["--cov=src/click", f"--cov-config={rcfile}", "--cov-report="]
         options += ["--cov-branch"] if mode != LINES else []
         options += ["--cov-context=test"] if contexts else []
-    more = {
-        "PYTHONPATH": f"{place / 'src'}:{place / 'installed'}",
+    paths = [place / "src", place / "installed", *([path] if path else [])]
+    env = {
+        **more,
+        "PYTHONPATH": ":".join(map(str, paths)),
         "COVERAGE_FILE": str(folder / "data"),
     }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2"]
     # Pagers differ between systems, and some have none.
     chosen = ["-k", "not pager", "tests"]
-    return execute([*command, *options, *chosen], environment(more), place, folder / "log")
+    return execute([*command, *options, *chosen], environment(env), place, folder / "log")
 
 
 # -- what is fixed --

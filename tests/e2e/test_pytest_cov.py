@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -286,3 +288,89 @@ def test_inside_shmcov_run(suite: Project) -> None:
     assert "tests/test_one.py" not in done.stdout
     assert suite.data_files() == [".coverage"]
     assert "tests/test_one.py" in suite.report()
+
+
+# -- what pytest-cov combines --
+
+WRITES = """
+    import coverage
+
+    def noting(name, original):
+        def noted(self, *args, **kwargs):
+            with open("writes", "a") as file:
+                print(name, file=file)
+            return original(self, *args, **kwargs)
+
+        return noted
+
+    for name in ("update", "_hash_data"):
+        original = getattr(coverage.CoverageData, name, None)
+        setattr(coverage.CoverageData, name, noting(name, original))
+"""
+"""A plug-in of pytest that tells what goes through all rows."""
+
+
+def tables(project: Project) -> dict[str, list[Any]]:
+    """What is in the data file, by name and not by number."""
+    queries = {
+        "meta": "select key, value from meta",
+        "file": "select path from file",
+        "context": "select context from context",
+        "tracer": "select path, tracer from tracer join file on file_id = id",
+        "lines": "select path, context, numbits from line_bits "
+        "join file on file_id = file.id join context on context_id = context.id",
+        "arcs": "select path, context, fromno, tono from arc "
+        "join file on file_id = file.id join context on context_id = context.id",
+    }
+    with contextlib.closing(sqlite3.connect(project.folder / ".coverage")) as db:
+        return {name: sorted(db.execute(query)) for name, query in queries.items()}
+
+
+@pytest.fixture
+def noted(suite: Project) -> Project:
+    suite.write("writes_plugin.py", WRITES)
+    suite.env |= {"PYTHONPATH": str(suite.folder), "PYTEST_PLUGINS": "writes_plugin"}
+    return suite
+
+
+@pytest.mark.parametrize("options", [("-n", "2", "--cov-branch"), ()], ids=["branches", "lines"])
+def test_rows_are_written_once(noted: Project, options: tuple[str, ...]) -> None:
+    """What the session saves becomes the combined file: no row is read or written again."""
+    done = run(noted, "--cov=src", "--cov-context=test", *options, plugin=True)
+    assert done.returncode == 0, done.stdout
+    assert not (noted.folder / "writes").exists()
+    assert noted.data_files() == [".coverage"]
+    kind = "1" if options else "0"
+    assert tables(noted)["meta"] == [("has_arcs", kind), ("version", coverage.__version__)]
+
+
+SHAPES = {
+    "a file of another program": ("", "fixture", True),
+    "names that are mapped": ("[paths]\nsource =\n    elsewhere\n    src\n", "fixture", True),
+    "relative names": ("relative_files = true\n", "fixture", False),
+    "words": ("debug = combine\ndebug_file = debug.txt\n", "fixture", True),
+    "no rows": ("omit = *.py\n", "nothing", True),
+}
+"""The configuration, tests, and whether there is more to do than to rename a file."""
+
+
+@pytest.mark.parametrize("what", SHAPES)
+def test_same_combined_file(noted: Project, what: str) -> None:
+    lines, tests, more = SHAPES[what]
+    noted.write("elsewhere/lib.py", SUITE["src/lib.py"])
+    noted.write("other.py", "import sys\nsys.path.insert(0, 'src')\nimport lib\nlib.b()\n")
+    append = ("--cov-append",) if what.startswith("a file") else ()
+    found = []
+    for plugin in ("", "plugins = shmcov\n"):
+        for name in [*noted.data_files(), "writes"]:
+            (noted.folder / name).unlink(missing_ok=True)
+        noted.write(".coveragerc", f"[run]\n{plugin}{lines}")
+        if append:
+            noted.coverage("run", "-p", "--rcfile=", "--source=src", "other.py")
+        options = ("-q", "-p", "no:cacheprovider", "--cov=src", "-k", tests, *append)
+        done = noted.python("-m", "pytest", *options, env=REFERENCE_CORE)
+        combined = (noted.folder / "writes").exists()
+        assert combined is (more or not plugin)
+        found.append((done.returncode, coverage_part(done), noted.data_files(), tables(noted)))
+    theirs, ours = found
+    assert ours == theirs

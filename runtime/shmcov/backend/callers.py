@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 import coverage
@@ -20,9 +20,18 @@ def _frames() -> Iterator[FrameType]:
 
 def starting() -> coverage.Coverage | None:
     """The Coverage object whose _init_for_start asks for a core."""
-    code = coverage.control.Coverage._init_for_start.__code__
+    return _running(coverage.Coverage._init_for_start)
+
+
+def combines() -> coverage.Coverage | None:
+    """pytest-cov's Coverage object, if its combine() called."""
+    return _running(coverage.Coverage.combine) if pytest_cov() else None
+
+
+def _running(method: Callable[..., object]) -> coverage.Coverage | None:
+    """The Coverage object of which this method runs."""
     for frame in _frames():
-        if frame.f_code is code:
+        if frame.f_code is method.__code__:
             cov = frame.f_locals["self"]
             return cov if isinstance(cov, coverage.Coverage) else None
     return None

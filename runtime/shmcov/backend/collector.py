@@ -21,7 +21,7 @@ from coverage.exceptions import DataError
 from coverage.misc import isolate_module
 
 from shmcov import _merge, file_tracers, messages, plan, result, segments
-from shmcov.backend import data, strict
+from shmcov.backend import combine, data, strict
 from shmcov.backend.callers import in_exit_patch
 from shmcov.backend.session import Role, Session, Wanted, exists, here, owned
 
@@ -169,7 +169,10 @@ class Collector(coverage.collector.Collector):
                 (covdata.add_arcs if self.branch else covdata.add_lines)({})
                 type(covdata).write(covdata)
             elif self._delivers:
-                type(covdata).write(covdata)
+                if self._for_pytest_cov():
+                    combine.delivered(covdata.data_filename())
+                else:
+                    type(covdata).write(covdata)
                 self._was_written(covdata)
                 if self._lost and self._strict and not self._finished:
                     strict.fail(self._lost)
@@ -207,6 +210,13 @@ class Collector(coverage.collector.Collector):
             and not self._written
             and bool(self._cov._data_suffix_specified)
         )
+
+    def _for_pytest_cov(self) -> bool:
+        """Is the data in a file that pytest-cov is about to combine? Then its name needs no hash of
+        all rows, and what coverage.py leaves out of a combined file is not written first."""
+        session, covdata = self._session, self.covdata
+        combines = session is not None and session.pytest_cov
+        return combines and covdata._suffix is True and not covdata._no_disk
 
     @property
     def _delivers(self) -> bool:
@@ -252,7 +262,8 @@ class Collector(coverage.collector.Collector):
             zip(files, files, strict=True)
         )
         touch = plan.never_ran(self._cov, files, copy.packages()) if files else []
-        argv = str(getattr(sys, "argv", None)) if self.covdata._suffix is True else None
+        named = self.covdata._suffix is True and not self._for_pytest_cov()
+        argv = str(getattr(sys, "argv", None)) if named else None
         result.write_file(copy, path, append=append, touch=touch, argv=argv, relative=mapper)
 
     def _mapped_if_wanted(self, path: str) -> str | None:

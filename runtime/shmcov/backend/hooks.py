@@ -6,8 +6,9 @@ Importing this module changes nothing; the plug-in's configure() does.
 
 from __future__ import annotations
 
+import functools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import _shmcov
@@ -16,14 +17,17 @@ import coverage.collector
 import coverage.config
 import coverage.control
 import coverage.core
+import coverage.data
 import coverage.disposition
 import coverage.inorout
 import coverage.sqldata
+import coverage.sqlitedb
+from coverage.files import PathAliases
 from coverage.plugin import CoveragePlugin
 
 from shmcov import settings
-from shmcov.backend import fallback
-from shmcov.backend.callers import configured, starting
+from shmcov.backend import combine, fallback
+from shmcov.backend.callers import combines, configured, starting
 from shmcov.backend.collector import Collector, Core
 from shmcov.backend.session import Wanted
 
@@ -70,11 +74,22 @@ RELIES_ON: tuple[tuple[Any, str, str], ...] = (
     (coverage.inorout.InOrOut.__init__, "uses", "source_pkgs_unmatched"),
 )
 
+COMBINING = (
+    (coverage.control.Coverage.combine, "uses", "combine_parallel_data _make_aliases"),
+    (coverage.data.combine_parallel_data, "uses", "combinable_files"),
+    (coverage.sqldata.CoverageData, "has", "base_filename close"),
+    (coverage.sqldata.CoverageData.__init__, "uses", "_debug _has_arcs _has_lines"),
+    (coverage.sqlitedb.SqliteDb, "has", "execute execute_one"),
+    (PathAliases.__init__, "uses", "aliases"),
+    (PathAliases, "has", "map"),
+)
+"""What combine.py relies on. Without it, coverage.py combines."""
 
-def missing() -> list[str]:
-    """What RELIES_ON names and the installed coverage.py lacks."""
+
+def missing(relies_on: Iterable[tuple[Any, str, str]] = RELIES_ON) -> list[str]:
+    """What this names and the installed coverage.py lacks."""
     lacks = []
-    for owner, how, names in RELIES_ON:
+    for owner, how, names in relies_on:
         for name in names.split():
             if name not in owner.__code__.co_names if how == "uses" else not hasattr(owner, name):
                 lacks.append(f"{owner.__qualname__} {how} no {name}")
@@ -121,12 +136,14 @@ class Plugin(CoveragePlugin):
 
 
 def _install() -> None:
-    """Puts the factories into coverage.control, once."""
+    """Puts the factories, and our combine, into coverage.control, once."""
     control: Any = coverage.control
     if isinstance(control.Core, _Factory):
         return
     control.Core = _Factory(control.Core, _make_core)
     control.Collector = _Factory(control.Collector, _make_collector)
+    if not missing(COMBINING):
+        control.combine_parallel_data = _combine(control.combine_parallel_data)
 
 
 class _Factory:
@@ -168,3 +185,20 @@ def _make_core(kwargs: dict[str, Any]) -> Core | None:
 def _make_collector(kwargs: dict[str, Any]) -> Collector | None:
     core = kwargs.get("core")
     return Collector(**kwargs) if isinstance(core, Core) else None
+
+
+def _combine(original: Callable[..., None]) -> Callable[..., None]:
+    """What pytest-cov combines with; `original` does all that is not ours."""
+
+    @functools.wraps(original)
+    def combined(
+        data: coverage.CoverageData,
+        aliases: PathAliases | None = None,
+        data_paths: Iterable[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        cov = combines()
+        if cov is None or cov.config not in _marked or not combine.moved(data, aliases, data_paths):
+            original(data, aliases=aliases, data_paths=data_paths, **kwargs)
+
+    return combined
