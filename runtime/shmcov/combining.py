@@ -77,6 +77,7 @@ def combine_files(
     when: str | None = None,
     on_progress: Callable[[Progress], object] | None = None,
     on_input: Callable[[str, Fate, str], object] | None = None,
+    ready: Callable[[str], object] | None = None,
 ) -> Combined:
     """Combines data files into one, which takes the place of `output` only when it is complete.
 
@@ -85,6 +86,8 @@ def combine_files(
     strict: it is an error if there is nothing to combine.
     argv, when: as in coverage.py, None where they would make equal files differ.
     on_input: called with each input, and why it is unusable.
+    ready: called with each input before it is opened. If given, inputs need not exist before that,
+    and may be removed once `on_input` has heard of them.
 
     An input that cannot be read is left out. Raises coverage.py's exceptions; then `output` is as
     it was. Inputs are never removed.
@@ -102,7 +105,7 @@ def combine_files(
         raise DataError(str(error)) from error
     try:
         told = _Telling(combine, len(inputs), on_progress)
-        _add(combine, inputs, _mapper(aliases), result, told, on_input or (lambda *_: None))
+        _add(combine, inputs, _mapper(aliases), result, told, on_input or (lambda *_: None), ready)
         if not result.combined:
             if strict:
                 raise NoDataError("No usable data files")
@@ -143,9 +146,12 @@ def _add(
     result: Combined,
     told: _Telling,
     on_input: Callable[[str, Fate, str], object],
+    ready: Callable[[str], object] | None,
 ) -> None:
-    known = Known()
+    known = Known(stay=ready is None)
     for path in inputs:
+        if ready is not None:
+            ready(path)
         if known.again(path):
             result.skipped.append(path)
             on_input(path, "skipped", "")
@@ -230,7 +236,9 @@ class Known:
     coverage.py goes by the hash in the name that it gave the file, and otherwise by a hash of all
     that is in it. Here the latter is made only of files that could be equal."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stay: bool = True) -> None:
+        """stay: can an input be read again later?"""
+        self._stay = stay
         self._hashes: set[str] = set()
         self._alike: dict[tuple[int, bytes], list[str]] = {}
         self._contents: dict[str, bytes] = {}
@@ -255,6 +263,8 @@ class Known:
             return False  # and it is not usable
         if not again:
             alike.append(path)
+            if not self._stay:
+                self._content(path)
         return again
 
     def _content(self, path: str) -> bytes:

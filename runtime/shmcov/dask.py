@@ -328,6 +328,7 @@ def combine(
     If a worker dies, Dask has another one do its work again. Raises coverage.py's exceptions; then
     `output` is as it was. Inputs are never removed.
     """
+    from shmcov.storage import is_url
     from shmcov.tree import Tree
 
     with contextlib.ExitStack() as stack:
@@ -349,5 +350,5 @@ def combine(
         else:
             client = stack.enter_context(Client(scheduler, timeout=CONNECTS_WITHIN))
         tree = Tree(client, output, shared, aliases, on_progress, on_input or (lambda *_: None))
-        inputs = [os.path.abspath(path) for path in inputs]  # noqa: PTH100
+        inputs = [path if is_url(path) else os.path.abspath(path) for path in inputs]  # noqa: PTH100
         return tree.combine(inputs, append=append, strict=strict, argv=argv, when=when)

@@ -24,8 +24,9 @@ from typing import Any, cast
 from coverage.exceptions import CoverageException, DataError, NoDataError
 from coverage.files import PathAliases
 
-from shmcov import combining
+from shmcov import combining, storage
 from shmcov.combining import Combined, Fate, Known, Progress
+from shmcov.storage import Fetch
 
 FAN = 64
 """So many data files become one in one merge, at most."""
@@ -86,9 +87,11 @@ class Merge:
     """The folder for parts, or None: their content is passed on."""
 
     def of_inputs(self, number: int, inputs: Sequence[str]) -> Part:
-        with _local(inputs) as paths, self._target(f"first-{number}") as target:
+        with _fetching(inputs) as fetch, self._target(f"first-{number}") as target:
+            copies = {one.url: path for path, one in fetch.of.items()}
+            paths = [copies.get(path, path) for path in inputs]
             inputs_of = dict(zip(paths, inputs, strict=True))
-            return self._make(paths, target, inputs_of, None)
+            return self._make(paths, target, inputs_of, None, fetch)
 
     def of_parts(self, name: str, parts: Sequence[Part], names: dict[str, str] | None) -> Part:
         parts = [part for part in parts if not part.empty]
@@ -110,11 +113,17 @@ class Merge:
         target: str,
         inputs_of: dict[str, str],
         known: dict[str, str] | None,
+        fetch: Fetch | None = None,
     ) -> Part:
         names = Names(known)
         try:
             result = combining.combine_files(
-                paths, target, aliases=cast(PathAliases, names), strict=False
+                paths,
+                target,
+                aliases=cast(PathAliases, names),
+                strict=False,
+                on_input=(lambda path, *_: fetch.done(path)) if fetch else None,
+                ready=fetch.ready if fetch else None,
             )
         except CoverageException as error:
             raise renamed(error, {**inputs_of, target: self.output}) from None
@@ -141,9 +150,14 @@ def _about(part: Part) -> Part:
 
 
 @contextlib.contextmanager
-def _local(inputs: Sequence[str]) -> Iterator[list[str]]:
-    """The inputs as files of this machine."""
-    yield list(inputs)
+def _fetching(inputs: Sequence[str]) -> Iterator[Fetch]:
+    """Fetches the inputs that are in stores."""
+    remotes = [storage.find(url, "")[0] for url in inputs if storage.is_url(url)]
+    with (
+        tempfile.TemporaryDirectory(prefix="shmcov-") as folder,
+        Fetch(remotes, folder) as fetch,
+    ):
+        yield fetch
 
 
 @contextlib.contextmanager

@@ -168,3 +168,18 @@ def test_what_is_refused(
         with pytest.raises(NoDataError, match="No usable data files"):
             dask.combine(inputs, "out", scheduler=client)
     assert not Path("out").exists()
+
+
+def test_workers_fetch_what_is_in_a_store(project: Project, folder: Path) -> None:
+    pytest.importorskip("fsspec")
+    inputs = shards(folder, branch=True)
+    store = folder / "store"
+    store.mkdir()
+    project.coverage("combine", "--data-file=theirs", "--keep", *inputs)
+    for path in inputs:
+        shutil.move(path, store)
+    done = project.shmcov("combine", "--dask", f"file://{store}/", "--data-file=.coverage")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"Combined {SHARDS} files, skipped 1, 1 file errored" in done.stdout
+    assert content(".coverage") == content("theirs")
+    assert [path.name for path in store.iterdir()] == [".coverage.31"]

@@ -14,7 +14,9 @@ import optparse
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import coverage
@@ -23,8 +25,9 @@ from coverage import data as coverage_data
 from coverage.exceptions import CoverageException, DataError, NoDataError
 from coverage.misc import file_be_gone
 
-from shmcov import combining, messages, terminal
+from shmcov import combining, messages, storage, terminal
 from shmcov.combining import Combined, Fate
+from shmcov.storage import Fetch, Remote
 
 SUMS_UP = hasattr(coverage_data, "DataFileClassifier")
 """Since 7.14 coverage.py says at the end how many files it has combined; before, it named each."""
@@ -33,6 +36,7 @@ SUMS_UP = hasattr(coverage_data, "DataFileClassifier")
 def install() -> None:
     """Gives coverage.py's `combine` our options."""
     parser = cmdline.COMMANDS["combine"]
+    parser.enable_interspersed_args()  # options may follow the inputs
     theirs = parser.get_option("--data-file")
     if theirs is not None and not parser.has_option("-o"):  # which other commands have, too
         at = parser.option_list.index(theirs)
@@ -91,6 +95,24 @@ class Combining(coverage.Coverage):
     def __init__(self, options: optparse.Values, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._options = options
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._output = ""
+        """The URL of the output, if it goes into a store. Then the data file is a local one."""
+        if storage.is_url(self.config.data_file):
+            self._output = self.config.data_file
+            storage.check_writable(self._output)
+            self.config.data_file = storage.write_local(self._output, self._folder())
+
+    def _folder(self) -> str:
+        """For what comes from stores or goes there. Goes with this object at the latest."""
+        if self._scratch is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="shmcov-combine-")
+        return self._scratch.name
+
+    def load(self) -> None:
+        if self._output:
+            storage.load(self._output, self.config.data_file)
+        super().load()
 
     def combine(
         self,
@@ -102,35 +124,79 @@ class Combining(coverage.Coverage):
         self._init_data(suffix=None)
         self._post_init()
         data = self.get_data()
-        inputs = coverage_data.combinable_files(data.base_filename(), data_paths)
-        if strict and not inputs:
+        inputs, remotes = self._find(data.base_filename(), list(data_paths or ()))
+        if strict and not inputs and not remotes:
             raise NoDataError("No data to combine")
+        if not keep:
+            storage.check_removable(remotes)
+        of = {one.url: one for one in remotes}
+        if self._options.dask is not None:  # its workers fetch them
+            inputs, remotes = [*inputs, *of], []
+        with Fetch(remotes, self._folder() if remotes else "") as fetch:
+            try:
+                result = self._combine(inputs, fetch, data.data_filename(), strict=strict)
+            except CoverageException as error:
+                error.args = (fetch.named(str(error)), *error.args[1:])
+                raise
+        if self._output and result.combined:
+            storage.put(data.data_filename(), self._output)
+        if not keep:
+            done = [*result.combined, *result.skipped]
+            of.update(fetch.of)
+            self._remove(path for path in done if path not in of)
+            storage.remove([of[path] for path in done if path in of])
+        if SUMS_UP:
+            self._message(_summary(result))
+
+    def _find(self, base: str, paths: list[str]) -> tuple[list[str], list[Remote]]:
+        """The inputs here and in stores, as coverage.py finds them: without `paths`, those beside
+        the output."""
+        if self._output and not paths:
+            paths = [storage.folder_of(self._output)]
+        local = [path for path in paths if not storage.is_url(path)]
+        remotes = [
+            one
+            for path in paths
+            if storage.is_url(path)
+            for one in storage.find(path, Path(base).name)
+            if one.url != self._output
+        ]
+        if paths and not local:
+            return [], remotes
+        return coverage_data.combinable_files(base, local or None), remotes
+
+    def _combine(self, inputs: list[str], fetch: Fetch, output: str, *, strict: bool) -> Combined:
         argv = when = None
         if self._debug.should("process"):
             argv = str(sys.argv)
             when = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+
+        def note(path: str, fate: Fate, why: str) -> None:
+            name = fetch.of[path].url if path in fetch.of else path
+            self._note(
+                name if storage.is_url(name) else os.path.relpath(name), fate, fetch.named(why)
+            )
+            fetch.done(path)
+
         with terminal.progress(quiet=bool(self._options.quiet)) as on_progress:
-            result = self._merge()(
-                inputs,
-                data.data_filename(),
+            return self._merge(fetch)(
+                [*inputs, *fetch.paths],
+                output,
                 aliases=self._make_aliases(),
                 append=bool(self._options.append),
                 strict=strict,
                 argv=argv,
                 when=when,
                 on_progress=on_progress,
-                on_input=self._note,
+                on_input=note,
             )
-        if not keep:
-            self._remove([*result.combined, *result.skipped])
-        if SUMS_UP:
-            self._message(_summary(result))
 
-    def _merge(self) -> Callable[..., Combined]:
+    def _merge(self, fetch: Fetch) -> Callable[..., Combined]:
         """What does the work."""
         scheduler: str | None = self._options.dask
         if scheduler is None:
-            return combining.combine_files
+            ready = fetch.ready if fetch.paths else None
+            return functools.partial(combining.combine_files, ready=ready)
         try:
             from shmcov import dask
         except ImportError as error:
@@ -139,9 +205,8 @@ class Combining(coverage.Coverage):
             ) from error
         return functools.partial(dask.combine, scheduler=scheduler or None)
 
-    def _note(self, path: str, fate: Fate, why: str) -> None:
+    def _note(self, name: str, fate: Fate, why: str) -> None:
         """Says what becomes of an input, as coverage.py does."""
-        name = os.path.relpath(path)
         text = {
             "combined": f"Combined data file {name}",
             "skipped": f"Skipping duplicate data {name}",

@@ -16,7 +16,7 @@ import coverage
 from coverage import cmdline
 from coverage.exceptions import CoverageException
 
-from shmcov import plan, settings
+from shmcov import plan, settings, storage
 from shmcov.messages import complain
 from shmcov.result import Target
 from shmcov.supervisor import supervisor
@@ -78,6 +78,11 @@ class Script(cmdline.CoverageScript):
 
     def _program(self, options: optparse.Values, args: list[str]) -> Program | Command:
         """What is to run. ValueError, in coverage.py's words."""
+        if storage.is_url(self.coverage.config.data_file):
+            raise ValueError(
+                f"A run writes its data file on this machine, not to "
+                f"{self.coverage.config.data_file}: copy it there, or have 'combine' write there."
+            )
         command = bool(getattr(options, "command", False))
         as_module = bool(options.module)
         if not args and not command:
