@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -51,6 +52,8 @@ class Part:
     """All of it, where they share none."""
     origin: str = ""
     """The first of the inputs."""
+    digests: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
+    """Of inputs that the client does not see."""
 
     @property
     def empty(self) -> bool:
@@ -116,13 +119,21 @@ class Merge:
         fetch: Fetch | None = None,
     ) -> Part:
         names = Names(known)
+        digests: dict[str, bytes] = {}
+
+        def note(path: str, *_: object) -> None:
+            if fetch is not None and path in fetch.of:
+                with Path(path).open("rb") as file:
+                    digests[fetch.of[path].url] = hashlib.file_digest(file, "blake2b").digest()
+                fetch.done(path)
+
         try:
             result = combining.combine_files(
                 paths,
                 target,
                 aliases=cast(PathAliases, names),
                 strict=False,
-                on_input=(lambda path, *_: fetch.done(path)) if fetch else None,
+                on_input=note,
                 ready=fetch.ready if fetch else None,
             )
         except CoverageException as error:
@@ -138,7 +149,8 @@ class Merge:
         )
         if not result.combined:
             return Part(result)
-        part = Part(result, list(names.asked), target, origin=result.combined[0])
+        origin = result.combined[0]
+        part = Part(result, list(names.asked), target, origin=origin, digests=digests)
         if self.shared is None:
             part = dataclasses.replace(part, path="", data=Path(target).read_bytes())
         return part
@@ -290,9 +302,14 @@ class Tree:
         for part in about:
             fates.update(dict.fromkeys(part.result.combined, ("combined", "")))
             fates.update({path: ("unusable", why) for path, why in part.result.unusable})
+        digests = {path: digest for part in about for path, digest in part.digests.items()}
+        seen: set[bytes] = set()
         total = Combined()
         for path in given:
             fate, why = fates.pop(path, ("skipped", ""))
+            if fate == "combined" and path in digests:
+                fate = "skipped" if digests[path] in seen else fate
+                seen.add(digests[path])
             self.on_input(path, fate, why)
             if fate == "unusable":
                 total.unusable.append((path, why))

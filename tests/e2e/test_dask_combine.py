@@ -180,6 +180,6 @@ def test_workers_fetch_what_is_in_a_store(project: Project, folder: Path) -> Non
         shutil.move(path, store)
     done = project.shmcov("combine", "--dask", f"file://{store}/", "--data-file=.coverage")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"Combined {SHARDS} files, skipped 1, 1 file errored" in done.stdout
+    assert f"Combined {SHARDS} files, skipped 1, 1 file errored" in done.stdout + done.stderr
     assert content(".coverage") == content("theirs")
     assert [path.name for path in store.iterdir()] == [".coverage.31"]
