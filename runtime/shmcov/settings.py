@@ -165,6 +165,7 @@ OPTIONS = (
 OTHER_VARIABLES = (
     "SHMCOV_SEGMENT",  # which segment a process attaches to
     "SHMCOV_CONTEXT",  # the dynamic context that a started interpreter begins in
+    "SHMCOV_RUN",  # the run on many hosts until whose end a process is measured
     "SHMCOV_READER",  # which process delivers in a run of `shmcov run`
     "SHMCOV_KEPT",  # what a keeper tells `shmcov salvage`
     "SHMCOV_FALLBACK",  # the run in which coverage.py's own core measures

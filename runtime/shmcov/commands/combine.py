@@ -9,11 +9,13 @@ installed, the command is coverage.py's own.
 from __future__ import annotations
 
 import datetime
+import functools
 import optparse
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,28 @@ def install() -> None:
             "-o", "--data-file", metavar=theirs.metavar, help=theirs.help, dest="data_file"
         )
         parser.option_list.insert(at, parser.option_list.pop())
+
+    if not parser.has_option("--dask"):
+        parser.add_option(
+            "--dask",
+            action="callback",
+            callback=_take_scheduler,
+            dest="dask",
+            help="Let workers of Dask do the work: those of the scheduler whose address follows "
+            "(tcp://HOST:PORT), else of a cluster that is started on this machine.",
+        )
+
+
+SCHEDULER = re.compile(r"(tcp|tls|ucxx?|wss?|inproc)://|[\w.-]+:\d+$")
+
+
+def _take_scheduler(
+    option: optparse.Option, name: str, value: object, parser: optparse.OptionParser
+) -> None:
+    """--dask [SCHEDULER]: what follows may be an input."""
+    rest: Any = parser.rargs
+    address = rest.pop(0) if rest and SCHEDULER.match(rest[0]) else ""
+    setattr(parser.values, "dask", address)  # noqa: B010
 
 
 def take_over() -> None:
@@ -105,6 +129,9 @@ class Combining(coverage.Coverage):
             raise NoDataError("No data to combine")
         if not keep:
             storage.check_removable(remotes)
+        of = {one.url: one for one in remotes}
+        if self._options.dask is not None:  # its workers fetch them
+            inputs, remotes = [*inputs, *of], []
         with Fetch(remotes, self._folder() if remotes else "") as fetch:
             try:
                 result = self._combine(inputs, fetch, data.data_filename(), strict=strict)
@@ -115,8 +142,9 @@ class Combining(coverage.Coverage):
             storage.put(data.data_filename(), self._output)
         if not keep:
             done = [*result.combined, *result.skipped]
-            self._remove(path for path in done if path not in fetch.of)
-            storage.remove([fetch.of[path] for path in done if path in fetch.of])
+            of.update(fetch.of)
+            self._remove(path for path in done if path not in of)
+            storage.remove([of[path] for path in done if path in of])
         if SUMS_UP:
             self._message(_summary(result))
 
@@ -144,12 +172,14 @@ class Combining(coverage.Coverage):
             when = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
 
         def note(path: str, fate: Fate, why: str) -> None:
-            name = fetch.of[path].url if path in fetch.of else os.path.relpath(path)
-            self._note(name, fate, fetch.named(why))
+            name = fetch.of[path].url if path in fetch.of else path
+            self._note(
+                name if storage.is_url(name) else os.path.relpath(name), fate, fetch.named(why)
+            )
             fetch.done(path)
 
         with terminal.progress(quiet=bool(self._options.quiet)) as on_progress:
-            return combining.combine_files(
+            return self._merge(fetch)(
                 [*inputs, *fetch.paths],
                 output,
                 aliases=self._make_aliases(),
@@ -159,8 +189,21 @@ class Combining(coverage.Coverage):
                 when=when,
                 on_progress=on_progress,
                 on_input=note,
-                ready=fetch.ready if fetch.paths else None,
             )
+
+    def _merge(self, fetch: Fetch) -> Callable[..., Combined]:
+        """What does the work."""
+        scheduler: str | None = self._options.dask
+        if scheduler is None:
+            ready = fetch.ready if fetch.paths else None
+            return functools.partial(combining.combine_files, ready=ready)
+        try:
+            from shmcov import dask
+        except ImportError as error:
+            raise CoverageException(
+                f"--dask needs Dask ({error}): pip install 'shmcov[dask]'"
+            ) from error
+        return functools.partial(dask.combine, scheduler=scheduler or None)
 
     def _note(self, name: str, fate: Fate, why: str) -> None:
         """Says what becomes of an input, as coverage.py does."""
