@@ -105,7 +105,7 @@ static inline bool seg_bit_set(seg_u8 *bits, uint32_t n)
 {
     uint8_t mask = (uint8_t)(1u << (n % 8));
 
-    if (atomic_load_explicit(&bits[n / 8].v, memory_order_relaxed) & mask)
+    if (__builtin_expect(atomic_load_explicit(&bits[n / 8].v, memory_order_relaxed) & mask, 0))
         return false;
     return !(atomic_fetch_or_explicit(&bits[n / 8].v, mask, memory_order_relaxed) & mask);
 }

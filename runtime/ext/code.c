@@ -26,48 +26,52 @@ static bool code_test(const struct rt_chunks *chunks, uint32_t n)
     return bits && seg_bit_test(bits, n & (SEG_CHUNK_BITS - 1));
 }
 
-static seg_u8 *context_bits(struct rt_code *rc, struct rt_context *context, enum seg_space space,
-                            uint32_t n)
+/* The record with bit n of a space, which is a part of a chunk in the static context. NULL: no
+ * room, counted as lost. */
+static seg_u8 *find_record(struct rt_code *rc, struct rt_context *context, enum seg_space space,
+                           uint32_t n)
 {
-    seg_u8 *bits = rt_context_bits(context, rc->file->id, space, n);
+    seg_u8 *bits;
 
-    if (!bits)
-        rt_file_lossy(rc->file);
+    if (context->id) {
+        bits = rt_context_bits(context, rc->file->id, space, n);
+        if (!bits)
+            rt_file_lossy(rc->file);
+        return bits;
+    }
+    bits = chunk_of(space == SEG_LINES ? &rc->lines : &rc->arcs, n);
+    return bits ? bits + (n & (SEG_CHUNK_BITS - 1)) / SEG_RECORD_BITS * (SEG_RECORD_BITS / 8)
+                : NULL;
+}
+
+RT_SELDOM static seg_u8 *remember_record(struct rt_code *rc, struct rt_context *context,
+                                         enum seg_space space, uint32_t n)
+{
+    seg_u8 *bits = find_record(rc, context, space, n);
+
+    if (bits)
+        rc->recent[space] = (struct rt_recent){context->generation, n >> SEG_RECORD_SHIFT, bits};
     return bits;
 }
 
-RT_SELDOM static seg_u8 *find_record(struct rt_code *rc, struct rt_context *context,
-                                     enum seg_space space, uint32_t n)
+static bool is_recent(const struct rt_recent *recent, const struct rt_context *context, uint32_t n)
 {
-    seg_u8 *bits = context_bits(rc, context, space, n);
-
-    rc->recent[space] = (struct rt_recent){context->generation, n >> SEG_RECORD_SHIFT, bits};
-    return bits;
-}
-
-/* Where bit n of a space is in a dynamic context. NULL: no room, counted as lost. */
-static seg_u8 *record_of(struct rt_code *rc, struct rt_context *context, enum seg_space space,
-                         uint32_t n)
-{
-    const struct rt_recent *recent = &rc->recent[space];
-
-    if (RT_FREE_THREADED) /* other threads share rc */
-        return context_bits(rc, context, space, n);
-    if (recent->generation == context->generation && recent->number == n >> SEG_RECORD_SHIFT)
-        return recent->bits;
-    return find_record(rc, context, space, n);
+    return recent->generation == context->generation && recent->number == n >> SEG_RECORD_SHIFT;
 }
 
 /* Where bit n of a space is, and its number there. */
 static seg_u8 *bits_of(struct rt_code *rc, struct rt_context *context, enum seg_space space,
                        uint32_t n, uint32_t *bit)
 {
-    if (context && context->id) {
-        *bit = n & (SEG_RECORD_BITS - 1);
-        return record_of(rc, context, space, n);
+    if (!context) {
+        *bit = n & (SEG_CHUNK_BITS - 1);
+        return chunk_of(space == SEG_LINES ? &rc->lines : &rc->arcs, n);
     }
-    *bit = n & (SEG_CHUNK_BITS - 1);
-    return chunk_of(space == SEG_LINES ? &rc->lines : &rc->arcs, n);
+    *bit = n & (SEG_RECORD_BITS - 1);
+    if (RT_FREE_THREADED) /* other threads share rc */
+        return find_record(rc, context, space, n);
+    return is_recent(&rc->recent[space], context, n) ? rc->recent[space].bits
+                                                     : remember_record(rc, context, space, n);
 }
 
 static void code_set(struct rt_code *rc, struct rt_context *context, enum seg_space space,
@@ -84,6 +88,14 @@ void rt_code_line(struct rt_code *rc, struct rt_context *context, int32_t line)
 {
     if (line > 0)
         code_set(rc, context, SEG_LINES, (uint32_t)line);
+}
+
+bool rt_code_line_at_once(const struct rt_code *rc, const struct rt_context *context, int32_t line)
+{
+    if (!is_recent(&rc->at_once, context, (uint32_t)line))
+        return false;
+    seg_bit_set(rc->at_once.bits, (uint32_t)line & (SEG_RECORD_BITS - 1));
+    return true;
 }
 
 void rt_code_arc(struct rt_code *rc, struct rt_context *context, uint32_t arc)

@@ -48,11 +48,14 @@ struct rt_code {
     bool rearm;             /* on the re-arm list: its events are being disabled in this context */
     bool shared;            /* stands for many code objects: never freed */
     struct rt_sites *sites; /* owned; NULL: sites cannot be restored one by one */
-    /* The record of the last bit that was set in a dynamic context: mostly the next one's too. */
+    /* With contexts, the record of the last bit that was set: mostly the next one's too. */
     struct rt_recent {
         uint32_t generation, number;
         seg_u8 *bits;
     } recent[SEG_SPACES];
+    /* The tracer's own: that of the line that was disabled last, while the next one may be, too.
+     * Its generation is 0 otherwise. */
+    struct rt_recent at_once;
     struct rt_chunks lines;
     struct rt_chunks arcs;
     uint32_t first_arc;  /* bit of arc 0 in the file's SEG_ARCS */
@@ -99,6 +102,10 @@ struct rt_code *rt_code_of_claim(PyObject *calls, uint32_t claim_number);
 
 /* Line n of the file ran. */
 void rt_code_line(struct rt_code *rc, struct rt_context *context, int32_t line);
+
+/* The same, of a line above 0, if it is in rc->at_once. False: it is not, and nothing was done.
+ * Needs the GIL. */
+bool rt_code_line_at_once(const struct rt_code *rc, const struct rt_context *context, int32_t line);
 
 /* Arc n of this code object was taken. */
 void rt_code_arc(struct rt_code *rc, struct rt_context *context, uint32_t arc);

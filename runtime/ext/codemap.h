@@ -19,6 +19,9 @@ int rt_codemap_start(struct rt_state *state);
  * the code object, which keeps the entry alive. */
 struct rt_code *rt_codemap_get(const struct rt_state *state, PyCodeObject *code);
 
+/* The same of any epoch, at once: NULL as well where finding it would take a call. */
+struct rt_code *rt_codemap_peek(const struct rt_state *state, const PyCodeObject *code);
+
 /* Gives `code` an entry, in place of one of another epoch, and takes it over: 0. The caller keeps
  * it if another thread was first: 1, or without memory: -1. No exception is left set. */
 int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *entry);

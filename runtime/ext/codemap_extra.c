@@ -9,9 +9,36 @@
 
 #if !RT_FREE_THREADED
 
+/* What CPython keeps behind co_extra. No header has it; it is the same from 3.6 to 3.15. */
+struct extra {
+    Py_ssize_t n;
+    void *slot[];
+};
+
 static void codemap_drop(void *entry)
 {
     rt_code_free(entry);
+}
+
+struct rt_code *rt_codemap_peek(const struct rt_state *state, const PyCodeObject *code)
+{
+    const struct extra *extra = code->co_extra;
+
+    return extra && extra->n > state->slot ? extra->slot[state->slot] : NULL;
+}
+
+/* Whether what was put into a slot is where rt_codemap_peek() looks for it. */
+static bool try_slot(const struct rt_state *state)
+{
+    PyCodeObject *probe = PyCode_NewEmpty("<shmcov>", "probe", 1);
+    struct rt_code *entry = rt_code_unmeasured(false); /* which rt_code_free() leaves alone */
+    bool known = probe && entry && !rt_codemap_peek(state, probe) &&
+                 !PyUnstable_Code_SetExtra((PyObject *)probe, state->extra, entry) &&
+                 rt_codemap_peek(state, probe) == entry;
+
+    PyErr_Clear();
+    Py_XDECREF(probe);
+    return known;
 }
 
 int rt_codemap_start(struct rt_state *state)
@@ -21,16 +48,28 @@ int rt_codemap_start(struct rt_state *state)
         PyErr_SetString(PyExc_RuntimeError, "all slots of co_extra are taken");
         return -1;
     }
+    state->slot = state->extra;
+    if (!try_slot(state))
+        state->slot = PY_SSIZE_T_MAX;
     return 0;
 }
 
-struct rt_code *rt_codemap_get(const struct rt_state *state, PyCodeObject *code)
+RT_SELDOM static void *ask_for_slot(const struct rt_state *state, PyCodeObject *code)
 {
     void *entry = NULL;
 
     if (PyUnstable_Code_GetExtra((PyObject *)code, state->extra, &entry))
         PyErr_Clear();
-    return entry && ((struct rt_code *)entry)->epoch == rt_process_epoch() ? entry : NULL;
+    return entry;
+}
+
+struct rt_code *rt_codemap_get(const struct rt_state *state, PyCodeObject *code)
+{
+    struct rt_code *entry = rt_codemap_peek(state, code);
+
+    if (!entry && state->slot != state->extra)
+        entry = ask_for_slot(state, code);
+    return entry && entry->epoch == rt_process_epoch() ? entry : NULL;
 }
 
 int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *entry)

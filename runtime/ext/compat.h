@@ -91,6 +91,16 @@
 #define PyUnstable_Eval_RequestCodeExtraIndex _PyEval_RequestCodeExtraIndex
 #define PyUnstable_Code_GetExtra _PyCode_GetExtra
 #define PyUnstable_Code_SetExtra _PyCode_SetExtra
+
+/* The value of a frame's variable: new, or NULL with an exception. */
+static inline PyObject *PyFrame_GetVar(PyFrameObject *frame, PyObject *name)
+{
+    PyObject *locals = PyFrame_GetLocals(frame);
+    PyObject *value = locals ? PyObject_GetItem(locals, name) : NULL;
+
+    Py_XDECREF(locals);
+    return value;
+}
 #endif
 
 #endif

@@ -16,7 +16,8 @@ static _Atomic bool enabled;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
-static RT_THREAD_LOCAL struct rt_context *current;
+static struct rt_context nobody; /* of threads that have none yet: it has seen nothing */
+static RT_THREAD_LOCAL struct rt_context *current = &nobody;
 static _Atomic uint32_t last_generation = 1;
 
 /* Threads that are in a context of their own. */
@@ -41,9 +42,12 @@ static void make_key(void)
     pthread_key_create(&key, end_of_thread);
 }
 
+/* Never 0, which stands for none. */
 static uint32_t next_generation(void)
 {
-    return atomic_fetch_add_explicit(&last_generation, 1, memory_order_relaxed) + 1;
+    uint32_t next = atomic_fetch_add_explicit(&last_generation, 1, memory_order_relaxed) + 1;
+
+    return next ? next : next_generation();
 }
 
 /* The process's context: id << 32 | generation. Never 0, so a new thread has to catch up. */
@@ -65,12 +69,14 @@ static void catch_up(struct rt_context *context, uint64_t now)
 
 RT_SELDOM static struct rt_context *get_slowly(uint64_t now)
 {
-    if (!current) {
-        pthread_once(&once, make_key);
-        current = calloc(1, sizeof *current);
-        if (!current)
+    if (current == &nobody) {
+        struct rt_context *context = calloc(1, sizeof *context);
+
+        if (!context)
             return NULL;
-        pthread_setspecific(key, current);
+        pthread_once(&once, make_key);
+        pthread_setspecific(key, context);
+        current = context;
     }
     catch_up(current, now);
     return current;
@@ -86,14 +92,22 @@ void rt_context_enable(void)
     atomic_store_explicit(&enabled, true, memory_order_relaxed);
 }
 
-struct rt_context *rt_context_get(void)
+struct rt_context *rt_context_peek(void)
 {
     /* acquire: pairs with the release in switch_all, before which the context got its entry */
     uint64_t now = atomic_load_explicit(&everywhere, memory_order_acquire);
 
-    if (current && current->seen == now)
-        return current; /* enabled: else rt_context_reset() would have changed `everywhere` */
-    return rt_context_enabled() ? get_slowly(now) : NULL;
+    /* enabled: else rt_context_reset() would have changed `everywhere` */
+    return current->seen == now ? current : NULL;
+}
+
+struct rt_context *rt_context_get(void)
+{
+    struct rt_context *context = rt_context_peek();
+
+    if (!context && rt_context_enabled())
+        context = get_slowly(atomic_load_explicit(&everywhere, memory_order_acquire));
+    return context;
 }
 
 static int switch_all(const char *name, size_t len, uint64_t *now)
@@ -138,14 +152,14 @@ int rt_context_everywhere(struct rt_state *state, const char *name, size_t len)
 bool rt_context_shared(void)
 {
     uint64_t now = atomic_load_explicit(&everywhere, memory_order_relaxed);
-    bool ours = current && current->own && current->generation == (uint32_t)now;
+    bool ours = current->own && current->generation == (uint32_t)now;
 
     return atomic_load_explicit(&owners, memory_order_relaxed) == ours;
 }
 
 void rt_context_after_fork(void)
 {
-    atomic_store_explicit(&owners, current && current->own, memory_order_relaxed);
+    atomic_store_explicit(&owners, current->own, memory_order_relaxed);
 }
 
 void rt_context_reset(bool record)

@@ -40,6 +40,9 @@ void rt_context_enable(void);
  * everything counts in the static one. */
 struct rt_context *rt_context_get(void);
 
+/* The same, at once: NULL as well if the thread has to find out. */
+struct rt_context *rt_context_peek(void);
+
 /* The calling thread switches to the context of that name, or to none (NULL), and makes it that of
  * the process; the tracer of `state` is notified. 0 or a seg_status: then it is in none, and the
  * loss is counted. No exception is touched. */

@@ -15,6 +15,9 @@ bool rt_function_may_begin(PyCodeObject *code);
  * context unless one is active. An exception that is set remains; no other is left set. */
 void rt_function_begin(struct rt_state *state);
 
+/* Drops what the state keeps for it. */
+void rt_function_clear(struct rt_state *state);
+
 /* The running frame returns, yields or is unwound: leaves the context that it began. */
 void rt_function_end(struct rt_state *state);
 

@@ -13,6 +13,7 @@
 #include "codemap.h"
 #include "context.h"
 #include "ending.h"
+#include "function_context.h"
 #include "process.h"
 #include "segment.h"
 #include "state.h"
@@ -388,6 +389,7 @@ static int module_clear(PyObject *module)
         return 0;
     Py_CLEAR(state->decisions);
     rt_claimed_clear(state);
+    rt_function_clear(state);
     if (state->tracer)
         state->tracer->clear(state);
     state->tracer = NULL;

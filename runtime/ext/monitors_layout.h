@@ -23,12 +23,25 @@ static inline _Py_CODEUNIT *rt_units_of(PyCodeObject *code)
     return (_Py_CODEUNIT *)code->co_code_adaptive;
 }
 
-/* The opcode that the INSTRUMENTED_LINE at a unit hides. */
-static inline uint8_t *rt_hidden_by_line(PyCodeObject *code, uint32_t unit)
+/* What the INSTRUMENTED_LINEs of a code object hide, of unit 0 and from unit to unit. */
+struct rt_hidden {
+    uint8_t *first;
+    size_t stride;
+};
+
+static inline struct rt_hidden rt_hidden(const PyCodeObject *code)
 {
     uint8_t *lines = (uint8_t *)code->_co_monitoring->lines;
 
-    return rt_lines_packed ? lines + 1 + (size_t)unit * lines[0] : lines + (size_t)unit * 2;
+    return rt_lines_packed ? (struct rt_hidden){lines + 1, lines[0]} : (struct rt_hidden){lines, 2};
+}
+
+/* The opcode that the INSTRUMENTED_LINE at a unit hides. */
+static inline uint8_t *rt_hidden_by_line(const PyCodeObject *code, uint32_t unit)
+{
+    struct rt_hidden hidden = rt_hidden(code);
+
+    return hidden.first + unit * hidden.stride;
 }
 
 static inline bool rt_listens(PyCodeObject *code, int event, long tool)

@@ -33,17 +33,24 @@ struct site {
     int32_t line;   /* LINE: as the event names it */
     uint8_t event;  /* neither LINE nor INSTRUCTION: PY_MONITORING_EVENT_... */
     uint8_t opcode; /* the same: the instrumented one; LINE, INSTRUCTION: the plain one */
-    uint8_t hidden; /* LINE, INSTRUCTION: the opcode that restoring replaced, or 0 */
+    uint8_t hidden; /* LINE, INSTRUCTION: the opcode that restoring replaced, if not an event's */
     uint8_t back;   /* units back to an instruction that may swallow this one, or 0 */
     uint8_t ahead;  /* units on to the next instruction */
+    uint8_t lone;   /* LINE: `opcode` if nothing else of its line, and no neighbour, is concerned */
+    uint16_t at;    /* the same: where in `lines` the hidden opcode is */
 };
 
 struct rt_sites {
-    uintptr_t version; /* of the code's instrumentation, when `hidden` was seen */
+    uintptr_t version;      /* of the code's instrumentation, when `hidden` was seen */
+    struct site *next_line; /* after the one recorded last: mostly the next to be recorded */
     uint32_t n, n_units, n_lines;
-    uint32_t next_line; /* after the one recorded last: mostly the next to be recorded */
-    struct site site[]; /* n_units of INSTRUCTION, by unit; n_lines of LINE, by line; others */
+    uint8_t tool, bit; /* ours, and its bit among those of an event */
+    bool swallowed;    /* LINE: one has a neighbour that may swallow it */
+    /* n_units of INSTRUCTION, by unit; n_lines of LINE, by line; one that has NO_LINE; others. */
+    struct site site[];
 };
+
+#define NO_LINE INT32_MIN
 
 /* The opcode that an event other than LINE and INSTRUCTION may have instrumented. */
 static uint8_t *event_opcode(PyCodeObject *code, uint32_t unit)
@@ -58,12 +65,17 @@ static uint8_t *event_opcode(PyCodeObject *code, uint32_t unit)
 }
 
 /* Removes a tool at a unit of `tools` (which may be NULL). True: no tool is left. */
-static bool site_leave(PyCodeObject *code, int event, uint8_t *tools, uint32_t unit, long tool)
+static bool site_leave(PyCodeObject *code, int event, uint8_t *tools, uint32_t unit, uint8_t bit)
 {
     if (!tools)
-        return code->_co_monitoring->active_monitors.tools[event] == 1u << tool;
-    tools[unit] &= (uint8_t) ~(1u << tool);
+        return code->_co_monitoring->active_monitors.tools[event] == bit;
+    tools[unit] &= (uint8_t)~bit;
     return !tools[unit];
+}
+
+static uint8_t bit_of(long tool)
+{
+    return (uint8_t)(1u << tool);
 }
 
 /* -- finding -- */
@@ -119,7 +131,7 @@ static bool site_prune(PyCodeObject *code, const struct rt_code *rc, uint32_t un
         opcode = rt_hidden_by_line(code, unit);
     if (*opcode == INSTRUMENTED_INSTRUCTION &&
         site_leave(code, PY_MONITORING_EVENT_INSTRUCTION, monitoring->per_instruction_tools, unit,
-                   tool))
+                   bit_of(tool)))
         *opcode = monitoring->per_instruction_opcodes[unit];
     return false;
 }
@@ -152,6 +164,7 @@ static struct site site_at(const struct plain *plain, uint32_t unit)
     return (struct site){
         .unit = unit,
         .opcode = plain_at(plain, unit),
+        .hidden = plain_at(plain, unit),
         .back = unit && may_swallow(plain_at(plain, before), plain_at(plain, unit))
                     ? (uint8_t)(unit - before)
                     : 0,
@@ -218,11 +231,34 @@ static int by_line(const void *a, const void *b)
     return first->unit < second->unit ? -1 : 1;
 }
 
+static struct site *sites_lines(struct rt_sites *sites)
+{
+    return sites->site + sites->n_units;
+}
+
+static struct site *sites_others(struct rt_sites *sites)
+{
+    return sites_lines(sites) + sites->n_lines + 1;
+}
+
 static struct rt_sites *shrink(struct rt_sites *sites)
 {
     struct rt_sites *smaller = realloc(sites, sizeof *sites + sites->n * sizeof *sites->site);
 
     return smaller ? smaller : sites;
+}
+
+/* Notes which sites of LINE can be disabled in the short way. */
+static void find_lone(PyCodeObject *code, struct site *site)
+{
+    for (int32_t before = NO_LINE; site->line != NO_LINE; before = site++->line) {
+        ptrdiff_t at = rt_hidden_by_line(code, site->unit) - (uint8_t *)code->_co_monitoring->lines;
+        bool lone = site->line != before && site->line != site[1].line &&
+                    site->opcode != BINARY_OP && site->opcode != CALL && at <= UINT16_MAX;
+
+        site->lone = lone ? site->opcode : INSTRUMENTED_LINE; /* which no site hides */
+        site->at = lone ? (uint16_t)at : 0;
+    }
 }
 
 struct rt_sites *rt_sites_find(PyCodeObject *code, const struct rt_code *rc, long tool)
@@ -237,7 +273,7 @@ struct rt_sites *rt_sites_find(PyCodeObject *code, const struct rt_code *rc, lon
         plain.bytes = (const uint8_t *)PyBytes_AS_STRING(bytes);
         plain.n = (uint32_t)(PyBytes_GET_SIZE(bytes) / 2);
         /* A unit may have a LINE, an INSTRUCTION and another event. */
-        sites = malloc(sizeof *sites + 3 * plain.n * sizeof *sites->site);
+        sites = malloc(sizeof *sites + (3 * plain.n + 1) * sizeof *sites->site);
     }
     if (!sites) {
         PyErr_Clear();
@@ -252,15 +288,23 @@ struct rt_sites *rt_sites_find(PyCodeObject *code, const struct rt_code *rc, lon
         if (plain_at(&plain, unit) != CACHE)
             n += line_site(code, rc, &plain, unit, &sites->site[n]);
     sites->n_lines = n - sites->n_units;
-    qsort(sites->site + sites->n_units, sites->n_lines, sizeof *sites->site, by_line);
+    qsort(sites_lines(sites), sites->n_lines, sizeof *sites->site, by_line);
+    sites->site[n++] = (struct site){.line = NO_LINE};
+    find_lone(code, sites_lines(sites));
     for (uint32_t unit = 0; unit < plain.n; unit++)
         if (plain_at(&plain, unit) != CACHE)
             n += event_site(code, rc, &plain, unit, tool, &sites->site[n]);
     sites->n = n;
-    sites->next_line = 0;
-    sites->version = code->_co_instrumentation_version;
     Py_DECREF(bytes);
-    return shrink(sites);
+    sites = shrink(sites);
+    sites->tool = (uint8_t)tool;
+    sites->bit = bit_of(tool);
+    sites->next_line = sites_lines(sites);
+    sites->version = code->_co_instrumentation_version;
+    sites->swallowed = false;
+    for (struct site *site = sites->next_line; site->line != NO_LINE; site++)
+        sites->swallowed |= site->back != 0;
+    return sites;
 }
 
 /* -- off and on -- */
@@ -273,15 +317,13 @@ static uint8_t site_behind(const struct rt_sites *sites, PyCodeObject *code,
 {
     bool same = sites->version == code->_co_instrumentation_version && opcode == site->opcode;
 
-    if (!same || !site->hidden ||
-        (rt_swallower(site->hidden) &&
-         rt_is_instrumented(rt_units_of(code)[site->unit + site->ahead].op.code)))
+    if (!same || (rt_swallower(site->hidden) &&
+                  rt_is_instrumented(rt_units_of(code)[site->unit + site->ahead].op.code)))
         return opcode;
     return site->hidden;
 }
 
-static void site_line_off(const struct rt_sites *sites, PyCodeObject *code, const struct site *site,
-                          long tool)
+static void site_line_off(const struct rt_sites *sites, PyCodeObject *code, const struct site *site)
 {
     uint8_t *opcode = &rt_units_of(code)[site->unit].op.code, hidden;
 
@@ -290,144 +332,196 @@ static void site_line_off(const struct rt_sites *sites, PyCodeObject *code, cons
     hidden = *rt_hidden_by_line(code, site->unit);
     if (hidden != INSTRUMENTED_INSTRUCTION && /* else its event would be lost */
         site_leave(code, PY_MONITORING_EVENT_LINE, code->_co_monitoring->line_tools, site->unit,
-                   tool))
+                   sites->bit))
         *opcode = site_behind(sites, code, site, hidden);
 }
 
-bool rt_sites_line_off(struct rt_sites *sites, PyCodeObject *code, long tool, int32_t line)
+/* The first site of a line, or one of another line. */
+RT_SELDOM static struct site *find_line(struct rt_sites *sites, int32_t line)
 {
-    struct site *lines = sites->site + sites->n_units;
-    uint32_t low = 0, high = sites->n_lines, i = sites->next_line;
+    struct site *low = sites_lines(sites), *high = low + sites->n_lines;
 
-    if (i < high && lines[i].line == line)
-        low = high = i;
     while (low < high) {
-        uint32_t middle = (low + high) / 2;
+        struct site *middle = low + (high - low) / 2;
 
-        if (lines[middle].line < line)
+        if (middle->line < line)
             low = middle + 1;
         else
             high = middle;
     }
-    for (i = low; i < sites->n_lines && lines[i].line == line; i++)
-        site_line_off(sites, code, &lines[i], tool);
-    sites->next_line = i;
-    return i > low || sites->n_units;
+    return low;
 }
 
-static void site_unit_off(const struct rt_sites *sites, PyCodeObject *code, const struct site *site,
-                          long tool)
+bool rt_sites_line_off(struct rt_sites *sites, PyCodeObject *code, int32_t line)
+{
+    struct site *site = sites->next_line;
+
+    if (site->line != line)
+        site = find_line(sites, line);
+    if (site->line != line)
+        return sites->n_units;
+    do
+        site_line_off(sites, code, site++);
+    while (site->line == line);
+    sites->next_line = site;
+    return true;
+}
+
+bool rt_sites_next_line_off(struct rt_sites *sites, PyCodeObject *code, int32_t line)
+{
+    struct site *site = sites->next_line;
+    const _PyCoMonitoringData *monitoring = code->_co_monitoring;
+    uint8_t *opcode = &rt_units_of(code)[site->unit].op.code, *tools = monitoring->line_tools;
+
+    if (site->line != line || sites->version != code->_co_instrumentation_version ||
+        *opcode != INSTRUMENTED_LINE ||
+        ((const uint8_t *)monitoring->lines)[site->at] != site->lone)
+        return false;
+    if (tools) {
+        if (tools[site->unit] != sites->bit)
+            return false;
+        tools[site->unit] = 0;
+    }
+    *opcode = site->hidden;
+    sites->next_line = site + 1;
+    return true;
+}
+
+static void site_unit_off(const struct rt_sites *sites, PyCodeObject *code, const struct site *site)
 {
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
     uint8_t *opcode = &rt_units_of(code)[site->unit].op.code, hidden;
     bool covered;
 
-    rt_monitors_recorded(code, tool, site->unit);
+    rt_monitors_recorded(code, sites->tool, site->unit);
     covered = *opcode == INSTRUMENTED_LINE;
     if (covered)
         opcode = rt_hidden_by_line(code, site->unit);
     if (*opcode != INSTRUMENTED_INSTRUCTION ||
         !site_leave(code, PY_MONITORING_EVENT_INSTRUCTION, monitoring->per_instruction_tools,
-                    site->unit, tool))
+                    site->unit, sites->bit))
         return;
     hidden = monitoring->per_instruction_opcodes[site->unit];
     *opcode = covered ? hidden : site_behind(sites, code, site, hidden);
 }
 
-bool rt_sites_unit_off(struct rt_sites *sites, PyCodeObject *code, long tool, uint32_t unit)
+bool rt_sites_unit_off(struct rt_sites *sites, PyCodeObject *code, uint32_t unit)
 {
     const struct site *site = rt_at_unit(sites->site, sites->n_units, sizeof *site, unit);
 
     if (site)
-        site_unit_off(sites, code, site, tool);
+        site_unit_off(sites, code, site);
     return site;
 }
 
 /* What the instrumented opcode of a site hides when it replaces `opcode`, which is noted. */
 static uint8_t site_hide(struct site *site, uint8_t opcode)
 {
-    site->hidden = rt_is_instrumented(opcode) ? 0 : opcode;
+    site->hidden = rt_is_instrumented(opcode) ? site->opcode : opcode;
     return rt_is_instrumented(opcode) ? opcode : site->opcode;
 }
 
 /* Makes the instruction before a site plain if it would swallow the site, which comes back. */
-static void site_spare(PyCodeObject *code, const struct site *site)
+static void site_spare(_Py_CODEUNIT *units, const struct site *site)
 {
-    uint8_t *before = &rt_units_of(code)[site->unit - site->back].op.code;
+    uint8_t *before = &units[site->unit - site->back].op.code;
     uint8_t plain = site->back ? rt_swallower(*before) : 0;
 
     if (plain)
         *before = plain;
 }
 
-static void site_line_on(struct rt_sites *sites, PyCodeObject *code, struct site *site, long tool)
+static void site_line_on(PyCodeObject *code, const struct rt_hidden *hidden, struct site *site,
+                         bool same)
 {
-    uint8_t *tools = code->_co_monitoring->line_tools,
-            *opcode = &rt_units_of(code)[site->unit].op.code;
+    uint8_t *opcode = &rt_units_of(code)[site->unit].op.code, now = *opcode;
 
-    if (tools)
-        tools[site->unit] |= (uint8_t)(1u << tool);
-    site_spare(code, site);
-    if (*opcode == INSTRUMENTED_LINE) {
-        if (sites->version != code->_co_instrumentation_version)
-            site->hidden = 0;
-        return;
+    if (now != INSTRUMENTED_LINE) {
+        hidden->first[site->unit * hidden->stride] = site_hide(site, now);
+        *opcode = INSTRUMENTED_LINE;
+    } else if (!same) {
+        site->hidden = site->opcode;
     }
-    *rt_hidden_by_line(code, site->unit) = site_hide(site, *opcode);
-    *opcode = INSTRUMENTED_LINE;
 }
 
-static void site_unit_on(struct rt_sites *sites, PyCodeObject *code, struct site *site, long tool)
+/* What the loops need is loaded once: the compiler cannot know that no opcode is written over it.
+ */
+static void lines_on(struct rt_sites *sites, PyCodeObject *code)
+{
+    const struct rt_hidden hidden = rt_hidden(code);
+    struct site *lines = sites_lines(sites);
+    _Py_CODEUNIT *units = rt_units_of(code);
+    uint8_t *tools = code->_co_monitoring->line_tools, bit = sites->bit;
+    bool same = sites->version == code->_co_instrumentation_version;
+
+    if (tools)
+        for (struct site *site = lines; site->line != NO_LINE; site++)
+            tools[site->unit] |= bit;
+    if (sites->swallowed)
+        for (struct site *site = lines; site->line != NO_LINE; site++)
+            site_spare(units, site);
+    for (struct site *site = lines; site->line != NO_LINE; site++) {
+        uint8_t *opcode = &units[site->unit].op.code, now = *opcode;
+
+        if (rt_is_instrumented(now)) {
+            site_line_on(code, &hidden, site, same);
+            continue;
+        }
+        site->hidden = now;
+        hidden.first[site->unit * hidden.stride] = site->opcode;
+        *opcode = INSTRUMENTED_LINE;
+    }
+}
+
+static void site_unit_on(struct rt_sites *sites, PyCodeObject *code, struct site *site)
 {
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
     uint8_t *tools = monitoring->per_instruction_tools;
     uint8_t *opcode = &rt_units_of(code)[site->unit].op.code;
 
     if (tools)
-        tools[site->unit] |= (uint8_t)(1u << tool);
+        tools[site->unit] |= sites->bit;
     if (monitoring->line_tools) /* as rt_monitors_keep() does */
-        monitoring->line_tools[site->unit] |= (uint8_t)(1u << tool);
-    site_spare(code, site);
-    rt_monitors_uncover(code, site->unit, tool); /* after restart_events() by another tool */
+        monitoring->line_tools[site->unit] |= sites->bit;
+    site_spare(rt_units_of(code), site);
+    rt_monitors_uncover(code, site->unit, sites->tool); /* after restart_events() by another tool */
     if (*opcode == INSTRUMENTED_LINE) { /* another tool's: what it hides is not specialised */
-        site->hidden = 0;
+        site->hidden = site->opcode;
         opcode = rt_hidden_by_line(code, site->unit);
         if (*opcode == INSTRUMENTED_INSTRUCTION)
             return;
     } else if (*opcode == INSTRUMENTED_INSTRUCTION) {
         if (sites->version != code->_co_instrumentation_version)
-            site->hidden = 0;
+            site->hidden = site->opcode;
         return;
     }
     monitoring->per_instruction_opcodes[site->unit] = site_hide(site, *opcode);
     *opcode = INSTRUMENTED_INSTRUCTION;
 }
 
-static void site_event_on(PyCodeObject *code, const struct site *site, long tool)
+static void site_event_on(PyCodeObject *code, const struct site *site, uint8_t bit)
 {
     _PyCoMonitoringData *monitoring = code->_co_monitoring;
 
-    if (!rt_listens(code, site->event, tool))
+    if (!(monitoring->active_monitors.tools[site->event] & bit))
         return;
-    site_spare(code, site);
+    site_spare(rt_units_of(code), site);
     if (monitoring->tools)
-        monitoring->tools[site->unit] |= (uint8_t)(1u << tool);
+        monitoring->tools[site->unit] |= bit;
     *event_opcode(code, site->unit) = site->opcode;
 }
 
-bool rt_sites_restore(struct rt_sites *sites, PyCodeObject *code, long tool)
+bool rt_sites_restore(struct rt_sites *sites, PyCodeObject *code)
 {
-    uint32_t i = 0;
-
-    if (!rt_listens(code, PY_MONITORING_EVENT_LINE, tool) ||
-        (sites->n_units && !rt_listens(code, PY_MONITORING_EVENT_INSTRUCTION, tool)))
+    if (!rt_listens(code, PY_MONITORING_EVENT_LINE, sites->tool) ||
+        (sites->n_units && !rt_listens(code, PY_MONITORING_EVENT_INSTRUCTION, sites->tool)))
         return false;
-    for (; i < sites->n_units; i++)
-        site_unit_on(sites, code, &sites->site[i], tool);
-    for (; i < sites->n_units + sites->n_lines; i++)
-        site_line_on(sites, code, &sites->site[i], tool);
-    for (; i < sites->n; i++)
-        site_event_on(code, &sites->site[i], tool);
+    for (uint32_t i = 0; i < sites->n_units; i++)
+        site_unit_on(sites, code, &sites->site[i]);
+    lines_on(sites, code);
+    for (struct site *site = sites_others(sites); site < sites->site + sites->n; site++)
+        site_event_on(code, site, sites->bit);
+    sites->next_line = sites_lines(sites);
     sites->version = code->_co_instrumentation_version;
     return true;
 }
@@ -462,16 +556,16 @@ static const char PROBE[] = "def f(x):\n"
                             "    return x\n";
 
 /* The place of a site's instrumented opcode, and that opcode. */
-static uint8_t *place_of(PyCodeObject *code, const struct rt_sites *sites, const struct site *site,
+static uint8_t *place_of(PyCodeObject *code, struct rt_sites *sites, const struct site *site,
                          uint8_t *instrumented)
 {
     uint8_t *opcode = &rt_units_of(code)[site->unit].op.code;
 
-    if (site >= sites->site + sites->n_units + sites->n_lines) {
+    if (site >= sites_others(sites)) {
         *instrumented = site->opcode;
         return event_opcode(code, site->unit);
     }
-    if (site >= sites->site + sites->n_units) {
+    if (site >= sites_lines(sites)) {
         *instrumented = INSTRUMENTED_LINE;
         return opcode;
     }
@@ -480,37 +574,37 @@ static uint8_t *place_of(PyCodeObject *code, const struct rt_sites *sites, const
 }
 
 /* Whether all sites of the probe are on, or off. */
-static bool all_are(PyCodeObject *probe, const struct rt_sites *sites, bool on)
+static bool all_are(PyCodeObject *probe, struct rt_sites *sites, bool on)
 {
     uint8_t instrumented;
 
-    for (uint32_t i = 0; i < sites->n; i++)
-        if ((*place_of(probe, sites, &sites->site[i], &instrumented) == instrumented) != on)
+    for (struct site *site = sites->site; site < sites->site + sites->n; site++)
+        if (site->line != NO_LINE &&
+            (*place_of(probe, sites, site, &instrumented) == instrumented) != on)
             return false;
     return true;
 }
 
 /* Whether there is a site of each event that is armed on the probe. */
-static bool has_all(const struct rt_sites *sites, bool instructions, unsigned long events)
+static bool has_all(struct rt_sites *sites, bool instructions, unsigned long events)
 {
-    for (uint32_t i = sites->n_units + sites->n_lines; i < sites->n; i++)
-        events &= ~(1ul << sites->site[i].event);
+    for (struct site *site = sites_others(sites); site < sites->site + sites->n; site++)
+        events &= ~(1ul << site->event);
     return sites->n_lines && !sites->n_units == !instructions && !events;
 }
 
 /* Turns everything off, as the tracer and CPython do. */
-static void all_off(PyCodeObject *probe, struct rt_sites *sites, const uint8_t *plain, long tool)
+static void all_off(PyCodeObject *probe, struct rt_sites *sites, const uint8_t *plain)
 {
-    uint32_t i = 0;
+    struct site *site = sites->site;
 
-    for (; i < sites->n_units; i++)
-        rt_sites_unit_off(sites, probe, tool, sites->site[i].unit);
-    for (; i < sites->n_units + sites->n_lines; i++)
-        rt_sites_line_off(sites, probe, tool, sites->site[i].line);
-    for (; i < sites->n; i++)
-        if (site_leave(probe, sites->site[i].event, probe->_co_monitoring->tools,
-                       sites->site[i].unit, tool))
-            *event_opcode(probe, sites->site[i].unit) = plain[2 * sites->site[i].unit];
+    for (; site < sites_lines(sites); site++)
+        rt_sites_unit_off(sites, probe, site->unit);
+    for (; site->line != NO_LINE; site++)
+        rt_sites_line_off(sites, probe, site->line);
+    for (site = sites_others(sites); site < sites->site + sites->n; site++)
+        if (site_leave(probe, site->event, probe->_co_monitoring->tools, site->unit, sites->bit))
+            *event_opcode(probe, site->unit) = plain[2 * site->unit];
 }
 
 /* Whether nothing in the code is instrumented but its RESUME. */
@@ -560,9 +654,9 @@ static bool try_sites(PyCodeObject *probe, const struct rt_code *rc, const uint8
         return false;
     sole_tool = !crowded(probe, tool);
     if (has_all(sites, instruction, local) && all_are(probe, sites, true)) {
-        all_off(probe, sites, plain, tool);
-        usable = (!sole_tool || all_are(probe, sites, false)) &&
-                 rt_sites_restore(sites, probe, tool) && all_are(probe, sites, true);
+        all_off(probe, sites, plain);
+        usable = (!sole_tool || all_are(probe, sites, false)) && rt_sites_restore(sites, probe) &&
+                 all_are(probe, sites, true);
     }
     free(sites);
     return !arm(arg, probe, 0) && usable &&

@@ -30,14 +30,18 @@ struct rt_sites *rt_sites_find(PyCodeObject *code, const struct rt_code *rc, lon
  * interpreter calls no callback because the line has not changed, and brings back the specialised
  * instruction that restoring the site replaced. False: the line has no site, and DISABLE would lose
  * no INSTRUCTION. */
-bool rt_sites_line_off(struct rt_sites *sites, PyCodeObject *code, long tool, int32_t line);
+bool rt_sites_line_off(struct rt_sites *sites, PyCodeObject *code, int32_t line);
+
+/* The same in a few instructions, if it is the line behind the one recorded last, has one site, and
+ * no other tool listens there. False: it is not, and nothing was done. */
+bool rt_sites_next_line_off(struct rt_sites *sites, PyCodeObject *code, int32_t line);
 
 /* The same for the INSTRUCTION of a unit. False: it has none. */
-bool rt_sites_unit_off(struct rt_sites *sites, PyCodeObject *code, long tool, uint32_t unit);
+bool rt_sites_unit_off(struct rt_sites *sites, PyCodeObject *code, uint32_t unit);
 
 /* Re-arms every site, also in running frames. False: the code is no longer armed as when its sites
  * were found, and nothing was done. */
-bool rt_sites_restore(struct rt_sites *sites, PyCodeObject *code, long tool);
+bool rt_sites_restore(struct rt_sites *sites, PyCodeObject *code);
 
 /* Whether this interpreter's sites can be restored: tried on a function with every kind of site.
  * Leaves no exception set. To be called after rt_monitors_usable(). */

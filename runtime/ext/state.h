@@ -13,7 +13,9 @@
 struct rt_state {
     PyObject *decisions; /* dict: co_filename -> address of the file's struct seg_entry, or None */
     uint32_t decisions_epoch;
-    Py_ssize_t extra; /* the code map's own: index of co_extra, or id of a code watcher */
+    /* codemap_extra.c, codemap_lfht.c: */
+    Py_ssize_t extra; /* index of co_extra, or id of a code watcher */
+    Py_ssize_t slot;  /* the same, where co_extra can be read without a call; else too high */
     const struct rt_tracer *tracer;
     void *tracer_state; /* the tracer's own */
     /* claimed.c: */
@@ -21,6 +23,9 @@ struct rt_state {
     PyObject *claims;      /* dict: co_filename -> its answer */
     uint32_t claim_number; /* of this claim */
     bool claims_loaded;
+    struct rt_words { /* function_context.c: interned strings, or NULL */
+        PyObject *module, *name, *func, *qualname;
+    } words;
 };
 
 /* What records when code runs. Chosen once, in module.c; nothing above asks which one it is. */

@@ -26,6 +26,7 @@
 #include "codemap.h"
 #include "context.h"
 #include "function_context.h"
+#include "listener.h"
 #include "monitors.h"
 #include "process.h"
 #include "rearm.h"
@@ -72,15 +73,21 @@ static int32_t number_of(PyObject *value)
                                                         : PyLong_AsLong(value));
 }
 
+/* The same if it is positive and one digit; else 0. In the place of number_of() this saves a tenth
+ * of what most lines cost. */
+static int32_t digit_of(PyObject *value)
+{
+    const PyLongObject *integer = (PyLongObject *)value;
+
+    return PyUnstable_Long_IsCompact(integer) && !(integer->long_value.lv_tag & _PyLong_SIGN_MASK)
+               ? (int32_t)integer->long_value.ob_digit[0]
+               : 0;
+}
+
 /* The same for an offset, in code units. */
 static uint32_t unit_of(PyObject *offset)
 {
     return (uint32_t)number_of(offset) / 2;
-}
-
-static struct rt_state *mon_state(PyObject *module)
-{
-    return PyModule_GetState(module);
 }
 
 static struct monitoring *mon_of(const struct rt_state *state)
@@ -237,6 +244,7 @@ static int mon_arm_lasting(const struct rt_state *state, PyObject *code, struct 
 
     free(rc->sites);
     rc->sites = NULL;
+    rc->at_once.generation = 0;
     if (mon_arm_with(state, code, rc, rc->file ? mon_lasting_events(m, rc, implied) : 0))
         return -1;
     if (implied && !rc->instruction_kept) { /* no memory */
@@ -314,7 +322,8 @@ static void mon_rearm_one(void *arg, PyCodeObject *code)
     if (!rc)
         return;
     rc->rearm = false;
-    if (RT_SITES && rc->sites && rt_sites_restore(rc->sites, code, mon_of(state)->tool_number))
+    rc->at_once.generation = 0;
+    if (RT_SITES && rc->sites && rt_sites_restore(rc->sites, code))
         return;
     if (mon_arm(state, (PyObject *)code, 0) || mon_arm_lasting(state, (PyObject *)code, rc))
         PyErr_Clear();
@@ -400,14 +409,14 @@ static void mon_switched(struct rt_state *state)
 
 /* -- frames -- */
 
-static PyObject *mon_on_start(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_start(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
-    struct rt_state *state = mon_state(module);
+    struct rt_state *state = rt_listener_state(self);
     PyCodeObject *code = (PyCodeObject *)args[0];
     struct rt_code *rc;
     uint32_t epoch;
 
-    (void)n;
+    (void)n, (void)names;
     if (rt_process_paused())
         Py_RETURN_NONE;
     epoch = rt_process_epoch();
@@ -449,14 +458,14 @@ static struct rt_code *mon_code_of_event(const struct rt_state *state, PyObject 
     return rt_process_paused() ? NULL : rt_codemap_get(state, (PyCodeObject *)code);
 }
 
-static PyObject *mon_on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_resume(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
-    struct rt_state *state = mon_state(module);
+    struct rt_state *state = rt_listener_state(self);
     struct rt_code *rc = mon_code_of_event(state, args[0]);
     struct rt_context *context;
     uint32_t epoch;
 
-    (void)n;
+    (void)n, (void)names;
     if (!rc)
         Py_RETURN_NONE;
     if (rc->test) {
@@ -477,59 +486,70 @@ static PyObject *mon_on_resume(PyObject *module, PyObject *const *args, Py_ssize
     return mon_after_hit(state, args[0], rc, context);
 }
 
-static PyObject *mon_on_throw(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_throw(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
-    PyObject *result = mon_on_resume(module, args, n);
+    PyObject *result = mon_on_resume(self, args, n, names);
 
     Py_XDECREF(result);
     return mon_after_call(result ? 0 : -1); /* cannot be disabled before 3.15 */
 }
 
-static PyObject *mon_on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_leave(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
-    struct rt_state *state = mon_state(module);
+    struct rt_state *state = rt_listener_state(self);
     struct rt_code *rc = mon_code_of_event(state, args[0]);
 
-    (void)n;
+    (void)n, (void)names;
     if (rc && rc->test)
         rt_function_end(state);
     Py_RETURN_NONE;
 }
 
-static PyObject *mon_on_end(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_end(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
-    struct rt_state *state = mon_state(module);
+    struct rt_state *state = rt_listener_state(self);
     struct rt_code *rc = rt_codemap_get(state, (PyCodeObject *)args[0]);
 
     if (rc && rc->claim && rt_claimed_end(state, rc, PyEval_GetFrame()))
         return NULL;
-    return mon_on_leave(module, args, n);
+    return mon_on_leave(self, args, n, names);
 }
 
-static PyObject *mon_on_return(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_return(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
-    struct rt_state *state = mon_state(module);
+    struct rt_state *state = rt_listener_state(self);
     struct rt_code *rc = mon_code_of_event(state, args[0]);
     struct rt_context *context;
 
     if (!rc || !rc->file || rc->return_arc == RT_NO_ARC)
-        return mon_on_end(module, args, n);
+        return mon_on_end(self, args, n, names);
     context = rt_context_get();
     rt_code_arc(rc, context, rc->return_arc);
-    return rc->test ? mon_on_end(module, args, n) : mon_after_hit(state, args[0], rc, context);
+    return rc->test ? mon_on_end(self, args, n, names) : mon_after_hit(state, args[0], rc, context);
 }
 
 /* -- lines and branches -- */
 
-static PyObject *mon_on_line(PyObject *module, PyObject *const *args, Py_ssize_t n)
+/* A line is recorded and may be disabled: disables it at all its sites. True: nothing is left for
+ * CPython to do. */
+static bool mon_line_off(struct rt_code *rc, PyCodeObject *code, const struct rt_context *context,
+                         int32_t line)
 {
-    struct rt_state *state = mon_state(module);
+    if (!RT_SITES || !rc->sites || !rt_sites_line_off(rc->sites, code, line))
+        return false;
+    if (context && rc->recent[SEG_LINES].generation == context->generation)
+        rc->at_once = rc->recent[SEG_LINES];
+    return true;
+}
+
+RT_SELDOM static PyObject *mon_on_line_slow(PyObject *self, PyObject *const *args)
+{
+    struct rt_state *state = rt_listener_state(self);
     struct rt_code *rc = mon_code_of_event(state, args[0]);
     struct rt_context *context = rt_context_get();
     int32_t line = number_of(args[1]);
     PyObject *result;
 
-    (void)n;
     if (!rc)
         Py_RETURN_NONE;
     if (rc->claim)
@@ -539,21 +559,45 @@ static PyObject *mon_on_line(PyObject *module, PyObject *const *args, Py_ssize_t
     if (rc->unit_wise)
         Py_RETURN_NONE; /* disabled by its last tool, it would take the INSTRUCTION with it */
     result = mon_after_hit(state, args[0], rc, context);
-    if (RT_SITES && rc->sites && result == mon_of(state)->disable &&
-        rt_sites_line_off(rc->sites, (PyCodeObject *)args[0], mon_of(state)->tool_number, line))
-        Py_SETREF(result, Py_NewRef(Py_None)); /* it is off already */
+    if (result == mon_of(state)->disable &&
+        mon_line_off(rc, (PyCodeObject *)args[0], context, line))
+        Py_SETREF(result, Py_NewRef(Py_None));
     return result;
 }
 
-static PyObject *mon_on_instruction(PyObject *module, PyObject *const *args, Py_ssize_t n)
+/* In most events of a context all is as at the event before: then this does what
+ * mon_on_line_slow() would do, and calls nothing. */
+static PyObject *mon_on_line(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
-    struct rt_state *state = mon_state(module);
+    PyCodeObject *code = (PyCodeObject *)args[0];
+    struct rt_code *rc = rt_codemap_peek(rt_listener_state(self), code);
+    const struct rt_context *context = rt_context_peek();
+
+    (void)n, (void)names;
+#if RT_SITES
+    if (rc && context && !rt_process_paused()) {
+        int32_t line = digit_of(args[1]);
+
+        if (line && rt_code_line_at_once(rc, context, line) &&
+            rt_sites_next_line_off(rc->sites, code, line))
+            Py_RETURN_NONE;
+    }
+#else
+    (void)rc, (void)context;
+#endif
+    return mon_on_line_slow(self, args);
+}
+
+static PyObject *mon_on_instruction(PyObject *self, PyObject *const *args, size_t n,
+                                    PyObject *names)
+{
+    struct rt_state *state = rt_listener_state(self);
     struct rt_code *rc = mon_code_of_event(state, args[0]);
     struct rt_context *context = rt_context_get();
     uint32_t unit = unit_of(args[1]);
     PyObject *result;
 
-    (void)n;
+    (void)n, (void)names;
     if (!rc)
         Py_RETURN_NONE;
     if (rc->file)
@@ -562,16 +606,16 @@ static PyObject *mon_on_instruction(PyObject *module, PyObject *const *args, Py_
     if (RT_MONITORS && rc->unit_wise && result == mon_of(state)->disable)
         rt_monitors_recorded((PyCodeObject *)args[0], mon_of(state)->tool_number, unit);
     if (RT_SITES && rc->sites && result == mon_of(state)->disable &&
-        rt_sites_unit_off(rc->sites, (PyCodeObject *)args[0], mon_of(state)->tool_number, unit))
+        rt_sites_unit_off(rc->sites, (PyCodeObject *)args[0], unit))
         Py_SETREF(result, Py_NewRef(Py_None)); /* it is off already */
     return result;
 }
 
 #if RT_BRANCH_SIDES
 
-static PyObject *mon_on_side(PyObject *module, PyObject *const *args, bool right)
+static PyObject *mon_on_side(PyObject *self, PyObject *const *args, bool right)
 {
-    struct rt_state *state = mon_state(module);
+    struct rt_state *state = rt_listener_state(self);
     struct rt_code *rc = mon_code_of_event(state, args[0]);
     struct rt_context *context = rt_context_get();
     const struct rt_branch *branch;
@@ -587,29 +631,29 @@ static PyObject *mon_on_side(PyObject *module, PyObject *const *args, bool right
     return mon_after_hit(state, args[0], rc, context);
 }
 
-static PyObject *mon_on_left(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_left(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
-    (void)n;
-    return mon_on_side(module, args, false);
+    (void)n, (void)names;
+    return mon_on_side(self, args, false);
 }
 
-static PyObject *mon_on_right(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_right(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
-    (void)n;
-    return mon_on_side(module, args, true);
+    (void)n, (void)names;
+    return mon_on_side(self, args, true);
 }
 
 #else
 
 /* One event for both edges: enabled until both arcs are recorded or implied. */
-static PyObject *mon_on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *mon_on_branch(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
-    struct rt_state *state = mon_state(module);
+    struct rt_state *state = rt_listener_state(self);
     struct rt_code *rc = mon_code_of_event(state, args[0]);
     struct rt_context *context;
     const struct rt_branch *branch;
 
-    (void)n;
+    (void)n, (void)names;
     if (!rc)
         Py_RETURN_NONE;
     branch = rt_code_branch(rc, unit_of(args[1]));
@@ -627,28 +671,18 @@ static PyObject *mon_on_branch(PyObject *module, PyObject *const *args, Py_ssize
 
 #endif
 
-#define CALLBACK(name, function)                                           \
-    {                                                                      \
-        name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL, NULL \
-    }
-
-static struct callback {
+static const struct callback {
     const char *event;
-    PyMethodDef method;
+    vectorcallfunc call;
 } callbacks[] = {
-    {"PY_START", CALLBACK("shmcov_start", mon_on_start)},
-    {"LINE", CALLBACK("shmcov_line", mon_on_line)},
-    {"INSTRUCTION", CALLBACK("shmcov_instruction", mon_on_instruction)},
-    {"PY_RESUME", CALLBACK("shmcov_resume", mon_on_resume)},
-    {"PY_THROW", CALLBACK("shmcov_throw", mon_on_throw)},
-    {"PY_RETURN", CALLBACK("shmcov_return", mon_on_return)},
-    {"PY_YIELD", CALLBACK("shmcov_yield", mon_on_leave)},
-    {"PY_UNWIND", CALLBACK("shmcov_unwind", mon_on_end)},
+    {"PY_START", mon_on_start},          {"LINE", mon_on_line},
+    {"INSTRUCTION", mon_on_instruction}, {"PY_RESUME", mon_on_resume},
+    {"PY_THROW", mon_on_throw},          {"PY_RETURN", mon_on_return},
+    {"PY_YIELD", mon_on_leave},          {"PY_UNWIND", mon_on_end},
 #if RT_BRANCH_SIDES
-    {"BRANCH_LEFT", CALLBACK("shmcov_left", mon_on_left)},
-    {"BRANCH_RIGHT", CALLBACK("shmcov_right", mon_on_right)},
+    {"BRANCH_LEFT", mon_on_left},        {"BRANCH_RIGHT", mon_on_right},
 #else
-    {"BRANCH", CALLBACK("shmcov_branch", mon_on_branch)},
+    {"BRANCH", mon_on_branch},
 #endif
 };
 
@@ -690,26 +724,32 @@ static int take_tool(PyObject *monitoring, struct monitoring *m)
     return -1;
 }
 
-static int register_callbacks(PyObject *monitoring, PyObject *module, struct monitoring *m)
+static int register_callback(PyObject *monitoring, const struct callback *callback, PyObject *tool,
+                             PyObject *listener)
 {
-    for (size_t i = 0; i < sizeof callbacks / sizeof *callbacks; i++) {
-        PyObject *function = PyCFunction_New(&callbacks[i].method, module), *result;
-        unsigned long bit;
+    PyObject *result;
+    unsigned long bit;
 
-        if (!function)
-            return -1;
-        if (event_bit(monitoring, callbacks[i].event, &bit)) {
-            Py_DECREF(function);
-            return -1;
-        }
-        result =
-            PyObject_CallMethod(monitoring, "register_callback", "OkO", m->tool, bit, function);
-        Py_DECREF(function);
-        if (!result)
-            return -1;
-        Py_DECREF(result);
+    if (event_bit(monitoring, callback->event, &bit))
+        return -1;
+    result = PyObject_CallMethod(monitoring, "register_callback", "OkO", tool, bit, listener);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+static int register_callbacks(PyObject *monitoring, PyObject *module, const struct monitoring *m)
+{
+    PyTypeObject *type = rt_listener_type(module);
+    int status = type ? 0 : -1;
+
+    for (size_t i = 0; !status && i < sizeof callbacks / sizeof *callbacks; i++) {
+        PyObject *listener = rt_listener_new(type, module, callbacks[i].call);
+
+        status = listener ? register_callback(monitoring, &callbacks[i], m->tool, listener) : -1;
+        Py_XDECREF(listener);
     }
-    return 0;
+    Py_XDECREF(type);
+    return status;
 }
 
 /* The sets of events: where each is, and the names of what is in it. */

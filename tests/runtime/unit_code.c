@@ -80,6 +80,42 @@ UNIT(code_sets_a_bit_of_a_context)
     return NULL;
 }
 
+#if !RT_FREE_THREADED
+
+UNIT(code_sets_at_once_what_is_near_and_in_the_same_context)
+{
+    bool complete;
+    struct rt_code *rc = make(false, &complete);
+    struct rt_context *context;
+    seg_u8 *one;
+
+    CHECK(rc);
+    rt_context_enable();
+    CHECK(!rt_context_peek()); /* the thread has to find out */
+    CHECK(!rt_context_switch(&unit_state, "one", 3));
+    context = rt_context_peek();
+    CHECK(context && context == rt_context_get());
+    rt_code_line(rc, context, 3);
+    CHECK(!rt_code_line_at_once(rc, context, 2));
+    rc->at_once = rc->recent[SEG_LINES];
+    CHECK(rt_code_line_at_once(rc, context, 2) && !rt_code_line_at_once(rc, context, 5000));
+    one = rt_context_bits(context, file->id, SEG_LINES, 2);
+    CHECK(one && seg_bit_test(one, 2) && seg_bit_test(one, 3));
+    CHECK(!rt_context_everywhere(&unit_state, "two", 3) && !rt_context_peek());
+    CHECK(rt_context_get() == context); /* its own */
+    CHECK(rt_code_line_at_once(rc, context, 2));
+    CHECK(!rt_context_switch(&unit_state, NULL, 0) && !rt_code_line_at_once(rc, context, 2));
+    rt_code_line(rc, context, 4); /* of the static context, and in its place */
+    rc->at_once = rc->recent[SEG_LINES];
+    CHECK(rt_code_line_at_once(rc, context, 3));
+    CHECK(unit_is_set(file, SEG_LINES, 3) && unit_is_set(file, SEG_LINES, 4));
+    CHECK(!unit_is_set(file, SEG_LINES, 2));
+    rt_code_free(rc);
+    return NULL;
+}
+
+#endif
+
 UNIT(code_pairs_have_bits_of_their_own)
 {
     bool complete;

@@ -30,6 +30,10 @@ UNIT(codemap_has_one_entry_for_a_code_object)
     CHECK(!rt_codemap_get(&unit_state, code));
     CHECK(rt_codemap_put(&unit_state, code, one) == 0);
     CHECK(rt_codemap_get(&unit_state, code) == one);
+#if !RT_FREE_THREADED
+    CHECK(rt_codemap_peek(&unit_state, code) == one); /* co_extra is as expected */
+#endif
+    CHECK(!rt_codemap_peek(&unit_state, same));
     CHECK(rt_codemap_put(&unit_state, code, two) == 1);
     CHECK(rt_codemap_get(&unit_state, code) == one);
     CHECK(!rt_codemap_get(&unit_state, same)); /* equal, but another one */

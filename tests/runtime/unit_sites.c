@@ -104,17 +104,53 @@ UNIT(sites_of_a_line_go_off_and_on)
     struct rt_sites *sites = armed(A_LINE, 0, &code, &rc);
 
     CHECK(sites && runs("fired", 11) == 1);
-    rt_sites_line_off(sites, code, TOOL, 11);
+    rt_sites_line_off(sites, code, 11);
     CHECK(runs("fired", 11) == 0 && runs("fired", 10) == 1 && runs("fired", 12) == 1);
-    CHECK(rt_sites_restore(sites, code, TOOL));
+    CHECK(rt_sites_restore(sites, code));
     CHECK(runs("fired", 11) == 1);
     for (int i = 0; i < 100; i++) /* specialised, and still ours */
         CHECK(runs("fired", 10) == 1);
-    rt_sites_line_off(sites, code, TOOL, 10);
-    rt_sites_line_off(sites, code, TOOL, 12);
+    rt_sites_line_off(sites, code, 10);
+    rt_sites_line_off(sites, code, 12);
     CHECK(runs("fired", 10) == 0 && runs("fired", 12) == 0 && runs("fired", 11) == 1);
-    CHECK(rt_sites_restore(sites, code, TOOL));
+    CHECK(rt_sites_restore(sites, code));
     CHECK(runs("fired", 10) == 1 && runs("fired", 12) == 1);
+    return NULL;
+}
+
+UNIT(sites_go_off_in_the_short_way_line_by_line)
+{
+    PyCodeObject *code;
+    struct rt_code *rc;
+    struct rt_sites *sites = armed(A_LINE, 0, &code, &rc);
+
+    for (int i = 0; i < 100; i++) { /* specialised in between */
+        CHECK(sites && runs("fired", 10) == 1);
+        CHECK(!rt_sites_next_line_off(sites, code, 11)); /* 10 is the next */
+        CHECK(rt_sites_next_line_off(sites, code, 10));
+        CHECK(!rt_sites_next_line_off(sites, code, 10) && !rt_sites_next_line_off(sites, code, 12));
+        CHECK(rt_sites_next_line_off(sites, code, 11));
+        CHECK(runs("fired", 10) == 0 && runs("fired", 11) == 0 && runs("fired", 12) == 1);
+        CHECK(rt_sites_next_line_off(sites, code, 12));
+        CHECK(!rt_sites_next_line_off(sites, code, 13)); /* there is none behind the last */
+        CHECK(runs("fired", 12) == 0);
+        CHECK(rt_sites_restore(sites, code));
+    }
+    return NULL;
+}
+
+UNIT(sites_of_another_tool_go_the_long_way)
+{
+    PyCodeObject *code;
+    struct rt_code *rc;
+    struct rt_sites *sites = armed(A_LINE, A_LINE, &code, &rc);
+
+    CHECK(sites && !rt_sites_next_line_off(sites, code, 10));
+    CHECK(runs("fired", 10) == 1 && runs("others", 10) == 1);
+    CHECK(!arm((void *)OTHER, code, 0) && runs("others", 10) == 0);
+    CHECK(rt_sites_restore(sites, code)); /* its bits are gone, the array is still there */
+    CHECK(rt_sites_next_line_off(sites, code, 10) && runs("fired", 10) == 0);
+    CHECK(rt_sites_restore(sites, code) && runs("fired", 10) == 1);
     return NULL;
 }
 
@@ -125,9 +161,9 @@ UNIT(sites_of_another_tool_are_left_alone)
     struct rt_sites *sites = armed(A_LINE, A_LINE, &code, &rc);
 
     CHECK(sites && runs("fired", 11) == 1 && runs("others", 11) == 1);
-    rt_sites_line_off(sites, code, TOOL, 11);
+    rt_sites_line_off(sites, code, 11);
     CHECK(runs("fired", 11) == 0 && runs("others", 11) == 1);
-    CHECK(rt_sites_restore(sites, code, TOOL));
+    CHECK(rt_sites_restore(sites, code));
     CHECK(runs("fired", 11) == 1 && runs("others", 11) == 1);
     return NULL;
 }
@@ -139,7 +175,7 @@ UNIT(sites_are_not_restored_in_code_that_is_armed_otherwise)
     struct rt_sites *sites = armed(A_LINE, 0, &code, &rc);
 
     CHECK(sites && !arm((void *)TOOL, code, 0));
-    CHECK(!rt_sites_restore(sites, code, TOOL) && runs("fired", 11) == 0);
+    CHECK(!rt_sites_restore(sites, code) && runs("fired", 11) == 0);
     return NULL;
 }
 
@@ -155,10 +191,10 @@ UNIT(sites_of_instructions_are_those_that_imply_arcs)
     CHECK(sites && rc->n_implied);
     unit = rc->implied[0].unit;
     CHECK(runs("fired", -2L * unit) == 1 && runs("fired", -2L * (unit + 1)) == 0);
-    CHECK(rt_sites_unit_off(sites, code, TOOL, unit));
-    CHECK(!rt_sites_unit_off(sites, code, TOOL, unit + 1));
+    CHECK(rt_sites_unit_off(sites, code, unit));
+    CHECK(!rt_sites_unit_off(sites, code, unit + 1));
     CHECK(runs("fired", -2L * unit) == 0);
-    CHECK(rt_sites_restore(sites, code, TOOL));
+    CHECK(rt_sites_restore(sites, code));
     CHECK(runs("fired", -2L * unit) == 1);
     return NULL;
 }
