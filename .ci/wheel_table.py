@@ -15,7 +15,7 @@ from pathlib import Path
 
 MARKS = "<!-- table: .ci/wheels --write docs/packaging.md -->", "<!-- end of the table -->"
 HEAD = "| wheel | KiB | tried in a Debian that can build nothing |\n|---|---|---|"
-TRIED = re.compile(r"^installed (\S+) and tried it in (\d+) s with (.*)$", re.MULTILINE)
+TRIED = re.compile(r"^installed (\S+) and tried it in (\d+) s with ([^(\n]*[^(\s])", re.MULTILINE)
 
 
 def tried(work: Path) -> dict[str, str]:

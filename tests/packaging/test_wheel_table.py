@@ -31,5 +31,5 @@ def test_the_table_replaces_the_one_in_the_page(tmp_path: Path) -> None:
     text = page.read_text()
     assert "old" not in text
     assert text.startswith("before\n") and text.endswith("after\n")
-    assert "| `cp313-cp313-linux_x86_64` | 2 | Python 3.13.1 (main): 7 s |" in text
+    assert "| `cp313-cp313-linux_x86_64` | 2 | Python 3.13.1: 7 s |" in text
     assert "| `py3-none-any` | 2 | no |" in text
