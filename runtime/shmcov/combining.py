@@ -104,7 +104,7 @@ def combine_files(
     except _merge.DataError as error:
         raise DataError(str(error)) from error
     try:
-        told = _Telling(combine, len(inputs), on_progress)
+        told = _Telling(combine, len(inputs), result, on_progress)
         _add(combine, inputs, _mapper(aliases), result, told, on_input or (lambda *_: None), ready)
         if not result.combined:
             if strict:
@@ -184,10 +184,12 @@ class _Telling:
         self,
         combine: _merge.Combine,
         inputs: int,
+        result: Combined,
         on_progress: Callable[[Progress], object] | None,
     ) -> None:
         self._combine = combine
         self._inputs = inputs
+        self._result = result
         self._on_progress = on_progress
 
     def now(self) -> None:
@@ -196,10 +198,10 @@ class _Telling:
 
     def of(self, counts: _merge.CombineCounts) -> None:
         if self._on_progress is not None:
+            done = counts["inputs"] + len(self._result.skipped) + len(self._result.unusable)
+            done = min(done, self._inputs)  # what is appended to is one more
             rows = counts["line_rows"] + counts["arc_rows"]
-            self._on_progress(
-                Progress(counts["inputs"], self._inputs, counts["file"], counts["files"], rows)
-            )
+            self._on_progress(Progress(done, self._inputs, counts["file"], counts["files"], rows))
 
 
 def _mapper(aliases: PathAliases | None) -> Callable[[str], str]:

@@ -262,7 +262,7 @@ def test_combine_files(folder: Path) -> None:
     assert result.combined == inputs[:2]
     assert result.skipped == inputs[2:]
     assert (result.unusable, result.files, result.contexts, result.line_rows) == ([], 2, 2, 2)
-    assert (seen[-1].inputs, seen[-1].inputs_in_all, seen[-1].rows) == (2, 3, 2)
+    assert (seen[-1].inputs, seen[-1].inputs_in_all, seen[-1].rows) == (3, 3, 2)
     assert fates == [
         (".coverage.3", "combined"),
         (".coverage.1", "combined"),
