@@ -61,7 +61,7 @@ fuzz-long: packages lint-packages
 	tests/fuzz/run --keep
 
 bench: $(VENV)/installed
-	$(VENV)/bin/python -m pip install -q '.[bench]'
+	$(VENV)/bin/python -m pip install -q '.[bench,peers]'
 	cmake --preset release
 	cmake --build --preset release
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python bench/run.py

@@ -16,6 +16,7 @@ from typing import Any
 from shmcov import __version__, terminal
 
 COMMANDS = {
+    "bench": "Run a command under each tool that measures, and show what each costs.",
     "completion": "Print what bash, zsh or fish need to complete commands and options.",
     "doctor": "Show what is in force here, and what the configuration does not need.",
     "salvage": "Turn the segment of a run that was killed into a data file.",
