@@ -24,7 +24,7 @@ define apt_install
 	fi
 endef
 
-.PHONY: demo wheels wheel-fallback test test-c test-python test-real test-matrix model fuzz-long bench docs docs-links docs-test lint lint-python lint-c format clean packages lint-packages model-packages
+.PHONY: demo wheels wheel-fallback test test-c test-python test-real test-matrix model fuzz-long bench bench-quick docs docs-links docs-test lint lint-python lint-c format clean packages lint-packages model-packages
 
 demo: $(VENV)/installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" tests/demo/run.sh
@@ -60,11 +60,12 @@ model: model-packages
 fuzz-long: packages lint-packages
 	tests/fuzz/run --keep
 
-bench: $(VENV)/installed
+# bench writes results/ and RESULTS.md, in hours; bench-quick shows a part of it in ten minutes.
+bench bench-quick: $(VENV)/installed
 	$(VENV)/bin/python -m pip install -q '.[bench,peers]'
 	cmake --preset release
 	cmake --build --preset release
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python bench/run.py
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python bench/run.py $(if $(filter bench-quick,$@),--quick)
 
 # The site, in build/docs/html; warnings are errors. Links that lead out of it: docs-links.
 docs: $(VENV)/docs

@@ -90,6 +90,8 @@ def _size(number: int) -> str:
 
 
 def _ratio(one: Interval) -> str:
+    if not one.confidence:
+        return f"{one.middle:.3f}"
     return f"{one.middle:.3f} ({one.low:.3f}–{one.high:.3f})"  # noqa: RUF001
 
 
@@ -119,8 +121,10 @@ def _of_rounds(results: Results, number: int) -> Iterator[str]:
     if one is None:
         yield "No tool was measured."
         return
-    text = f"{number} round{'s' * (number > 1)}; an interval holds the median with "
-    text += f"{one.confidence:.0%} confidence"
+    if number == 1:
+        yield "1 round, which says little: it takes 6 for intervals (--rounds, --time)."
+        return
+    text = f"{number} rounds; an interval holds the median with {one.confidence:.0%} confidence"
     if one.confidence < figures.CONFIDENCE:
         text += (
             f", and the {figures.CONFIDENCE:.0%} that are usual take 6 rounds (--rounds, --time)"
