@@ -121,7 +121,7 @@ $(VENV)/bin/python: | packages
 
 # Installed as a user would, so that what is tested is the wheel; again whenever a source changed.
 $(VENV)/installed: pyproject.toml CMakeLists.txt docs/shmcov.1 $(shell find cmake shm merge runtime -type f -not -name '*.pyc') | packages $(VENV)/bin/python
-	$(VENV)/bin/python -m pip install -q --disable-pip-version-check '.[test]'
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check '.[test,bench]'
 	touch $@
 
 $(VENV)/docs: pyproject.toml | $(VENV)/bin/python $(VENV)/installed

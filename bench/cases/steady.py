@@ -41,6 +41,7 @@ PARTS = {
     OURS: "",
     "in CPython's dispatch of events": "instrument",
     "in the interpreter's loop": "^_PyEval_EvalFrameDefault",
+    "in memory": "(?i)malloc|realloc|(object|mem|int)_free|memcpy|memset",
 }
 """Where a tool may cost something, and in whose names to look for it."""
 UNITS = {
