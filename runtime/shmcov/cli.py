@@ -30,7 +30,7 @@ OTHERS = {
 }
 """What the overview says of commands that are coverage.py's in form, and not in what they do."""
 
-NEEDS_COMPILED = {"exec", "salvage", "status"}
+NEEDS_COMPILED = {"bench", "exec", "salvage", "status"}
 """What cannot be used where only the Python part is installed."""
 
 OK, ERROR = 0, 1

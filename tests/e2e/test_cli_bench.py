@@ -39,7 +39,7 @@ LINES = [tool for tool in tools.TOOLS[1:] if not tool.lacking()]
 
 
 def bench(project: Project, *args: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
-    return project.shmcov("bench", "--rounds=1", *args, timeout=120, **kwargs)
+    return project.shmcov("bench", "--rounds=1", *args, timeout=300, **kwargs)
 
 
 def rows(text: str) -> dict[tuple[str, str], list[str]]:
