@@ -22,7 +22,8 @@ def progress() -> Iterator[Callable[[str], None]]:
             yield _over
             _over("")
         else:
-            with Console(stderr=True).status("") as status:
+            # Once a second: what draws takes time from what is measured.
+            with Console(stderr=True).status("", refresh_per_second=1) as status:
                 yield status.update
 
 
