@@ -24,7 +24,7 @@ define apt_install
 	fi
 endef
 
-.PHONY: demo wheels wheel-fallback macos test test-c test-python test-real test-matrix model fuzz-long bench docs docs-links docs-test lint lint-python lint-c format clean packages lint-packages model-packages
+.PHONY: demo wheels wheel-fallback macos test test-c test-python test-real test-matrix model fuzz-long bench bench-quick docs docs-links docs-test lint lint-python lint-c format clean packages lint-packages model-packages
 
 demo: $(VENV)/installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" tests/demo/run.sh
@@ -64,11 +64,12 @@ model: model-packages
 fuzz-long: packages lint-packages
 	tests/fuzz/run --keep
 
-bench: $(VENV)/installed
-	$(VENV)/bin/python -m pip install -q '.[bench]'
+# bench writes results/ and RESULTS.md, in hours; bench-quick shows a part of it in ten minutes.
+bench bench-quick: $(VENV)/installed
+	$(VENV)/bin/python -m pip install -q '.[bench,peers]'
 	cmake --preset release
 	cmake --build --preset release
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python bench/run.py
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python bench/run.py $(if $(filter bench-quick,$@),--quick)
 
 # The site, in build/docs/html; warnings are errors. Links that lead out of it: docs-links.
 docs: $(VENV)/docs
@@ -126,7 +127,7 @@ $(VENV)/bin/python: | packages
 
 # Installed as a user would, so that what is tested is the wheel; again whenever a source changed.
 $(VENV)/installed: pyproject.toml CMakeLists.txt docs/shmcov.1 $(shell find cmake shm merge runtime -type f -not -name '*.pyc') | packages $(VENV)/bin/python
-	$(VENV)/bin/python -m pip install -q --disable-pip-version-check '.[test]'
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check '.[test,bench]'
 	touch $@
 
 $(VENV)/docs: pyproject.toml | $(VENV)/bin/python $(VENV)/installed

@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
+import callgrind
 from cases import events
-from harness import HERE, PROGRAMS, SHMCOV, environment, execute, folder
+from harness import PROGRAMS, SHMCOV, folder
 
 COUNTED = {
     "start": "M, `python -c pass` in a measured run: all of it",
@@ -26,32 +26,23 @@ COUNTED = {
 }
 
 
-def callgrind(work: Path, command: list[str], launch: list[str], extension: str) -> tuple[int, int]:
-    out = work / "callgrind.out"
-    out.unlink(missing_ok=True)
-    valgrind = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
-    execute([*launch, *valgrind, *command], environment(), work, work / "log")
-    return events.read(out, extension)
-
-
 def counted() -> dict[str, float]:
     """Of the build in this interpreter."""
     with folder() as work:
-        run = [sys.executable, "-m", "shmcov", "run", f"--data-file={work / 'data'}"]
-        nothing = [*run, "--source=nowhere", str(HERE / "launch.py")]
-        total, ours = callgrind(work, [sys.executable, "-c", "pass"], nothing, "/_shmcov.")
+        run = ["-m", "shmcov", "run", f"--data-file={work / 'data'}"]
+        start, _ = callgrind.run([*run, "--source=nowhere"], [sys.executable, "-c", "pass"], work)
         few, many = (
             events.count(SHMCOV, contexts, work)[1] for contexts in (events.FEW, events.MANY)
         )
         (work / "rc").write_text("[run]\ndynamic_context = test_function\n")
         program = [str(PROGRAMS / "line_events.py"), str(events.MANY)]
-        whole = [*run, f"--rcfile={work / 'rc'}", f"--source={PROGRAMS}", *program]
-        _, merge = callgrind(work, whole, [], "/_merge.")
+        whole = [sys.executable, *run, f"--rcfile={work / 'rc'}", f"--source={PROGRAMS}", *program]
+        merge, _ = callgrind.run([], whole, work, extension="/_merge.")
         return {
-            "start": total / 1e6,
-            "attach": ours / 1e3,
+            "start": start.total / 1e6,
+            "attach": start.ours / 1e3,
             "event": (many - few) / ((events.MANY - events.FEW) * events.LONG),
-            "merge": merge / 1e6,
+            "merge": merge.ours / 1e6,
         }
 
 

@@ -10,7 +10,7 @@ import tarfile
 from importlib import metadata
 from pathlib import Path
 
-from harness import CACHE, Cost, Failed, Tool, environment, execute
+from harness import CACHE, Cost, Failed, Tool, core, environment, execute, options
 
 APPS = ["queries", "forms_tests", "utils_tests", "model_forms", "aggregation", "template_tests"]
 
@@ -53,12 +53,13 @@ def rcfile(folder: Path, *, contexts: bool) -> Path:
 
 def run_tests(tool: Tool, mode: str, folder: Path, workers: int, *, contexts: bool) -> Cost:
     place = unpacked()
-    options = tool.options(mode, str(place / "django"), folder, rcfile(folder, contexts=contexts))
+    configured = rcfile(folder, contexts=contexts)
+    words = options(tool, mode, str(place / "django"), folder, configured)
     if tool.module == "coverage" and not contexts:
         # In a configuration that asks for it, coverage.py names the files itself.
-        options = [option for option in options if not option.startswith("--data-file")]
-    command = [sys.executable, *options, "runtests.py", f"--parallel={workers}", *APPS]
-    more = {"PYTHONPATH": str(place), **tool.environment()}
+        words = [word for word in words if not word.startswith("--data-file")]
+    command = [sys.executable, *words, "runtests.py", f"--parallel={workers}", *APPS]
+    more = {"PYTHONPATH": str(place), **core(tool)}
     if not contexts:
         more["COVERAGE_FILE"] = str(folder / f"data.{tool.name}")
     try:

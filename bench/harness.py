@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmarks in cases/ share: tools, running a program under one, interleaved rounds.
+"""What the benchmarks in cases/ share: our own programs, how a tool runs one, and rows of figures.
 
-A case yields rows; run.py writes them to results/, one file for each case and version of Python,
-and report.py makes RESULTS.md out of those.
+How a command is run and timed, in which order, and what statistics are made of it, is that of
+`shmcov bench`. A case yields rows; run.py writes them to results/, one file for each case and
+version of Python, and report.py makes RESULTS.md out of those.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import importlib.util
 import json
 import os
-import resource
 import shutil
-import statistics
-import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+
+from shmcov.commands.bench import figures, rounds, running
+from shmcov.commands.bench.configuration import Mode
+from shmcov.commands.bench.running import Run as Cost
+from shmcov.commands.bench.tools import BARE, CTRACE, SHMCOV, SLIPCOVER, SYSMON, Tool
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,46 +41,7 @@ PYTHON = sysconfig.get_python_version() + (
 LINES, BRANCHES = "lines", "branches"
 MODES = (LINES, BRANCHES)
 
-
-@dataclass(frozen=True)
-class Tool:
-    """One way to run a program. Its name is a column of the results."""
-
-    name: str
-    module: str = ""
-    core: str = ""
-
-    def works(self, mode: str) -> bool:
-        if self.module and importlib.util.find_spec(self.module) is None:
-            return False
-        if self.core == "sysmon":
-            return ((3, 14) if mode == BRANCHES else (3, 12)) <= VERSION
-        if self.module == "slipcover":
-            return VERSION < (3, 15)
-        return True
-
-    def options(self, mode: str, source: str, folder: Path, rcfile: Path | None) -> list[str]:
-        if not self.module:
-            return []
-        options = ["-m", self.module]
-        if self.module == "slipcover":
-            options += ["--json", f"--out={folder / 'slipcover.json'}", f"--source={source}"]
-        else:
-            options += ["run", f"--data-file={folder / f'data.{self.name}'}"]
-            options += [f"--rcfile={rcfile}"] if rcfile else [f"--source={source}"]
-        return options + (["--branch"] if mode == BRANCHES else [])
-
-    def environment(self) -> dict[str, str]:
-        return {"COVERAGE_CORE": self.core} if self.core else {}
-
-
-BARE = Tool("bare")
-SHMCOV = Tool("shmcov", "shmcov")
-CTRACE = Tool("ctrace", "coverage", "ctrace")
-SYSMON = Tool("sysmon", "coverage", "sysmon")
-SLIPCOVER = Tool("slipcover", "slipcover")
 TOOLS = (BARE, SHMCOV, SYSMON, SLIPCOVER, CTRACE)
-
 
 # The tools that --tools names; empty: all.
 CHOSEN: tuple[str, ...] = ()
@@ -90,8 +51,28 @@ def tools(mode: str, without: Sequence[Tool] = ()) -> list[Tool]:
     return [
         tool
         for tool in TOOLS
-        if tool.works(mode) and tool not in without and (not CHOSEN or tool.name in CHOSEN)
+        if not (tool.lacking() or tool.cannot(Mode(branches=mode == BRANCHES)))
+        and tool not in without
+        and (not CHOSEN or tool.name in CHOSEN)
     ]
+
+
+def options(tool: Tool, mode: str, source: str, folder: Path, rcfile: Path | None) -> list[str]:
+    """What stands between Python and the program, for a program of ours: it needs no more."""
+    if not tool.module:
+        return []
+    words = ["-m", tool.module]
+    if tool is SLIPCOVER:
+        words += ["--json", f"--out={folder / 'slipcover.json'}", f"--source={source}"]
+    else:
+        words += ["run", f"--data-file={folder / f'data.{tool.name}'}"]
+        words += [f"--rcfile={rcfile}"] if rcfile else [f"--source={source}"]
+    return words + ["--branch"] * (mode == BRANCHES)
+
+
+def core(tool: Tool) -> dict[str, str]:
+    """The variable that chooses the core of coverage.py."""
+    return {"COVERAGE_CORE": tool.core} if tool.core else {}
 
 
 @dataclass(frozen=True)
@@ -131,40 +112,14 @@ def environment(more: Mapping[str, str] = {}) -> dict[str, str]:
     return {**mine, "PYTHONHASHSEED": "0", **more}
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Seconds, of a process and of all descendants that were waited for."""
-
-    cpu: float
-    wall: float
-
-
-def execute(command: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path) -> Cost:
-    """Runs a command to its end, and waits for processes that it leaves behind, such as the workers
-    of a forkserver. Its output goes to a log, which is shown if it fails."""
-    adopt_orphans()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with log.open("wb") as output:
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )
-        status = process.wait()
-        wall = time.perf_counter() - start
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            os.wait()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if status:
+def execute(command: Sequence[str | Path], env: Mapping[str, str], cwd: Path, log: Path) -> Cost:
+    """Runs a command to its end. Its output goes to a log, which is shown if it fails."""
+    cost = running.run(command, env, cwd, log)
+    if cost.status or cost.left:
         text = log.read_text(errors="replace")[-3000:]
-        raise Failed(f"{' '.join(map(str, command))}\nexit status {status}\n{text}")
-    cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    return Cost(cpu, wall)
-
-
-def adopt_orphans() -> None:
-    """Makes orphans our children, so that their time counts: prctl(PR_SET_CHILD_SUBREAPER)."""
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+        left = f", {cost.left} processes left" if cost.left else ""
+        raise Failed(f"{' '.join(map(str, command))}\nexit status {cost.status}{left}\n{text}")
+    return cost
 
 
 def run_program(
@@ -174,10 +129,10 @@ def run_program(
     path = PROGRAMS / f"{program}.py" if "/" not in program else Path(program)
     times = folder / "times"
     times.unlink(missing_ok=True)
-    options = tool.options(mode, str(path.parent), folder, rcfile)
+    words = options(tool, mode, str(path.parent), folder, rcfile)
     whole = execute(
-        [sys.executable, *options, str(path), *args],
-        environment({"BENCH_TIMES": str(times), **tool.environment()}),
+        [sys.executable, *words, str(path), *args],
+        environment({"BENCH_TIMES": str(times), **core(tool)}),
         folder,
         folder / "log",
     )
@@ -193,22 +148,19 @@ def units_for(program: str, seconds: float, folder: Path) -> int:
     return max(1, round(few * seconds / took))
 
 
-def interleave(rounds: int, variants: Sequence[T], measure: Callable[[T], R]) -> dict[T, list[R]]:
-    """Measures each variant once in each round; each round begins with another one."""
-    results: dict[T, list[R]] = {variant: [] for variant in variants}
-    for number in range(rounds):
-        shift = number % len(variants)
-        for variant in [*variants[shift:], *variants[:shift]]:
-            results[variant].append(measure(variant))
-    return results
+def interleave(number: int, variants: Sequence[T], measure: Callable[[T], R]) -> dict[T, list[R]]:
+    """So many rounds."""
+    return rounds.interleave(
+        variants, measure, lambda found: any(len(values) < number for values in found.values())
+    )
 
 
 def ratio(values: Sequence[float], bare: Sequence[float]) -> tuple[float, dict[str, object]]:
-    """The median of the rounds' ratios, and their spread."""
-    ratios = sorted(one / other for one, other in zip(values, bare, strict=True))
-    quarter = len(ratios) // 4
-    spread = (round(ratios[quarter], 4), round(ratios[-1 - quarter], 4))
-    return statistics.median(ratios), {"rounds": len(ratios), "middle_half": spread}
+    """The median of the rounds' ratios, and how sure it is."""
+    found = figures.ratio(values, bare)
+    interval = (round(found.low, 4), round(found.high, 4))
+    confidence = round(found.confidence, 3)
+    return found.middle, {"rounds": len(bare), "interval": interval, "confidence": confidence}
 
 
 def say(text: str) -> None:

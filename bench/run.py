@@ -3,6 +3,7 @@
 
     python bench/run.py                   all of them
     python bench/run.py steady cpu        these
+    python bench/run.py --quick           ten minutes for a first look; results/ stay as they are
     python bench/run.py --report          only makes RESULTS.md from bench/results/
 
 shmcov must be installed in this Python; coverage.py and SlipCover are measured beside it.
@@ -52,6 +53,15 @@ ROUNDS = {
     "pytest_cov_end": 5,
     "combine": 5,
 }
+# What --quick runs: rounds, seconds, and the programs, of which none is all.
+QUICK: dict[str, tuple[int, float, tuple[str, ...]]] = {
+    "attach": (15, 0, ()),
+    "steady": (1, 0, ("orbits", "machine", "inline_loops")),
+    "cpu": (3, 0.3, ("sudoku", "shapes", "streams")),
+    "contexts": (3, 0.3, ("tiny",)),
+    "events": (1, 0, ()),
+    "merge": (5, 0, ()),
+}
 
 
 def main() -> int:
@@ -60,21 +70,23 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CASES))
     parser.add_argument("--rounds", type=int, help="measure each variant so often")
-    parser.add_argument("--seconds", type=float, default=0.5, help="of bare Python, each run")
+    parser.add_argument("--seconds", type=float, help="of bare Python, each run; 0.5")
     parser.add_argument("--only", action="append", default=[], metavar="PROGRAM")
     parser.add_argument("--tools", default="", help="such as bare,shmcov; by default all")
+    parser.add_argument("--quick", action="store_true", help="little of some, and keep nothing")
     parser.add_argument("--report", action="store_true", help="measure nothing")
     options = parser.parse_args()
     if options.tools:
         harness.CHOSEN = tuple(options.tools.split(","))
-    names = options.names or CASES
+    names = options.names or (QUICK if options.quick else CASES)
     if unknown := set(names) - set(CASES):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     failed = 0
     if not options.report:
         for name in names:
             failed += not run(name, options)
-    report.write(CASES)
+    if not options.quick:
+        report.write(CASES)
     return int(failed > 0)
 
 
@@ -82,16 +94,24 @@ def run(name: str, options: argparse.Namespace) -> bool:
     case = importlib.import_module(f"cases.{name}")
     say(f"{name} ({case.TITLE}), Python {platform.python_version()}")
     with folder() as path:
-        rounds = options.rounds or ROUNDS.get(name, 1)
-        settings = Settings(rounds, options.seconds, tuple(options.only), path)
+        settings = settings_for(name, options, path)
         try:
             # One by one, so that what has been measured is kept if a later program fails.
             for row in case.rows(settings):
-                save(name, asdict(row))
+                if not options.quick:
+                    save(name, asdict(row))
         except Failed as error:
             say(f"{name}: {error}")
             return False
     return True
+
+
+def settings_for(name: str, options: argparse.Namespace, folder: Path) -> Settings:
+    rounds, seconds, only = ROUNDS.get(name, 1), 0.5, ()
+    if options.quick and name in QUICK:
+        rounds, seconds, only = QUICK[name]
+    rounds = options.rounds or rounds
+    return Settings(rounds, options.seconds or seconds, tuple(options.only) or only, folder)
 
 
 def save(name: str, row: dict[str, object]) -> None:

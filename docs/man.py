@@ -29,9 +29,9 @@ takes the options of
 All processes of the program record in one segment of shared memory, and the end of the run writes
 one data file, from which the reports are made.
 .B shmcov exec
-does this for each Python that any command starts. The commands affected, completion, doctor,
-exec, salvage, snapshot, status and who, and the options that begin with \\-\\-shm, are shmcov's.
-All others are coverage.py's.
+does this for each Python that any command starts. The commands affected, bench, completion,
+doctor, exec, salvage, snapshot, status and who, and the options that begin with \\-\\-shm, are
+shmcov's. All others are coverage.py's.
 """
 
 VARIABLES = {
@@ -48,8 +48,8 @@ STATUSES = {
     "same one. 1 if the data could not be written, if the command line or the configuration is "
     "wrong, or, with --shm-strict, if something could not be recorded.",
     "126, 127": "shmcov exec: the command may not be executed, or there is none.",
-    "2": "A report is below --fail-under; an option of completion, doctor, salvage or status is "
-    "wrong.",
+    "2": "A report is below --fail-under; an option of bench, completion, doctor, salvage or "
+    "status is wrong.",
     "1": "Anything else that went wrong.",
 }
 

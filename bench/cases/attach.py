@@ -8,7 +8,6 @@ tool takes time.
 import importlib.util
 import json
 import os
-import re
 import shutil
 import statistics
 import subprocess
@@ -17,18 +16,21 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness import HERE, PROGRAMS, VERSION, Failed, Row, Settings, environment, execute, say
+import callgrind
+from harness import PROGRAMS, VERSION, Failed, Row, Settings, environment, execute, say
 
 TITLE = "Starting a process"
 TEXT = (
     "How much longer `python -c pass` takes than bare Python, milliseconds. Not measured: shmcov "
-    "is installed, and no run of this user is alive, or another one is. *An empty .pth* is what "
-    "Python itself takes for any start-up file."
+    "is installed, and no run of this user is alive, or another one is. *An empty .pth*, with a "
+    "comment in it, is what Python itself takes for any start-up file."
 )
 MEASURED = "in a measured run"
 ALONE = "not measured, no run alive"
 BESIDE = "not measured, another run alive"
 KINDS = ("bare", "an empty .pth", "shmcov", "ctrace")
+COMPILES = ("_PyParser_ASTFromString", "_PyAST_Compile")
+"""The functions of CPython that make code of a line of a start-up file."""
 START = "`python -c pass` takes"
 
 
@@ -58,12 +60,18 @@ def rows(settings: Settings) -> Iterator[Row]:
 
 def counted(venvs: dict[str, str], settings: Settings) -> Iterator[Row]:
     """The same in instructions, which do not depend on what else the machine does."""
-    bare = count([], venvs["bare"], settings.folder)
-    for label, under in (("not measured", []), (MEASURED, run_options(settings))):
-        launch = [sys.executable, *under, str(HERE / "launch.py")] if under else []
-        more = (count(launch, venvs["shmcov"], settings.folder) - bare) / 1000
-        say(f"  {label}: {more:+.0f} thousand instructions of {bare / 1e6:.1f} million")
-        yield Row(f"{label}, instructions", "", "shmcov", more, "k", {"bare": bare})
+    bare, empty = (count([], venvs[kind], settings.folder) for kind in KINDS[:2])
+    measured = count(run_options(settings), venvs["shmcov"], settings.folder)
+    not_measured = count([], venvs["shmcov"], settings.folder)
+    compiling = sum(not_measured.whole[name] - empty.whole[name] for name in COMPILES)
+    for label, tool, more in (
+        ("not measured, instructions", "shmcov", not_measured.total - bare.total),
+        ("not measured, instructions", "an empty .pth", empty.total - bare.total),
+        ("of it compiling the start-up line, instructions", "shmcov", compiling),
+        (f"{MEASURED}, instructions", "shmcov", measured.total - bare.total),
+    ):
+        say(f"  {label} {tool}: {more / 1e3:+.0f} thousand of {bare.total / 1e6:.1f} million")
+        yield Row(label, "", tool, more / 1e3, "k", {"bare": bare.total})
 
 
 def run_options(settings: Settings) -> list[str]:
@@ -71,15 +79,8 @@ def run_options(settings: Settings) -> list[str]:
     return ["-m", "shmcov", "run", f"--data-file={data}", "--source=nowhere"]
 
 
-def count(launch: list[str], python: str, folder: Path) -> int:
-    out = folder / "callgrind.out"
-    out.unlink(missing_ok=True)
-    valgrind = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
-    execute([*launch, *valgrind, python, "-c", "pass"], environment(), folder, folder / "log")
-    totals = re.search(r"^(?:totals|summary): (\d+)", out.read_text(), re.MULTILINE)
-    if not totals:
-        raise Failed(f"callgrind counted nothing: {(folder / 'log').read_text()}")
-    return int(totals[1])
+def count(under: list[str], python: str, folder: Path) -> callgrind.Counts:
+    return callgrind.run(under, [python, "-c", "pass"], folder)[0]
 
 
 def told(samples: dict[str, list[dict[str, float]]], measured: bool) -> Iterator[Row]:
@@ -116,7 +117,8 @@ def make_venv(path: Path, kind: str) -> str:
     site = path / "lib" / f"python{VERSION[0]}.{VERSION[1]}{sys.abiflags}" / "site-packages"
     ours = Path(sysconfig.get_path("purelib"))
     if kind == "an empty .pth":
-        (site / "empty.pth").touch()
+        # A file of no bytes would not even be decoded.
+        (site / "empty.pth").write_text("# nothing\n")
     if kind == "shmcov":
         extension = importlib.util.find_spec("_shmcov")
         assert extension and extension.origin, "shmcov is not installed here"

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import callgrind
 from harness import (
     BARE,
-    HERE,
     LINES,
     PROGRAMS,
     SHMCOV,
@@ -19,8 +19,7 @@ from harness import (
     Row,
     Settings,
     Tool,
-    environment,
-    execute,
+    options,
     run_program,
     say,
 )
@@ -33,7 +32,6 @@ TEXT = (
     "that calls; the rest is CPython's dispatch."
 )
 FEW, MANY, LONG = 100, 700, 100
-EXTENSION = "/_shmcov."
 
 
 def bar(python: tuple[int, int], mode: str, program: str) -> float | None:
@@ -62,43 +60,7 @@ def count(tool: Tool, contexts: int, folder: Path) -> tuple[int, int]:
     """The instructions of a run: all, and those of the extension with all that it calls."""
     rcfile = folder / "rc"
     rcfile.write_text(f"[run]\ndynamic_context = test_function\nsource = {PROGRAMS}\n")
-    out = folder / "callgrind.out"
-    out.unlink(missing_ok=True)
-    options = tool.options(LINES, str(PROGRAMS), folder, rcfile)
-    launch = [sys.executable, *options, str(HERE / "launch.py")] if tool is SHMCOV else []
-    valgrind = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
+    words = options(tool, LINES, str(PROGRAMS), folder, rcfile)
     program = [sys.executable, str(PROGRAMS / "line_events.py"), str(contexts)]
-    execute([*launch, *valgrind, *program], environment(), folder, folder / "log")
-    return read(out)
-
-
-def read(out: Path, extension: str = EXTENSION) -> tuple[int, int]:
-    """`ob` and `cob` name, once, the file of a function and of one that it calls. The line after
-    `calls` has what the whole call took; the others have a line's own instructions."""
-    names: dict[str, str] = {}
-    inside = called_inside = is_call = False
-    ours = total = 0
-    for line in out.read_text().splitlines():
-        key, _, value = line.partition("=")
-        if key in ("ob", "cob"):
-            number, _, name = value.partition(" ")
-            names.setdefault(number, name)
-            found = extension in names[number]
-            if key == "ob":
-                inside = found
-            else:
-                called_inside = found
-        elif key == "fn":
-            called_inside = inside
-        elif key == "calls":
-            is_call = True
-        elif line[:1] in tuple("+-*0123456789"):
-            cost = int(line.split()[1])
-            if inside and not (is_call and called_inside):
-                ours += cost
-            if is_call:
-                called_inside = inside
-            is_call = False
-        elif key.startswith(("totals: ", "summary: ")):
-            total = int(line.split()[1])
-    return total, ours
+    counts, _ = callgrind.run(words, program, folder)
+    return counts.total, counts.ours

@@ -23,8 +23,10 @@ from harness import (
     Row,
     Settings,
     Tool,
+    core,
     environment,
     execute,
+    options,
     say,
 )
 
@@ -80,14 +82,14 @@ def costs(tools: list[Tool], what: str, size: int, settings: Settings) -> dict[s
 
 
 def cpu(tool: Tool, what: str, size: int, folder: Path) -> float:
-    options = tool.options(LINES, str(folder), folder, None)
+    words = options(tool, LINES, str(folder), folder, None)
     if what == "contexts" and tool is not BARE:
         rc = folder / "rc"
         rc.write_text("[run]\ndynamic_context = test_function\n")
-        options.append(f"--rcfile={rc}")
+        words.append(f"--rcfile={rc}")
     made = folder / f"{what} {size}".replace(" ", "-")
-    command = [sys.executable, *options, str(HERE / "programs" / PROGRAM), what, str(size)]
-    env = environment(tool.environment())
+    command = [sys.executable, *words, str(HERE / "programs" / PROGRAM), what, str(size)]
+    env = environment(core(tool))
     return execute([*command, str(made)], env, folder, folder / "log").cpu
 
 

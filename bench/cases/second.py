@@ -23,6 +23,7 @@ from harness import (
     environment,
     execute,
     interleave,
+    options,
     ratio,
     say,
     units_for,
@@ -49,10 +50,10 @@ def rows(settings: Settings) -> Iterator[Row]:
             tool, mode = variant
             times = settings.folder / "times"
             times.unlink(missing_ok=True)
-            options = tool.options(mode, str(PROGRAMS), settings.folder, None)
+            words = options(tool, mode, str(PROGRAMS), settings.folder, None)
             driver = [str(HERE / "twice.py"), str(PROGRAMS / f"{program}.py"), units]
             execute(
-                [sys.executable, *options, *driver],
+                [sys.executable, *words, *driver],
                 environment({"BENCH_TIMES": str(times)}),
                 settings.folder,
                 settings.folder / "log",

@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instructions that a program still pays for when everything in it is covered.
+"""Instructions that a program still pays for when everything in it is covered, and where.
 
 callgrind counts n units of work in one process, and 3n in another; half the difference is what n
 units cost in the long run. Counts are exact, so each needs one run. coverage.py and SlipCover run
 inside valgrind with the program, shmcov's supervisor outside.
 """
 
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import callgrind
 from harness import (
     BARE,
     CPU_BOUND,
     CTRACE,
-    HERE,
     LINES,
     MODES,
     PROGRAMS,
@@ -24,8 +23,8 @@ from harness import (
     Row,
     Settings,
     Tool,
-    environment,
-    execute,
+    core,
+    options,
     run_program,
     say,
     tools,
@@ -37,6 +36,14 @@ TEXT = (
     "Python's. `inline_loops` is a function with three loops that are inside one line each, and "
     "with lines that never run."
 )
+OURS = "in _shmcov"
+PARTS = {
+    OURS: "",
+    "in CPython's dispatch of events": "instrument",
+    "in the interpreter's loop": "^_PyEval_EvalFrameDefault",
+    "in memory": "(?i)malloc|realloc|(object|mem|int)_free|memcpy|memset",
+}
+"""Where a tool may cost something, and in whose names to look for it."""
 UNITS = {
     "sudoku": 4,
     "fannkuch": 2,
@@ -64,37 +71,32 @@ def rows(settings: Settings) -> Iterator[Row]:
         # Compiles what it imports, so that no counted run does.
         run_program(BARE, LINES, settings.folder, program)
         bare = per_units(BARE, LINES, program, settings.folder)
+        total = bare["total"]
         for mode in MODES:
             for tool in tools(mode, without=[BARE, *without]):
-                value = per_units(tool, mode, program, settings.folder) / bare
-                say(f"  {program} {mode} {tool.name}: {value:.4f}")
-                yield Row(program, mode, tool.name, value, detail={"bare": bare})
+                found = per_units(tool, mode, program, settings.folder)
+                value = found["total"] / total
+                more = {part: (found[part] - bare[part]) / total for part in PARTS}
+                where = ", ".join(f"{part} {share:+.4f}" for part, share in more.items())
+                say(f"  {program} {mode} {tool.name}: {value:.4f} ({where})")
+                shares = {part: round(share, 5) for part, share in more.items()}
+                detail: dict[str, object] = {"bare": total, "more": shares}
+                yield Row(program, mode, tool.name, value, detail=detail)
 
 
-def per_units(tool: Tool, mode: str, program: str, folder: Path) -> int:
+def per_units(tool: Tool, mode: str, program: str, folder: Path) -> dict[str, float]:
+    """Of n units, in the long run: all instructions, and those of each of PARTS."""
     n = UNITS[program]
     few, many = (instructions(tool, mode, program, units, folder) for units in (n, 3 * n))
-    return (many - few) // 2
+    found = {part: (many.of(name) - few.of(name)) / 2 for part, name in PARTS.items()}
+    return {**found, OURS: (many.inside - few.inside) / 2, "total": (many.total - few.total) / 2}
 
 
-def instructions(tool: Tool, mode: str, program: str, units: int, folder: Path) -> int:
-    counts = folder / "callgrind.out"
-    counts.unlink(missing_ok=True)
+def instructions(tool: Tool, mode: str, program: str, units: int, folder: Path) -> callgrind.Counts:
     path = str(PROGRAMS / f"{program}.py")
-    options = tool.options(mode, str(PROGRAMS), folder, None)
-    valgrind = [
-        "valgrind",
-        "-q",
-        "--tool=callgrind",
-        f"--callgrind-out-file={counts}",
-        sys.executable,
-    ]
-    if tool is SHMCOV:
-        command = [sys.executable, *options, str(HERE / "launch.py"), *valgrind]
-    else:
-        command = [*valgrind, *options]
-    env = environment({"BENCH_TIMES": str(folder / "times"), **tool.environment()})
-    execute([*command, path, str(units)], env, folder, folder / "log")
-    match = re.search(r"^(?:totals|summary): (\d+)", counts.read_text(), re.MULTILINE)
-    assert match, counts
-    return int(match[1])
+    words = options(tool, mode, str(PROGRAMS), folder, None)
+    outside, inside = (words, []) if tool is SHMCOV else ([], words)
+    program = [sys.executable, *inside, path, str(units)]
+    more = {"BENCH_TIMES": str(folder / "times"), **core(tool)}
+    counts, _ = callgrind.run(outside, program, folder, **more)
+    return counts

@@ -17,6 +17,7 @@ from shmcov import __version__, terminal
 
 COMMANDS = {
     "affected": "Print the tests that what has changed may affect.",
+    "bench": "Run a command under each tool that measures, and show what each costs.",
     "completion": "Print what bash, zsh or fish need to complete commands and options.",
     "doctor": "Show what is in force here, and what the configuration does not need.",
     "salvage": "Turn the segment of a run that was killed into a data file.",
@@ -32,7 +33,7 @@ OTHERS = {
 }
 """What the overview says of commands that are coverage.py's in form, and not in what they do."""
 
-NEEDS_COMPILED = {"exec", "salvage", "snapshot", "status"}
+NEEDS_COMPILED = {"bench", "exec", "salvage", "snapshot", "status"}
 """What cannot be used where only the Python part is installed."""
 
 OK, ERROR = 0, 1

@@ -442,7 +442,7 @@ def test_commands(fallen: Fallen) -> None:
     doctor = fallen.shmcov("doctor")
     assert doctor.returncode == 1
     assert "PROBLEM: of shmcov cannot be loaded" in doctor.stdout
-    for command in ("exec true", "status", "salvage", "help exec"):
+    for command in ("bench x.py", "exec true", "status", "salvage", "help exec"):
         done = fallen.shmcov(*command.split())
         assert done.returncode == 1
         assert "nothing compiled is installed" in done.stderr + done.stdout

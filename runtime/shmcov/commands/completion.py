@@ -116,7 +116,11 @@ def zsh(table: list[Command]) -> str:
         if command.name == "help":
             continue
         specs = [_zsh_option(option) for option in command.options]
-        rest = {"exec": "*:::command:_normal", "completion": f":shell:({' '.join(SHELLS)})"}
+        rest = {
+            "bench": "*:::command:_normal",
+            "exec": "*:::command:_normal",
+            "completion": f":shell:({' '.join(SHELLS)})",
+        }
         specs.append(_quoted(rest.get(command.name, "*:file:_files")))
         lines = " \\\n            ".join(specs)
         cases.append(f"    {command.name})\n        _arguments -S {lines} ;;")
