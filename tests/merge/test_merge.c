@@ -15,6 +15,7 @@
 
 #include "internal.h"
 #include "kill_point.h"
+#include "query.h"
 
 #define SEGFILL_STATIC
 #include "../support/segfill.c"
@@ -71,26 +72,9 @@ static int write_file(int fd, bool append, struct merge_counts *counts)
     return status;
 }
 
-/* All rows of a query as one text. */
 static const char *query(const char *sql)
 {
-    static char text[4096];
-    sqlite3_stmt *stmt;
-    sqlite3 *db;
-    size_t len = 0;
-
-    text[0] = 0;
-    cr_assert_eq(sqlite3_open_v2(target, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
-    while (sqlite3_step(stmt) == SQLITE_ROW) {
-        for (int i = 0; i < sqlite3_column_count(stmt); i++)
-            len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i ? " " : "",
-                                    (const char *)sqlite3_column_text(stmt, i));
-        len += (size_t)snprintf(text + len, sizeof text - len, ";");
-    }
-    sqlite3_finalize(stmt);
-    sqlite3_close(db);
-    return text;
+    return query_file(target, sql);
 }
 
 #define LINE_ROWS                                                                                 \
