@@ -620,7 +620,7 @@ static int write_rows(struct merge_combine *c, struct writing *w)
         status = merge_db_begin_rows(&c->db, c->has_arcs);
     if (!status)
         status =
-            merge_runs_open(&w->runs, &c->spill, c->buffers, MAX_READERS, c->memory / 2, &c->error);
+            merge_runs_open(&w->runs, &c->spill, c->buffers, MAX_READERS, c->memory / 6, &c->error);
     if (!status)
         status = put_rows(w);
     if (!status)
