@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
+import curves
 import picture
 from harness import HERE, MODES, TOOLS
 
@@ -29,6 +30,7 @@ def write(cases: Iterable[str]) -> None:
             parts += section(name, results)
     (HERE / "RESULTS.md").write_text("\n".join(parts).rstrip() + "\n")
     picture.write()
+    curves.write()
 
 
 def load(name: str) -> list[dict[str, Any]]:

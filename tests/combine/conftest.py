@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`pytest --hypothesis-profile=long tests/combine` searches for hours, and shrinks what it finds."""
+"""`pytest --hypothesis-profile=long tests/combine` searches for hours, shrinks what it finds."""
 
 from __future__ import annotations
 

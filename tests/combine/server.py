@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs commands of coverage.py and of shmcov in forks of one process that has imported both.
 
-Each line of standard input is a command as JSON: [tool, arguments, folder, file for the output].
-Its exit status is a line of standard output.
+Each line of standard input is a command as JSON: [tool, arguments, folder, file for the output,
+seconds]. Its exit status is a line of standard output. After that many seconds it is killed, if it
+is still there; null: never.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import time
 
 import coverage.cmdline
 import coverage.jsonreport
@@ -23,7 +26,7 @@ def main() -> None:
     commands = os.fdopen(os.dup(0), buffering=1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     while line := commands.readline():
-        tool, arguments, folder, output = json.loads(line)
+        tool, arguments, folder, output, seconds = json.loads(line)
         pid = os.fork()
         if pid == 0:
             fd = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -32,6 +35,9 @@ def main() -> None:
             os.chdir(folder)
             sys.argv = [tool, *arguments]
             sys.exit(MAINS[tool](arguments))
+        if seconds is not None:
+            time.sleep(seconds)
+            os.kill(pid, signal.SIGKILL)  # it may have ended, but nobody else has its number yet
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
 
