@@ -7,6 +7,7 @@
  *   arcs.c     from a trail to an arc
  *   merge.c    the pass, which pass.h, tables.c and rows.c belong to
  *   sqlfile.c  the data file as SQLite sees it
+ *   pages.c    its rows
  *   place.c    the data file as the file system sees it
  *   runs.c     an external merge sort of rows, for combine.c and input.c
  *   text.c     what of a name a data file can hold
@@ -20,6 +21,7 @@
 
 #include "lines.h"
 #include "merge.h"
+#include "pages.h"
 
 #define MERGE_TMP_PREFIX ".shmcov-"
 #define MERGE_TMP_SUFFIX ".tmp"
@@ -125,16 +127,6 @@ int merge_fail(struct merge_error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int merge_no_memory(struct merge_error *error);
 
-/* Rows that one statement inserts: three times as fast as a statement for each. */
-#define MERGE_BATCH 64
-#define MERGE_BATCH_BYTES (UINT32_C(64) << 10)
-
-struct merge_row {
-    int64_t file, context, from, to;
-    const void *bits;
-    size_t len;
-};
-
 /* `file` or `context`: rows that have a name, which SQLite finds. */
 struct merge_names {
     sqlite3_stmt *insert, *find;
@@ -144,24 +136,18 @@ struct merge_names {
 
 /* The file that is built. */
 struct merge_db {
-    sqlite3 *db;
+    const struct merge_place *place;
+    sqlite3 *db;      /* NULL once the rows have begun */
     const char *path; /* for messages */
     struct merge_error *error;
-    bool has_arcs;
     bool combines; /* inputs, so that a message need not say where the target comes in */
     sqlite3_stmt *meta, *tracer, *tracer_of;
     struct merge_names file, context;
-    sqlite3_stmt *one, *many; /* rows of line_bits or arc: one, MERGE_BATCH */
-    struct merge_row rows[MERGE_BATCH];
-    unsigned rows_n;
-    uint8_t *bytes; /* MERGE_BATCH_BYTES for the bits of the waiting rows */
-    size_t bytes_n;
+    struct merge_pages pages;
 };
 
-int merge_db_create(struct merge_db *db, const char *tmp, const char *path,
+int merge_db_create(struct merge_db *db, const struct merge_place *place,
                     struct merge_error *error);
-/* Before the first row of line_bits or arc. */
-int merge_db_begin_rows(struct merge_db *db, bool has_arcs);
 int merge_db_meta(struct merge_db *db, const char *key, const char *value);
 int merge_db_name(struct merge_db *db, sqlite3_stmt *stmt, int64_t id, const char *name,
                   size_t len);
@@ -174,10 +160,13 @@ int merge_db_tracer(struct merge_db *db, int64_t file, const char *path, const c
 /* The error that a file belongs to a plug-in, and to none elsewhere; which of the two came first.
  */
 int merge_db_untraced(struct merge_db *db, int64_t file, bool none_first);
+
+/* After this only rows of line_bits or arc can be added, in the order of their index. */
+int merge_db_begin_rows(struct merge_db *db, bool has_arcs);
 int merge_db_line_bits(struct merge_db *db, int64_t file, int64_t context, const void *bits,
                        size_t len);
 int merge_db_arc(struct merge_db *db, int64_t file, int64_t context, int64_t from, int64_t to);
-int merge_db_finish(struct merge_db *db); /* commit */
+int merge_db_finish(struct merge_db *db);
 void merge_db_close(struct merge_db *db);
 
 /* A file that is there already: the one that is replaced, or an input of combine. */

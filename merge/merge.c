@@ -9,13 +9,15 @@ static int build(struct merge_pass *p)
 {
     int status;
 
-    if ((status = merge_db_create(&p->db, p->place.tmp, p->place.real, p->error)) ||
-        (status = merge_db_begin_rows(&p->db, p->m->has_arcs)) || (status = merge_tables_copy(p)) ||
-        (status = merge_tables_fill(p)) || (status = merge_tables_order(p)))
+    if ((status = merge_db_create(&p->db, &p->place, p->error)) ||
+        (status = merge_tables_copy(p)) || (status = merge_tables_fill(p)) ||
+        (status = merge_tables_order(p)))
         return status;
     for (size_t i = 0; i < p->m->files_n; i++)
         merge_arcs_resolve(p->m, &p->m->files[i]);
-    status = merge_rows_put(p);
+    status = merge_db_begin_rows(&p->db, p->m->has_arcs);
+    if (!status)
+        status = merge_rows_put(p);
     return status ? status : merge_db_finish(&p->db);
 }
 

@@ -146,31 +146,13 @@ static int db_insert(struct merge_db *db, sqlite3_stmt *stmt)
     return 0;
 }
 
-/* An INSERT of n rows; OR FAIL, so that SQLite need not keep a journal of the statement. */
-static int prepare_rows(struct merge_db *db, unsigned n, sqlite3_stmt **stmt)
-{
-    char sql[128 + MERGE_BATCH * 16];
-    size_t len = (size_t)snprintf(sql, sizeof sql, "INSERT OR FAIL INTO %s VALUES ",
-                                  db->has_arcs ? "arc (file_id, context_id, fromno, tono)"
-                                               : "line_bits (file_id, context_id, numbits)");
-
-    for (unsigned i = 0; i < n; i++)
-        len += (size_t)snprintf(sql + len, sizeof sql - len, "%s%s", i ? "," : "",
-                                db->has_arcs ? "(?,?,?,?)" : "(?,?,?)");
-    return db_prepare(db, sql, stmt);
-}
-
-int merge_db_create(struct merge_db *db, const char *tmp, const char *path,
-                    struct merge_error *error)
+int merge_db_create(struct merge_db *db, const struct merge_place *place, struct merge_error *error)
 {
     int code, status;
     char version[64];
 
-    *db = (struct merge_db){.path = path, .error = error};
-    db->bytes = malloc(MERGE_BATCH_BYTES);
-    if (!db->bytes)
-        return merge_no_memory(error);
-    code = sqlite3_open_v2(tmp, &db->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    *db = (struct merge_db){.place = place, .path = place->real, .error = error};
+    code = sqlite3_open_v2(place->tmp, &db->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK)
         return db_fail(db, code);
     sqlite3_extended_result_codes(db->db, 1);
@@ -178,6 +160,7 @@ int merge_db_create(struct merge_db *db, const char *tmp, const char *path,
              MERGE_SCHEMA_VERSION);
     if ((status = db_exec(db, "PRAGMA journal_mode = OFF")) ||
         (status = db_exec(db, "PRAGMA synchronous = OFF")) ||
+        (status = db_exec(db, "PRAGMA auto_vacuum = NONE")) ||
         (status = db_exec(db, "PRAGMA locking_mode = EXCLUSIVE")) ||
         (status = db_exec(db, "BEGIN")) || (status = db_exec(db, schema)) ||
         (status = db_exec(db, version)) ||
@@ -194,15 +177,6 @@ int merge_db_create(struct merge_db *db, const char *tmp, const char *path,
         (status = db_prepare(db, "SELECT tracer FROM tracer WHERE file_id = ?", &db->tracer_of)))
         return status;
     return 0;
-}
-
-int merge_db_begin_rows(struct merge_db *db, bool has_arcs)
-{
-    int status;
-
-    db->has_arcs = has_arcs;
-    status = prepare_rows(db, 1, &db->one);
-    return status ? status : prepare_rows(db, MERGE_BATCH, &db->many);
 }
 
 int merge_db_meta(struct merge_db *db, const char *key, const char *value)
@@ -314,82 +288,6 @@ int merge_db_untraced(struct merge_db *db, int64_t file, bool none_first)
     return status;
 }
 
-/* Binds a row from parameter `at` on; returns the next parameter. */
-static int bind_row(const struct merge_db *db, sqlite3_stmt *stmt, int at,
-                    const struct merge_row *row)
-{
-    sqlite3_bind_int64(stmt, at++, row->file);
-    sqlite3_bind_int64(stmt, at++, row->context);
-    if (db->has_arcs) {
-        sqlite3_bind_int64(stmt, at++, row->from);
-        sqlite3_bind_int64(stmt, at++, row->to);
-    } else {
-        sqlite3_bind_blob(stmt, at++, row->bits, (int)row->len, SQLITE_STATIC);
-    }
-    return at;
-}
-
-/* Inserts the waiting rows. */
-static int flush_rows(struct merge_db *db)
-{
-    int status = 0, at = 1;
-
-    if (db->rows_n == MERGE_BATCH) {
-        for (unsigned i = 0; i < MERGE_BATCH; i++)
-            at = bind_row(db, db->many, at, &db->rows[i]);
-        status = db_insert(db, db->many);
-    } else {
-        for (unsigned i = 0; !status && i < db->rows_n; i++) {
-            bind_row(db, db->one, 1, &db->rows[i]);
-            status = db_insert(db, db->one);
-        }
-    }
-    db->rows_n = 0;
-    db->bytes_n = 0;
-    return status;
-}
-
-int merge_db_line_bits(struct merge_db *db, int64_t file, int64_t context, const void *bits,
-                       size_t len)
-{
-    struct merge_row row = {.file = file, .context = context, .len = len};
-    int status;
-
-    if (db->rows_n == MERGE_BATCH || len > MERGE_BATCH_BYTES - db->bytes_n) {
-        status = flush_rows(db);
-        if (status)
-            return status;
-    }
-    if (len > MERGE_BATCH_BYTES) {
-        row.bits = bits;
-        bind_row(db, db->one, 1, &row);
-        return db_insert(db, db->one);
-    }
-    row.bits = db->bytes + db->bytes_n;
-    if (len)
-        memcpy(db->bytes + db->bytes_n, bits, len);
-    db->bytes_n += len;
-    db->rows[db->rows_n++] = row;
-    return 0;
-}
-
-int merge_db_arc(struct merge_db *db, int64_t file, int64_t context, int64_t from, int64_t to)
-{
-    int status = db->rows_n == MERGE_BATCH ? flush_rows(db) : 0;
-
-    if (!status)
-        db->rows[db->rows_n++] =
-            (struct merge_row){.file = file, .context = context, .from = from, .to = to};
-    return status;
-}
-
-int merge_db_finish(struct merge_db *db)
-{
-    int status = flush_rows(db);
-
-    return status ? status : db_exec(db, "COMMIT");
-}
-
 /* With all of its statements. */
 static void close_file(sqlite3 *db)
 {
@@ -400,10 +298,61 @@ static void close_file(sqlite3 *db)
     sqlite3_close(db);
 }
 
+/* The page at which a table or an index of the new file begins. */
+static int root_of(struct merge_db *db, const char *name, uint32_t *page)
+{
+    sqlite3_stmt *stmt = NULL;
+    int status = db_prepare(db, "SELECT rootpage FROM sqlite_master WHERE name = ?", &stmt);
+    int code;
+
+    if (status)
+        return status;
+    sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+    code = sqlite3_step(stmt);
+    *page = (uint32_t)sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return code == SQLITE_ROW ? 0 : db_fail(db, code == SQLITE_DONE ? SQLITE_INTERNAL : code);
+}
+
+int merge_db_begin_rows(struct merge_db *db, bool has_arcs)
+{
+    uint32_t table = 0, index = 0;
+    int status;
+
+    if ((status = root_of(db, has_arcs ? "arc" : "line_bits", &table)) ||
+        (status = root_of(db, has_arcs ? "sqlite_autoindex_arc_1" : "sqlite_autoindex_line_bits_1",
+                          &index)) ||
+        (status = db_exec(db, "COMMIT")))
+        return status;
+    close_file(db->db);
+    db->db = NULL;
+    return merge_pages_begin(&db->pages, db->place, table, index, has_arcs ? 4 : 2, db->error);
+}
+
+int merge_db_line_bits(struct merge_db *db, int64_t file, int64_t context, const void *bits,
+                       size_t len)
+{
+    int64_t numbers[] = {file, context};
+
+    return merge_pages_add(&db->pages, numbers, len ? bits : "", len);
+}
+
+int merge_db_arc(struct merge_db *db, int64_t file, int64_t context, int64_t from, int64_t to)
+{
+    int64_t numbers[] = {file, context, from, to};
+
+    return merge_pages_add(&db->pages, numbers, NULL, 0);
+}
+
+int merge_db_finish(struct merge_db *db)
+{
+    return merge_pages_finish(&db->pages);
+}
+
 void merge_db_close(struct merge_db *db)
 {
     close_file(db->db);
-    free(db->bytes);
+    merge_pages_free(&db->pages);
     *db = (struct merge_db){0};
 }
 

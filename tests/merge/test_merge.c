@@ -15,6 +15,7 @@
 
 #include "internal.h"
 #include "kill_point.h"
+#include "query.h"
 
 #define SEGFILL_STATIC
 #include "../support/segfill.c"
@@ -71,26 +72,9 @@ static int write_file(int fd, bool append, struct merge_counts *counts)
     return status;
 }
 
-/* All rows of a query as one text. */
 static const char *query(const char *sql)
 {
-    static char text[4096];
-    sqlite3_stmt *stmt;
-    sqlite3 *db;
-    size_t len = 0;
-
-    text[0] = 0;
-    cr_assert_eq(sqlite3_open_v2(target, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
-    while (sqlite3_step(stmt) == SQLITE_ROW) {
-        for (int i = 0; i < sqlite3_column_count(stmt); i++)
-            len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i ? " " : "",
-                                    (const char *)sqlite3_column_text(stmt, i));
-        len += (size_t)snprintf(text + len, sizeof text - len, ";");
-    }
-    sqlite3_finalize(stmt);
-    sqlite3_close(db);
-    return text;
+    return query_file(target, sql);
 }
 
 #define LINE_ROWS                                                                                 \
@@ -123,37 +107,20 @@ Test(merge, lines)
     cr_expect_eq(counts.contexts, 2);
 }
 
-Test(merge, rows_too_long_to_wait)
+Test(merge, rows_too_long_for_a_page)
 {
     struct merge_counts counts;
     int fd;
     seg_t *seg = make_segment(0, &fd);
 
     cr_assert_eq(segfill_line(seg, NULL, "/a", 1), 0);
-    cr_assert_eq(segfill_line(seg, NULL, "/b", MERGE_BATCH_BYTES * 8 - 1), 0);
-    cr_assert_eq(segfill_line(seg, NULL, "/c", MERGE_BATCH_BYTES * 8 + 5), 0);
+    cr_assert_eq(segfill_line(seg, NULL, "/b", 65536 * 8 - 1), 0);
+    cr_assert_eq(segfill_line(seg, NULL, "/c", 65536 * 8 + 5), 0);
     cr_assert_eq(segfill_line(seg, NULL, "/d", 1), 0);
     cr_assert_eq(write_file(fd, false, &counts), 0);
     cr_expect_str_eq(query("select path, length(numbits), hex(substr(numbits, -1)) from line_bits "
                            "join file on id = file_id order by line_bits.rowid"),
                      "/a 1 02;/b 65536 80;/c 65537 20;/d 1 02;");
-}
-
-Test(merge, more_rows_than_a_batch)
-{
-    struct merge_counts counts;
-    int fd;
-    seg_t *seg = make_segment(0, &fd);
-
-    for (int i = 0; i < 3 * MERGE_BATCH + 1; i++) {
-        char path[16];
-
-        snprintf(path, sizeof path, "/%d", i);
-        cr_assert_eq(segfill_line(seg, NULL, path, 1), 0);
-    }
-    cr_assert_eq(write_file(fd, false, &counts), 0);
-    cr_expect_eq(counts.line_rows, 3 * MERGE_BATCH + 1);
-    cr_expect_str_eq(query("select count(*) from line_bits where numbits = x'02'"), "193;");
 }
 
 Test(merge, branches)
