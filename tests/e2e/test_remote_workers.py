@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,8 @@ HOST = """\
 # Another host: mounts, shared memory, process ids, a name and an environment of its own.
 exec env -i PATH="$PATH" HOME=/tmp LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 {core} \\
     unshare --mount --pid --fork --kill-child --uts --ipc sh -c '
-        mount -t tmpfs none /dev/shm && mount -t proc proc /proc && hostname far && exec "$@"' sh "$@"
+        mount -t tmpfs none /dev/shm && mount -t proc proc /proc && hostname far &&
+        exec "$@"' sh "$@"
 """
 
 
@@ -146,3 +148,32 @@ def test_same_reports(project: Project, host: Path, tmp_path: Path, tx: str) -> 
     assert ours == theirs
     assert ours[0] == 0
     assert ours[2]["src/lib.py"]["3"] == ["tests/test_lib.py::test_a[1]|run"]
+
+
+KILL = """
+    import os, signal, sys
+    from pathlib import Path
+    sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+    import lib
+
+    def test_kill():
+        lib.killed()
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_worker_that_is_killed_elsewhere(project: Project, tmp_path: Path) -> None:
+    """pytest-cov gets nothing of it; its keeper writes a data file there. One, with what pytest-cov
+    would have: of the session that began before it was a worker there is nothing."""
+    there = tmp_path / "there"
+    there.mkdir()
+    for place in (project, Project(there)):
+        place.write("tests/test_kill.py", KILL)
+    tx = f"popen//chdir={there}"
+    # Another worker would begin with removing the data files in its folder.
+    status, _, _ = run(project, there, tx, "--max-worker-restart=0", plugin=True)
+    assert status == 1
+    wait_until(lambda: list(there.glob(".coverage.*")))
+    time.sleep(1)
+    (path,) = there.glob(".coverage.*")
+    assert "7" in Project(there).report(path)["src/lib.py"]["contexts"]

@@ -116,11 +116,14 @@ class Collector(coverage.collector.Collector):
     def pause(self) -> None:
         self._activity_since |= self._recording
         self._recording = False
-        if self._session:
+        if self._session and not self._session.dropped:
             self._session.pause()
 
     def resume(self) -> None:
-        if self._session and self._session.role is Role.ATTACHED and here().newest is not self:
+        session = self._session
+        if session and (
+            session.dropped or (session.role is Role.ATTACHED and here().newest is not self)
+        ):
             return  # pytest-cov has dropped this one: docs/backend.md, "Children"
         self._record()
 
@@ -206,7 +209,7 @@ class Collector(coverage.collector.Collector):
             session is not None
             and session.role is Role.ATTACHED
             and session.pid == os.getpid()
-            and not session.pytest_cov
+            and not session.controller
             and not self._written
             and bool(self._cov._data_suffix_specified)
         )

@@ -80,7 +80,9 @@ class Session:
         self.pid = os.getpid()
         self.settings = settings.of(wanted.options)
         self.wait = self.settings.wait
-        self.pytest_cov = bool(pytest_cov())
+        self.controller = pytest_cov()
+        self.dropped = False
+        """pytest-cov has another one by now, and asks for nothing of this one."""
         self.everything = True
         """False: only files that this Coverage object would measure are delivered."""
         process = here()
@@ -92,7 +94,7 @@ class Session:
             reader = os.environ.get(READER, "")
             if process.owner[1]:
                 # "Central": pytest-cov in a process that reports on its own, like looponfail's.
-                if what == their_what and pytest_cov() != "Central":
+                if what == their_what and self.controller != "Central":
                     again = process.owner[0] == self.pid  # it made the segment before an exec
                     self.role = Role.OWNS if again else Role.ATTACHED
             elif reader and reader != str(self.pid):
@@ -100,6 +102,8 @@ class Session:
             else:
                 self.role = Role.READS
                 self.everything = what == their_what
+        if self.controller == "DistWorker":
+            _drop_earlier()
         kept = self.settings.keeper and not cov._no_disk
         if self.role is Role.OWNS and not again:
             if "execv" in wanted.patch:
@@ -173,6 +177,14 @@ class Session:
 
 owned: list[Session] = []
 """Sessions whose segments this process has made and not removed."""
+
+
+def _drop_earlier() -> None:
+    """Ends the session that pytest-cov began before it knew that this is a worker."""
+    for session in list(owned):
+        if session.controller:
+            session.dropped = True
+            session.end()
 
 
 def _create(cov: coverage.Coverage, own: settings.Settings, wanted: Wanted, *, kept: bool) -> str:
