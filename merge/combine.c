@@ -21,7 +21,7 @@
 #include "input.h"
 #include "kill_point.h"
 
-#define MEMORY (UINT32_C(48) << 20)
+#define MEMORY (UINT32_C(24) << 20)
 #define MAX_READERS 8
 #define READER_STACK (UINT32_C(1) << 20)
 #define QUEUED 2       /* inputs that wait, for each reader */
@@ -436,9 +436,11 @@ static int add_open(struct merge_combine *c, const char *const *names)
     return start_reader(c);
 }
 
-/* Queues the input that is open, when there is room. */
-static void queue_open(struct merge_combine *c)
+/* Queues the input that is open, when there is room. An error: that of an earlier one. */
+static int queue_open(struct merge_combine *c, struct merge_error *error)
 {
+    int status;
+
     pthread_mutex_lock(&c->lock);
     while (c->queued >= QUEUED * c->readers_max && !c->stopped)
         pthread_cond_wait(&c->changed, &c->lock);
@@ -448,10 +450,15 @@ static void queue_open(struct merge_combine *c)
     else
         c->first = c->open;
     c->last = c->open;
+    c->db.file.old = 1; /* inputs have the same files, most times: look for a name first */
     c->queued++;
     c->open = NULL;
+    status = c->status;
+    if (status)
+        *error = c->failure;
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
+    return status;
 }
 
 int merge_combine_add(struct merge_combine *c, const char *const *names, struct merge_error *error)
@@ -463,8 +470,7 @@ int merge_combine_add(struct merge_combine *c, const char *const *names, struct 
             *error = c->error;
         return status;
     }
-    queue_open(c);
-    return 0;
+    return queue_open(c, error);
 }
 
 /* -- the output -- */

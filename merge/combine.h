@@ -17,6 +17,7 @@ enum merge_combine_status {
     MERGE_ERR_INPUT = -22,   /* this input cannot be used; others can */
     MERGE_ERR_MIXED = -23,   /* line data and branch data */
     MERGE_ERR_STOPPED = -24, /* the caller wanted it */
+    MERGE_ERR_BUSY = -25,    /* this input is being written */
 };
 
 struct merge_combine;
@@ -44,7 +45,8 @@ struct merge_combine_counts {
 int merge_combine_begin(const struct merge_combine_options *options, struct merge_combine **out,
                         struct merge_error *error);
 
-/* Opens an input, and reads which files it has. MERGE_ERR_INPUT, MERGE_ERR_NOMEM. */
+/* Opens an input, and reads which files it has. MERGE_ERR_INPUT, MERGE_ERR_BUSY,
+ * MERGE_ERR_MIXED, MERGE_ERR_NOMEM. */
 int merge_combine_open(struct merge_combine *c, const char *path, struct merge_error *error);
 
 bool merge_combine_is_open(const struct merge_combine *c);

@@ -30,7 +30,8 @@ struct merge_input {
     uint64_t rows;
 };
 
-/* Opens it, and reads which files it has. MERGE_ERR_INPUT if only this one cannot be used. */
+/* Opens it, and reads which files it has. MERGE_ERR_INPUT or MERGE_ERR_BUSY if
+ * only this one cannot be used. */
 int merge_input_open(struct merge_input **out, const char *path, struct merge_error *error);
 
 /* One around a file that is open already, which it then closes. */

@@ -116,12 +116,16 @@ static int module_exec(PyObject *module)
     state->input_error = PyErr_NewExceptionWithDoc("shmcov._merge.InputError",
                                                    "An input that cannot be used; others can.",
                                                    state->data_error, NULL);
+    if (state->input_error)
+        state->busy_error = PyErr_NewExceptionWithDoc(
+            "shmcov._merge.BusyError", "An input that is being written.", state->input_error, NULL);
     state->mixed_error = PyErr_NewExceptionWithDoc(
         "shmcov._merge.MixedError", "Line data and branch data.", state->data_error, NULL);
     state->combine_type = PyType_FromModuleAndSpec(module, &merge_combine_spec, NULL);
     if (!state->segment_error || !state->data_error || !state->copy_type || !state->input_error ||
-        !state->mixed_error || !state->combine_type ||
+        !state->busy_error || !state->mixed_error || !state->combine_type ||
         PyModule_AddObjectRef(module, "InputError", state->input_error) ||
+        PyModule_AddObjectRef(module, "BusyError", state->busy_error) ||
         PyModule_AddObjectRef(module, "MixedError", state->mixed_error) ||
         PyModule_AddType(module, (PyTypeObject *)state->combine_type) ||
         PyModule_AddIntConstant(module, "SCHEMA_VERSION", MERGE_SCHEMA_VERSION) ||
@@ -143,6 +147,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->data_error);
     Py_VISIT(state->combine_type);
     Py_VISIT(state->input_error);
+    Py_VISIT(state->busy_error);
     Py_VISIT(state->mixed_error);
     return 0;
 }
@@ -156,6 +161,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->data_error);
     Py_CLEAR(state->combine_type);
     Py_CLEAR(state->input_error);
+    Py_CLEAR(state->busy_error);
     Py_CLEAR(state->mixed_error);
     return 0;
 }

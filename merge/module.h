@@ -15,7 +15,7 @@ struct merge_module {
     PyObject *segment_error;
     PyObject *data_error;
     PyObject *combine_type;
-    PyObject *input_error, *mixed_error;
+    PyObject *input_error, *busy_error, *mixed_error;
 };
 
 extern PyType_Spec merge_copy_spec, merge_combine_spec;

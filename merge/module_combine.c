@@ -40,6 +40,7 @@ static PyObject *raise_combine(struct merge_module *state, int status,
                                const struct merge_error *error)
 {
     PyObject *type = status == MERGE_ERR_INPUT   ? state->input_error
+                     : status == MERGE_ERR_BUSY  ? state->busy_error
                      : status == MERGE_ERR_MIXED ? state->mixed_error
                                                  : state->data_error;
     PyObject *text;

@@ -14,6 +14,7 @@
  * of SQLite's on that file, this process included. For the kernel drops all such locks of a process
  * as soon as it closes any descriptor of the file, and Python's SQLite may be another than ours.
  */
+#include "combine.h"
 #include "internal.h"
 
 #include <dirent.h>
@@ -354,7 +355,7 @@ int merge_place_read(const char *path, int *fd, struct merge_error *error)
         return 0;
     if (locked_by_us(*fd))
         *fd = -1; /* as above */
-    return merge_fail(error, MERGE_ERR_DATA,
+    return merge_fail(error, MERGE_ERR_BUSY,
                       "Couldn't use data file '%s': another program is writing it", path);
 }
 

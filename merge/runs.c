@@ -79,8 +79,8 @@ static int write_at(struct merge_spill *spill, const uint8_t *bytes, size_t len,
 bool merge_buffer_init(struct merge_buffer *buffer, struct merge_spill *spill, size_t memory)
 {
     *buffer = (struct merge_buffer){.spill = spill, .cap = memory};
-    buffer->rows_cap = memory / BYTES_FOR_A_ROW;
-    buffer->bytes = malloc(buffer->cap);
+    buffer->rows_cap = memory / BYTES_FOR_A_ROW + 1;
+    buffer->bytes = malloc(buffer->cap + 1);
     buffer->rows = malloc(buffer->rows_cap * sizeof *buffer->rows);
     return buffer->bytes && buffer->rows;
 }
@@ -152,7 +152,7 @@ int merge_buffer_add(struct merge_buffer *buffer, uint64_t key, const void *byte
     uint8_t *to;
 
     if (need > buffer->cap - buffer->used || buffer->rows_n == buffer->rows_cap) {
-        int status = spill_rows(buffer, error);
+        int status = buffer->rows_n ? spill_rows(buffer, error) : 0;
 
         if (status)
             return status;

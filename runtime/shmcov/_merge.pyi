@@ -45,6 +45,9 @@ class DataError(Exception):
 class InputError(DataError):
     """An input of Combine that cannot be used; others can."""
 
+class BusyError(InputError):
+    """An input of Combine that is being written."""
+
 class MixedError(DataError):
     """An input of Combine has branch data, and another one line data."""
 
@@ -159,7 +162,8 @@ class Combine:
         readers: int = 0,
     ) -> Combine: ...
     def open(self, path: str | PathLike[str], /) -> list[str]:
-        """Open an input, and return the files that it has. Raises InputError, MixedError."""
+        """Open an input, and return the files that it has. Raises InputError,
+        MixedError."""
     def add(self, names: list[str], /) -> None:
         """Add the input that is open. names: of its files, in the output. Raises MixedError."""
     def progress(self) -> CombineCounts:

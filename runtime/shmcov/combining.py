@@ -104,7 +104,7 @@ def combine_files(
     except _merge.DataError as error:
         raise DataError(str(error)) from error
     try:
-        told = _Telling(combine, len(inputs), on_progress)
+        told = _Telling(combine, len(inputs), result, on_progress)
         _add(combine, inputs, _mapper(aliases), result, told, on_input or (lambda *_: None), ready)
         if not result.combined:
             if strict:
@@ -152,20 +152,28 @@ def _add(
     for path in inputs:
         if ready is not None:
             ready(path)
+        refused = ""
+        names: list[str] = []
+        try:
+            names = combine.open(path)
+        except _merge.BusyError as error:
+            # To open it once more would take its lock from a SQLite of this process.
+            result.unusable.append((path, str(error)))
+            on_input(path, "unusable", str(error))
+            continue
+        except _merge.InputError as error:
+            refused = str(error)
         if known.again(path):
             result.skipped.append(path)
             on_input(path, "skipped", "")
-            continue
-        try:
-            names = combine.open(path)
-        except _merge.InputError as error:
-            why = _refusal(path, str(error))
+        elif refused:
+            why = _refusal(path, refused)
             result.unusable.append((path, why))
             on_input(path, "unusable", why)
-            continue
-        combine.add([name_of(name) for name in names])
-        result.combined.append(path)
-        on_input(path, "combined", "")
+        else:
+            combine.add([name_of(name) for name in names])
+            result.combined.append(path)
+            on_input(path, "combined", "")
         told.now()
 
 
@@ -176,10 +184,12 @@ class _Telling:
         self,
         combine: _merge.Combine,
         inputs: int,
+        result: Combined,
         on_progress: Callable[[Progress], object] | None,
     ) -> None:
         self._combine = combine
         self._inputs = inputs
+        self._result = result
         self._on_progress = on_progress
 
     def now(self) -> None:
@@ -188,10 +198,10 @@ class _Telling:
 
     def of(self, counts: _merge.CombineCounts) -> None:
         if self._on_progress is not None:
+            done = counts["inputs"] + len(self._result.skipped) + len(self._result.unusable)
+            done = min(done, self._inputs)  # what is appended to is one more
             rows = counts["line_rows"] + counts["arc_rows"]
-            self._on_progress(
-                Progress(counts["inputs"], self._inputs, counts["file"], counts["files"], rows)
-            )
+            self._on_progress(Progress(done, self._inputs, counts["file"], counts["files"], rows))
 
 
 def _mapper(aliases: PathAliases | None) -> Callable[[str], str]:

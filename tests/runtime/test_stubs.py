@@ -12,7 +12,7 @@ import pytest
 from shmcov import _merge
 
 RUNTIME = Path(__file__).resolve().parents[2] / "runtime"
-TYPES = {"Calls", "Claim", "StrPath", "Info", "Process", "Counts"}
+TYPES = {"Calls", "Claim", "StrPath", "Info", "Process", "Counts", "CombineCounts"}
 """Names only for the checker."""
 
 
