@@ -15,6 +15,8 @@ from project_support import Project, mount_namespace, wait_until
 
 pytest.importorskip("distributed")
 
+pytestmark = pytest.mark.slow
+
 WORK = """
     import os
     import signal
@@ -271,7 +273,7 @@ while len(client.scheduler_info()["workers"]) < 2:
 client.retire_workers(old)
 while len(client.scheduler_info()["workers"]) > 1:
     time.sleep(0.05)
-client.gather(client.map(work.even, range(1, 12)))
+client.gather(client.map(work.even, range(1, 12, 2)))
 """
     cluster.write("cluster.py", program(body, workers=1))
     popen = subprocess.Popen(
