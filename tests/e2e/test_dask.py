@@ -208,11 +208,11 @@ client.run(shmcov.switch_context, "")
 """
     cluster.write("cluster.py", program(body, workers=1))
     ran(cluster.python("cluster.py"))
-    contexts = cluster.report()["work.py"]["contexts"]
+    found = cluster.report()["work.py"]["contexts"]
+    contexts = {line: sorted(names) for line, names in found.items()}
     assert contexts["8"] == ["whole|test_1", "whole|test_2"]
     assert contexts["9"] == ["whole|test_1"]
     assert contexts["10"] == ["whole|test_2"]
-    assert contexts["7"] == ["whole|test_1"] or contexts["7"] == ["whole"]
 
 
 @pytest.mark.parametrize("how", ["shmcov", "plugin", "coverage"])
