@@ -134,7 +134,7 @@ class Merge:
                 aliases=cast(PathAliases, names),
                 strict=False,
                 on_input=note,
-                ready=fetch.ready if fetch else None,
+                ready=fetch.ready if fetch and fetch.paths else None,
             )
         except CoverageException as error:
             raise renamed(error, {**inputs_of, target: self.output}) from None
@@ -340,6 +340,5 @@ class Tree:
         tell = self.on_progress
         if tell is None:
             return None
-        return lambda now: tell(
-            dataclasses.replace(now, inputs=inputs, inputs_in_all=inputs) if now.files else now
-        )
+        # Reading the parts is soon done: what is seen is that files are written.
+        return lambda now: tell(dataclasses.replace(now, inputs=inputs, inputs_in_all=inputs))

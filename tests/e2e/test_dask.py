@@ -15,6 +15,8 @@ from project_support import Project, mount_namespace, wait_until
 
 pytest.importorskip("distributed")
 
+pytestmark = pytest.mark.slow
+
 WORK = """
     import os
     import signal
@@ -206,11 +208,11 @@ client.run(shmcov.switch_context, "")
 """
     cluster.write("cluster.py", program(body, workers=1))
     ran(cluster.python("cluster.py"))
-    contexts = cluster.report()["work.py"]["contexts"]
+    found = cluster.report()["work.py"]["contexts"]
+    contexts = {line: sorted(names) for line, names in found.items()}
     assert contexts["8"] == ["whole|test_1", "whole|test_2"]
     assert contexts["9"] == ["whole|test_1"]
     assert contexts["10"] == ["whole|test_2"]
-    assert contexts["7"] == ["whole|test_1"] or contexts["7"] == ["whole"]
 
 
 @pytest.mark.parametrize("how", ["shmcov", "plugin", "coverage"])
@@ -271,7 +273,7 @@ while len(client.scheduler_info()["workers"]) < 2:
 client.retire_workers(old)
 while len(client.scheduler_info()["workers"]) > 1:
     time.sleep(0.05)
-client.gather(client.map(work.even, range(1, 12)))
+client.gather(client.map(work.even, range(1, 12, 2)))
 """
     cluster.write("cluster.py", program(body, workers=1))
     popen = subprocess.Popen(

@@ -23,6 +23,8 @@ from coverage.files import PathAliases
 from distributed import Client, LocalCluster
 from shmcov import dask, tree
 
+pytestmark = pytest.mark.slow
+
 SHARDS = 23
 
 
