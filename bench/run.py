@@ -33,6 +33,7 @@ CASES = (
     "longcode",
     "contexts",
     "events",
+    "switches",
     "django",
     "pytest_cov",
     "merge",
