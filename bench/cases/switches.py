@@ -4,7 +4,17 @@
 import sys
 from collections.abc import Iterator
 
-from harness import LINES, MODES, PROGRAMS, SHMCOV, VERSION, Row, Settings, environment, execute, say
+from harness import (
+    MODES,
+    PROGRAMS,
+    SHMCOV,
+    VERSION,
+    Row,
+    Settings,
+    environment,
+    execute,
+    say,
+)
 
 TITLE = "Memory of a million switches of context"
 TEXT = (
