@@ -34,6 +34,7 @@ CASES = (
     "longcode",
     "contexts",
     "events",
+    "switches",
     "django",
     "pytest_cov",
     "pytest_cov_end",

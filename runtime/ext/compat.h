@@ -17,8 +17,8 @@
 #define RT_BRANCH_SIDES (PY_VERSION_HEX >= 0x030E0000)
 
 /* For lines, LINE is the better event in code objects of up to so many units: until 3.13 it takes
- * time quadratic in the length. INSTRUCTION costs more on 3.12, where it undoes superinstructions
- * for good. */
+ * time quadratic in the length. INSTRUCTION costs more on 3.12, where pairs are joined again
+ * one by one. */
 #define RT_LINE_MAX_UNITS (PY_VERSION_HEX < 0x030D0000 ? 3000u : 1000u)
 
 /* LINE takes time linear in the code's length. */
@@ -78,6 +78,10 @@
 #else
 #define RT_SLOT_GIL
 #endif
+
+/* Pairs of instructions are joined into one when a code object is made, and come apart for good
+ * when it is instrumented. Later versions do so in the compiler. */
+#define RT_PAIRS (PY_VERSION_HEX < 0x030D0000)
 
 /* There are builds with a JIT. */
 #define RT_JIT (PY_VERSION_HEX >= 0x030D0000)

@@ -45,9 +45,12 @@ static void make_key(void)
 /* Never 0, which stands for none. */
 static uint32_t next_generation(void)
 {
-    uint32_t next = atomic_fetch_add_explicit(&last_generation, 1, memory_order_relaxed) + 1;
+    uint32_t next;
 
-    return next ? next : next_generation();
+    do
+        next = atomic_fetch_add_explicit(&last_generation, 1, memory_order_relaxed) + 1;
+    while (!next);
+    return next;
 }
 
 /* The process's context: id << 32 | generation. Never 0, so a new thread has to catch up. */

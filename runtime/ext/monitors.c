@@ -148,10 +148,60 @@ void rt_monitors_recorded(PyCodeObject *code, long tool, uint32_t unit)
     RT_UNLOCK_CODE();
 }
 
+/* -- pairs -- */
+
+#if RT_PAIRS
+
+/* What CPython joins two instructions to; 0: nothing. */
+static uint8_t joined(uint8_t first, uint8_t second)
+{
+    switch (first << 8 | second) {
+    case LOAD_CONST << 8 | LOAD_FAST:
+        return LOAD_CONST__LOAD_FAST;
+    case LOAD_FAST << 8 | LOAD_CONST:
+        return LOAD_FAST__LOAD_CONST;
+    case LOAD_FAST << 8 | LOAD_FAST:
+        return LOAD_FAST__LOAD_FAST;
+    case STORE_FAST << 8 | LOAD_FAST:
+        return STORE_FAST__LOAD_FAST;
+    case STORE_FAST << 8 | STORE_FAST:
+        return STORE_FAST__STORE_FAST;
+    default:
+        return 0;
+    }
+}
+
+/* Only the plain code tells whether the unit before is an instruction: it may be a cache. */
+static void monitors_join(PyCodeObject *code, long tool, uint32_t unit, const uint8_t *plain)
+{
+    const _PyCoMonitoringData *monitoring = code->_co_monitoring;
+    uint8_t pair = joined(plain[2 * unit - 2], plain[2 * unit]);
+    uint8_t *first = &rt_units_of(code)[unit - 1].op.code;
+
+    if (pair && *first == plain[2 * unit - 2] &&
+        rt_units_of(code)[unit].op.code == INSTRUMENTED_INSTRUCTION &&
+        monitoring->per_instruction_opcodes[unit] == plain[2 * unit] &&
+        monitoring->per_instruction_tools[unit] == bit_of(tool))
+        *first = pair;
+}
+
+void rt_monitors_join(PyCodeObject *code, long tool, uint32_t unit)
+{
+    PyObject *bytes = unit ? PyCode_GetCode(code) : NULL; /* CPython keeps it */
+
+    if (bytes)
+        monitors_join(code, tool, unit, (const uint8_t *)PyBytes_AS_STRING(bytes));
+    else
+        PyErr_Clear();
+    Py_XDECREF(bytes);
+}
+
+#endif
+
 /* -- instructions that swallow the next one -- */
 
 /* These are all. Others look at the next instruction as well (those of FOR_ITER and SEND,
- * EXTENDED_ARG, and on 3.12 superinstructions, which arming undoes for good), but they do so
+ * EXTENDED_ARG, and on 3.12 pairs, which arming takes apart), but they do so
  * specialised or not, and CPython handles them. */
 uint8_t rt_swallower(uint8_t opcode)
 {

@@ -42,6 +42,11 @@ bool rt_monitors_keep(PyCodeObject *code, long tool);
 /* The INSTRUCTION at `unit` is recorded. */
 void rt_monitors_recorded(PyCodeObject *code, long tool, uint32_t unit);
 
+/* To be called where the INSTRUCTION of `tool` at `unit`, which was kept, is disabled for good:
+ * joins the instruction with the one before it again, as it was before the code was armed. Where
+ * RT_PAIRS is 0 there is no such function. */
+void rt_monitors_join(PyCodeObject *code, long tool, uint32_t unit);
+
 /* To be called after arming: makes specialised instructions plain if they do the work of the next
  * instruction and skip it, and that one is instrumented. CPython does not. */
 void rt_monitors_settle(PyCodeObject *code);

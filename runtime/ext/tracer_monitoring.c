@@ -605,6 +605,10 @@ static PyObject *mon_on_instruction(PyObject *self, PyObject *const *args, size_
     result = mon_after_hit(state, args[0], rc, context);
     if (RT_MONITORS && rc->unit_wise && result == mon_of(state)->disable)
         rt_monitors_recorded((PyCodeObject *)args[0], mon_of(state)->tool_number, unit);
+#if RT_MONITORS && RT_PAIRS
+    if (!rt_context_enabled() && rc->instruction_kept && result == mon_of(state)->disable)
+        rt_monitors_join((PyCodeObject *)args[0], mon_of(state)->tool_number, unit);
+#endif
     if (RT_SITES && rc->sites && result == mon_of(state)->disable &&
         rt_sites_unit_off(rc->sites, (PyCodeObject *)args[0], unit))
         Py_SETREF(result, Py_NewRef(Py_None)); /* it is off already */

@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import _shmcov
 from coverage.misc import isolate_module
@@ -242,8 +242,7 @@ KEPT = "SHMCOV_KEPT"
 NOT_FOR_SALVAGE = ("SHMCOV_", "COVERAGE_")
 
 
-@dataclass(frozen=True)
-class Keeper:
+class Keeper(NamedTuple):
     """The process that delivers a segment if this one does not."""
 
     pid: int

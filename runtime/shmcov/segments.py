@@ -12,8 +12,8 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import _shmcov
 from coverage.misc import isolate_module
@@ -93,8 +93,7 @@ def read(path: str | Path, fd: int, *, any_size: bool = False) -> _merge.Copy:
     return copy
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(NamedTuple):
     """A process in a segment. A pid alone may have been reused."""
 
     pid: int

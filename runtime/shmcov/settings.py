@@ -7,14 +7,12 @@ command line. ValueError says which setting it is, by the name that was used, an
 
 from __future__ import annotations
 
-import difflib
 import math
 import optparse
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from coverage.config import HandyConfigParser
 from coverage.exceptions import CoverageException
@@ -23,8 +21,7 @@ from coverage.tomlconfig import TomlConfigParser
 SECTION = "shmcov"
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What is shmcov's own about a run."""
 
     wait: float = 2.0
@@ -77,8 +74,7 @@ def folder(name: str, text: str) -> str:
 # -- the table --
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """One setting. A choice has no metavar, and is turned on or off by being named."""
 
     name: str
@@ -243,6 +239,8 @@ def unknown(section: Any) -> Iterator[str]:
     names = [option.name for option in OPTIONS]
     for name in section:
         if name not in names:
+            import difflib
+
             near = difflib.get_close_matches(name, names, 1)
             hint = f": did you mean {near[0]}?" if near else f"; there are {', '.join(names)}"
             yield f"[{SECTION}] {name} is not an option of shmcov{hint}"

@@ -15,10 +15,8 @@ import json
 import os
 import platform
 import re
-import secrets
 import signal
 import sys
-import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -246,9 +244,11 @@ class Fallback:
             self.first = True
             self.base = path
             if cov._no_disk:
+                import tempfile
+
                 path = os.path.join(tempfile.gettempdir(), os.path.basename(path))
             if cov._no_disk or not (config.parallel or cov._data_suffix_specified):
-                self.base = f"{path}{MARK}{self.pid}-{secrets.token_hex(4)}"
+                self.base = f"{path}{MARK}{self.pid}-{os.urandom(4).hex()}"
                 self.collects = path
         if self.collects:
             # Before coverage.py registers its own, and the program any: this runs last.

@@ -24,7 +24,7 @@ class CannotRun(Exception):
         self.status = status
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Command:
     """What is to run. It has the attributes of a `Program`, and takes its place."""
 

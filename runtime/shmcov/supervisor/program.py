@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import zipfile
+import zipimport
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from coverage.execfile import make_code_from_py, make_code_from_pyc
 from shmcov import _merge, plan, startup
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Program:
     """What is to run: a script, folder, zip file or module, and its arguments."""
 
@@ -80,7 +79,7 @@ class Program:
                     path, _ = plan.locate(f"{name}.__main__")
         elif Path(name).is_dir():
             path = next((str(p) for p in sorted(Path(name).glob("__main__.py*"))), None)
-        elif zipfile.is_zipfile(name):
+        elif _is_archive(name):
             path = None
         if path is None:
             raise NoSource(name)
@@ -104,11 +103,22 @@ class Program:
         return [sys.executable, *interpreter_options(), name, *rest]
 
 
+def _is_archive(name: str) -> bool:
+    """Whether Python would run what is in the file: it asks the same."""
+    try:
+        zipimport.zipimporter(name)
+    except zipimport.ZipImportError:
+        return False
+    return True
+
+
 def interpreter_options() -> list[str]:
     """The options (-O, -W error, -X dev, -P, …) of this interpreter's command line."""
     split = len(sys.orig_argv) - len(sys.argv)
     if split < 1 or sys.orig_argv[split + 1 :] != sys.argv[1:]:
         # main() was called with arguments of its own.
+        import subprocess
+
         return subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined, no-any-return]
     options = sys.orig_argv[1:split]
     ours = "c" if sys.argv[0] == "-c" else "m"

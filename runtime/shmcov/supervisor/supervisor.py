@@ -13,6 +13,7 @@ import shlex
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import coverage
 
@@ -30,8 +31,7 @@ CannotStart = _merge.DataError
 """Raised by run() before the program starts: the data could not be written."""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a run ended: the program's status as waitpid() returns it, and whether the data is
     written, and complete if it has to be."""
 
