@@ -278,11 +278,11 @@ int merge_db_untraced(struct merge_db *db, int64_t file, bool none_first)
     char *path = status ? NULL : text_of(path_of, file);
     char *tracer = status ? NULL : text_of(db->tracer_of, file);
 
-    if (!status && (!path || !tracer))
-        status = merge_no_memory(db->error);
-    if (!status)
+    if (path && tracer)
         status = conflict(db, path, none_first ? "" : tracer, none_first ? 0 : strlen(tracer),
                           none_first ? tracer : "", none_first ? strlen(tracer) : 0);
+    else if (!status)
+        status = merge_no_memory(db->error);
     free(path);
     free(tracer);
     return status;
