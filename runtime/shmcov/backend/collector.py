@@ -218,7 +218,7 @@ class Collector(coverage.collector.Collector):
         """Is the data in a file that pytest-cov is about to combine? Then its name needs no hash of
         all rows, and what coverage.py leaves out of a combined file is not written first."""
         session, covdata = self._session, self.covdata
-        combines = session is not None and session.pytest_cov
+        combines = session is not None and bool(session.controller)
         return combines and covdata._suffix is True and not covdata._no_disk
 
     @property
