@@ -388,3 +388,45 @@ def test_progress_in_a_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     ]
     with terminal.progress(quiet=True) as show:
         assert show is None
+
+
+def test_a_removal_that_was_cut_off_is_ended(tmp_path: Path) -> None:
+    """What is left is in the output already, and must not take its place."""
+    for number in range(4):
+        make(tmp_path / f".coverage.{number}", {"/a.py": [number + 1]})
+    code = (
+        "import sys; from shmcov import cli, removal\n"
+        "gone = []\n"
+        "def be_gone(path, real=removal.file_be_gone):\n"
+        "    if len(gone) == 2: import os; os._exit(9)\n"
+        "    gone.append(path); real(path)\n"
+        "removal.file_be_gone = be_gone\n"
+        "sys.exit(cli.main(['combine']))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 9
+    whole = content(tmp_path / ".coverage")
+    assert len(list(tmp_path.glob(".coverage.*"))) == 2
+
+    def combine(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "shmcov", "combine", *options]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    other = tmp_path / "other"
+    shutil.copytree(tmp_path, other)
+    done = combine()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Removed 2 files that had been combined before\n"
+    assert content(tmp_path / ".coverage") == whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".coverage", "other"]
+    assert combine().returncode == 1  # nothing is left to do
+    # In a copy nothing is what the note speaks of, so nothing is removed.
+    done = subprocess.run(
+        [sys.executable, "-m", "shmcov", "combine", "--append"],
+        cwd=other,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "Combined 2 files\n"
+    assert content(other / ".coverage") == whole
+    assert [path.name for path in other.iterdir()] == [".coverage"]

@@ -22,10 +22,9 @@ from typing import Any
 import coverage
 from coverage import cmdline
 from coverage import data as coverage_data
-from coverage.exceptions import CoverageException, DataError, NoDataError
-from coverage.misc import file_be_gone
+from coverage.exceptions import CoverageException, NoDataError
 
-from shmcov import combining, messages, storage, terminal
+from shmcov import combining, messages, removal, storage, terminal
 from shmcov.combining import Combined, Fate
 from shmcov.storage import Fetch, Remote
 
@@ -124,7 +123,12 @@ class Combining(coverage.Coverage):
         self._init_data(suffix=None)
         self._post_init()
         data = self.get_data()
+        ended = [] if self._output else removal.end(data.data_filename())
         inputs, remotes = self._find(data.base_filename(), list(data_paths or ()))
+        if ended:
+            self._message(f"Removed {_plural(len(ended), 'file')} that had been combined before")
+            if not inputs and not remotes:
+                return
         if strict and not inputs and not remotes:
             raise NoDataError("No data to combine")
         if not keep:
@@ -143,7 +147,8 @@ class Combining(coverage.Coverage):
         if not keep:
             done = [*result.combined, *result.skipped]
             of.update(fetch.of)
-            self._remove(path for path in done if path not in of)
+            local = [path for path in done if path not in of]
+            removal.remove(data.data_filename(), local, self._note_removal)
             storage.remove([of[path] for path in done if path in of])
         if SUMS_UP:
             self._message(_summary(result))
@@ -219,18 +224,9 @@ class Combining(coverage.Coverage):
         elif self._debug.should("combine"):
             self._debug.write(text)
 
-    def _remove(self, paths: Iterable[str]) -> None:
-        """Removes inputs whose data is in the output by now."""
-        failures = []
-        for path in paths:
-            if self._debug.should("dataio"):
-                self._debug.write(f"Deleting data file {path!r}")
-            try:
-                file_be_gone(path)
-            except OSError as error:
-                failures.append(f"{path!r}: {error.strerror}")
-        if failures:
-            raise DataError(f"Combined, but couldn't remove data file {'; '.join(failures)}")
+    def _note_removal(self, path: str) -> None:
+        if self._debug.should("dataio"):
+            self._debug.write(f"Deleting data file {path!r}")
 
 
 def _summary(result: Combined) -> str:
