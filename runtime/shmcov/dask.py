@@ -341,7 +341,7 @@ def combine(
                 threads_per_worker=1,
                 n_workers=os.cpu_count(),
                 memory_limit=0,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # None is a port that may be taken
                 silence_logs=logging.CRITICAL,
             )
             client = stack.enter_context(Client(stack.enter_context(cluster)))
