@@ -162,6 +162,14 @@ KILL = """
 """
 
 
+EARLY = """
+    import sys
+    from pathlib import Path
+    sys.path.insert(0, str(Path(__file__).parent / "src"))
+    import lib
+"""
+
+
 def test_a_worker_that_is_killed_elsewhere(project: Project, tmp_path: Path) -> None:
     """pytest-cov gets nothing of it; its keeper writes a data file there. One, with what pytest-cov
     would have: of the session that began before it was a worker there is nothing."""
@@ -169,11 +177,12 @@ def test_a_worker_that_is_killed_elsewhere(project: Project, tmp_path: Path) -> 
     there.mkdir()
     for place in (project, Project(there)):
         place.write("tests/test_kill.py", KILL)
+        place.write("conftest.py", EARLY)
     tx = f"popen//chdir={there}"
     # Another worker would begin with removing the data files in its folder.
     status, _, _ = run(project, there, tx, "--max-worker-restart=0", plugin=True)
     assert status == 1
     wait_until(lambda: list(there.glob(".coverage.*")))
-    time.sleep(1)
+    time.sleep(2)
     (path,) = there.glob(".coverage.*")
     assert "7" in Project(there).report(path)["src/lib.py"]["contexts"]
