@@ -24,11 +24,11 @@ from cases.merge import binary
 
 TITLE = "Combine"
 TEXT = (
-    "Shards of the shape of Django's tests (1,249 files) to one file, the whole command, reading and "
-    "fsync included: 55,000 rows each, with 2,600 contexts of their own or in none; 1,249 rows of "
-    "lines in no context; 250,000 of branches in contexts (55,000 with 200 shards). *floor* is a bare "
-    "C loop that inserts the rows of the result from memory. *of coverage.py's*: the median of the "
-    "rounds' ratios. Peak: memory of the process."
+    "Shards of the shape of Django's tests (1,249 files) to one file, the whole command, reading "
+    "and fsync included: 55,000 rows each, with 2,600 contexts of their own or in none; 1,249 rows "
+    "of lines in no context; 250,000 of branches in contexts (55,000 with 200 shards). *floor* is "
+    "a bare C loop that inserts the rows of the result from memory. *of coverage.py's*: the median "
+    "of the rounds' ratios. Peak: memory of the process."
 )
 COVERAGE, SHMCOV, FLOOR = "coverage", "shmcov", "floor"
 TOOLS = (COVERAGE, SHMCOV, FLOOR)
