@@ -129,7 +129,7 @@ def _combines() -> bool:
 
     if versions.too_old() or fallback.lacking():
         return False
-    from shmcov import combining
+    from shmcov.shards import combining
 
     return combining.usable()
 

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import Client, LocalCluster, NannyPlugin, WorkerPlugin
 
-from shmcov import hosts
+from shmcov.cluster import hosts
 
 if TYPE_CHECKING:
     from coverage.files import PathAliases
     from distributed import Nanny, Scheduler, Worker
 
-    from shmcov.combining import Combined, Fate, Progress
+    from shmcov.shards.combining import Combined, Fate, Progress
 
 __all__ = ["MeasureNannies", "MeasureWorkers", "combine", "measure"]
 
@@ -163,7 +163,8 @@ def measure(
     """
     if client.asynchronous:
         raise TypeError("shmcov.dask.measure() needs a client that is not asynchronous")
-    from shmcov import home, messages
+    from shmcov import messages
+    from shmcov.cluster import home
 
     with home.here("shmcov.dask.measure()", config_file, append=append) as the_home:
         cluster = _Cluster(client, the_home.run)
@@ -328,8 +329,8 @@ def combine(
     If a worker dies, Dask has another one do its work again. Raises coverage.py's exceptions; then
     `output` is as it was. Inputs are never removed.
     """
-    from shmcov.storage import is_url
-    from shmcov.tree import Tree
+    from shmcov.cluster.tree import Tree
+    from shmcov.shards.storage import is_url
 
     with contextlib.ExitStack() as stack:
         if scheduler is None:

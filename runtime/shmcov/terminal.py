@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from shmcov.combining import Progress
+    from shmcov.shards.combining import Progress
 
 SOON = 0.5
 """Seconds after which a terminal shows how far it is: most times it is over by then."""

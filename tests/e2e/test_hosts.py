@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-hosts = pytest.importorskip("shmcov.hosts")
+hosts = pytest.importorskip("shmcov.cluster.hosts")
 
 
 @pytest.fixture

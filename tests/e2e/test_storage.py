@@ -200,7 +200,7 @@ def test_disk_use_is_bounded(project: Project) -> None:
     project.write(
         "drive.py",
         """
-        import shmcov.storage as storage
+        import shmcov.shards.storage as storage
         from pathlib import Path
         from shmcov.cli import main
         most, done = 0, storage.Fetch.done

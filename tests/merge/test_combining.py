@@ -19,8 +19,9 @@ import pytest
 from coverage import sqldata
 from coverage.exceptions import DataError, NoDataError
 from coverage.files import PathAliases
-from shmcov import _merge, combining
-from shmcov.combining import Progress
+from shmcov import _merge
+from shmcov.shards import combining
+from shmcov.shards.combining import Progress
 
 CODE = "import sys; from {module} import main; sys.exit(main())"
 MODULES = {"coverage": "coverage.cmdline", "shmcov": "shmcov.cli"}
@@ -321,7 +322,7 @@ def test_interrupted(tmp_path: Path) -> None:
     for i in range(30):
         make(tmp_path / f".coverage.{i}", {f"/{k}.py": [i + 1] for k in range(300)}, context=str(i))
     code = (
-        "import os, signal; from shmcov import combining; from glob import glob\n"
+        "import os, signal; from shmcov.shards import combining; from glob import glob\n"
         "def tell(now):\n"
         "    if now.rows or now.inputs > 3: os.kill(os.getpid(), signal.SIGINT)\n"
         "combining.combine_files(sorted(glob('.coverage.*')), 'out', on_progress=tell)\n"
@@ -395,7 +396,7 @@ def test_a_removal_that_was_cut_off_is_ended(tmp_path: Path) -> None:
     for number in range(4):
         make(tmp_path / f".coverage.{number}", {"/a.py": [number + 1]})
     code = (
-        "import sys; from shmcov import cli, removal\n"
+        "import sys; from shmcov import cli; from shmcov.shards import removal\n"
         "gone = []\n"
         "def be_gone(path, real=removal.file_be_gone):\n"
         "    if len(gone) == 2: import os; os._exit(9)\n"

@@ -24,9 +24,10 @@ from coverage import cmdline
 from coverage import data as coverage_data
 from coverage.exceptions import CoverageException, NoDataError
 
-from shmcov import combining, messages, removal, storage, terminal
-from shmcov.combining import Combined, Fate
-from shmcov.storage import Fetch, Remote
+from shmcov import messages, terminal
+from shmcov.shards import combining, removal, storage
+from shmcov.shards.combining import Combined, Fate
+from shmcov.shards.storage import Fetch, Remote
 
 SUMS_UP = hasattr(coverage_data, "DataFileClassifier")
 """Since 7.14 coverage.py says at the end how many files it has combined; before, it named each."""

@@ -16,9 +16,10 @@ import coverage
 from coverage import cmdline
 from coverage.exceptions import CoverageException
 
-from shmcov import plan, settings, storage
+from shmcov import plan, settings
 from shmcov.messages import complain
 from shmcov.result import Target
+from shmcov.shards import storage
 from shmcov.supervisor import supervisor
 from shmcov.supervisor.command import CannotRun, Command
 from shmcov.supervisor.program import Program

@@ -3,7 +3,7 @@
 
 An engine (Dask, Ray, Spark, anything that calls Python functions where its workers are) carries a
 `Run` to its workers and calls these functions there. They import nothing but `_shmcov`, for they
-run in measured processes; what needs coverage.py runs in a process of its own (`hosts_helper.py`).
+run in measured processes; what needs coverage.py runs in a process of its own (`helper.py`).
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ def discard(run: Run) -> None:
 
 
 def _helper(task: str, facts: dict[str, Any], folder: str | None = None) -> Any:
-    """Has a process of its own do a task of hosts_helper.py. HostError."""
+    """Has a process of its own do a task of helper.py. HostError."""
     environment = {
         name: text
         for name, text in os.environ.items()
@@ -261,7 +261,7 @@ def _helper(task: str, facts: dict[str, Any], folder: str | None = None) -> Any:
     }
     facts = {**facts, "path": [place for place in sys.path if place]}
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "shmcov.hosts_helper", task],
+        [sys.executable, "-P", "-m", "shmcov.cluster.helper", task],
         input=json.dumps(facts),
         capture_output=True,
         text=True,

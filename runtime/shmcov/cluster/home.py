@@ -21,7 +21,8 @@ import coverage
 from coverage.exceptions import CoverageException
 from coverage.files import PathAliases
 
-from shmcov import _merge, hosts, messages, plan, result, segments, settings
+from shmcov import _merge, messages, plan, result, segments, settings
+from shmcov.cluster import hosts
 from shmcov.delivery import Delivery, Keeper
 from shmcov.messages import Warnings
 from shmcov.result import Target

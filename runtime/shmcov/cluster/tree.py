@@ -25,9 +25,9 @@ from typing import Any, cast
 from coverage.exceptions import CoverageException, DataError, NoDataError
 from coverage.files import PathAliases
 
-from shmcov import combining, storage
-from shmcov.combining import Combined, Fate, Known, Progress
-from shmcov.storage import Fetch
+from shmcov.shards import combining, storage
+from shmcov.shards.combining import Combined, Fate, Known, Progress
+from shmcov.shards.storage import Fetch
 
 FAN = 64
 """So many data files become one in one merge, at most."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What hosts.py needs coverage.py for: `python -m shmcov.hosts_helper TASK`, facts in, answer out.
+"""What hosts.py needs coverage.py for: `python -m shmcov.cluster.helper TASK`, facts in, answer
+out.
 
 A process of its own, so that neither measured processes import coverage.py nor an engine's event
 loop waits for a merge.
