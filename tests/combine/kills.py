@@ -17,7 +17,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from combine_support import Shard, Tools, rows, tools_in  # noqa: E402
+from combine_support import Shard, Tools, rows, tools_in
 
 SHARDS = 30
 FILES = 40
