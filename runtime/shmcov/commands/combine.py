@@ -40,7 +40,9 @@ def install() -> None:
     theirs = parser.get_option("--data-file")
     if theirs is not None and not parser.has_option("-o"):  # which other commands have, too
         at = parser.option_list.index(theirs)
-        parser.remove_option("--data-file")
+        # Not remove_option(): the object is in the parsers of other commands, too.
+        parser.option_list.remove(theirs)
+        del parser._long_opt["--data-file"]
         parser.add_option(
             "-o", "--data-file", metavar=theirs.metavar, help=theirs.help, dest="data_file"
         )
