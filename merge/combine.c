@@ -28,10 +28,10 @@
 #define ASK_MS 50      /* the caller, whether to go on */
 #define ASK_AFTER 4096 /* rows */
 
-/* A file of the output: the first inputs (0: none) that say that it belongs to a plug-in, and that
- * have rows of it and say that it does not. */
+/* A file of the output: the first input (0: none) that says that it belongs to a plug-in, and the
+ * first and the last that have rows of it and say that it does not. */
 struct out_file {
-    uint32_t traced, untraced;
+    uint32_t traced, untraced, untraced_last;
 };
 
 struct merge_combine {
@@ -72,9 +72,12 @@ static void note_measured(struct merge_combine *c, const struct merge_input *inp
     for (size_t i = 0; i < input->files.n; i++) {
         struct out_file *file = &c->files[input->files.to[i]];
 
-        if (input->measured[i] && !input->traced[i] &&
-            (!file->untraced || file->untraced > input->number))
+        if (!input->measured[i] || input->traced[i])
+            continue;
+        if (!file->untraced || file->untraced > input->number)
             file->untraced = input->number;
+        if (file->untraced_last < input->number)
+            file->untraced_last = input->number;
     }
 }
 
@@ -395,9 +398,11 @@ static int add_tracers(struct merge_combine *c, const char *const *names)
 
         if (!text || !*text || i == input->files.n || !(file = input->files.to[i]))
             continue;
+        input->traced[i] = true;
+        if (c->files[file].traced == c->added + 1)
+            continue; /* two files of this input become one: the first decides, no other looks */
         status =
             merge_db_tracer(&c->db, file, names[i], text, (size_t)sqlite3_column_bytes(stmt, 1));
-        input->traced[i] = true;
         pthread_mutex_lock(&c->lock);
         if (!c->files[file].traced)
             c->files[file].traced = c->added + 1;
@@ -596,7 +601,8 @@ static int wait_for_readers(struct merge_combine *c, struct writing *w)
     return status;
 }
 
-/* A file cannot be a plug-in's for one input and have rows that are not in another. */
+/* A file cannot be a plug-in's for one input and have rows that are not in another. Within one, two
+ * files may become one. */
 static int check_tracers(struct merge_combine *c)
 {
     int status = 0;
@@ -604,7 +610,8 @@ static int check_tracers(struct merge_combine *c)
     for (int64_t i = 1; !status && i <= c->db.file.max; i++) {
         const struct out_file *file = &c->files[i];
 
-        if (file->traced && file->untraced)
+        if (file->traced && file->untraced &&
+            (file->untraced != file->traced || file->untraced_last != file->traced))
             status = merge_db_untraced(&c->db, i, file->untraced < file->traced);
     }
     return status;

@@ -418,7 +418,4 @@ SAID_OTHERWISE = {
     "a folder for an old file": "coverage.py dies of an exception",
     "help": "-o is an option of ours",
 }
-FAULTS = {
-    "two files become one, tracers": "tracers of two files of one shard are taken for a conflict"
-}
 LEFT_OTHERWISE = {"the old file is a link": "the link stays, as in each merge of ours"}

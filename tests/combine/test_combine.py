@@ -6,19 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cases import CASES, FAULTS, LEFT_OTHERWISE, SAID_OTHERWISE
+from cases import CASES, LEFT_OTHERWISE, SAID_OTHERWISE
 from combine_support import Tools
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason=FAULTS[name], strict=True))
-        if name in FAULTS
-        else name
-        for name in CASES
-    ],
-)
+@pytest.mark.parametrize("name", CASES)
 def test_same(tools: Tools, tmp_path: Path, name: str) -> None:
     tools.compare(
         CASES[name],

@@ -39,8 +39,9 @@ files = st.sampled_from(FILES)
 contexts = st.sampled_from(("", "one", "two|run", "three"))
 numbers = st.one_of(st.integers(1, 9), st.sampled_from((16, 255, 256, 4000)))
 ends = st.one_of(st.integers(-9, 9), st.sampled_from((-4000, 255, 256)))
-# Not of names that may become one: cases.FAULTS.
-tracers = st.dictionaries(st.just("/elsewhere/p.html"), st.sampled_from(("p", "q")), max_size=1)
+tracers = st.dictionaries(
+    st.one_of(st.just("/elsewhere/p.html"), files), st.sampled_from(("p", "q")), max_size=1
+)
 damage = st.sampled_from(
     (b"", b"no database", b"SQLite format 3\0" + bytes(84), b"SQLite format 3")
 )

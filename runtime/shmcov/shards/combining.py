@@ -163,6 +163,12 @@ def _add(
             continue
         except _merge.InputError as error:
             refused = str(error)
+        except _merge.MixedError:
+            if not known.again(path):
+                raise
+            result.skipped.append(path)  # of whatever kind it is
+            on_input(path, "skipped", "")
+            continue
         if known.again(path):
             result.skipped.append(path)
             on_input(path, "skipped", "")
