@@ -27,7 +27,7 @@ TEXT = (
     "Shards of the shape of Django's tests (1,249 files) to one file, the whole command, reading "
     "and fsync included: 55,000 rows each, with 2,600 contexts of their own or in none, but 1,249 "
     "rows of lines in no context. *floor* is a bare C loop that inserts the rows of the result "
-    "from memory. *of coverage.py's*: the median of the rounds' ratios. Peak: memory of the process."
+    "from memory. *of coverage.py's*: the median of the rounds' ratios. Peak: memory of a process."
 )
 COVERAGE, SHMCOV, FLOOR = "coverage", "shmcov", "floor"
 TOOLS = (COVERAGE, SHMCOV, FLOOR)
