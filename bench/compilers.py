@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cases import events
@@ -21,17 +22,18 @@ from harness import HERE, PROGRAMS, SHMCOV, environment, execute, folder
 COUNTED = {
     "start": "M, `python -c pass` in a measured run: all of it",
     "attach": "k, of these in `_shmcov` and what it calls",
+    "link": "k, of these in `ld.so` itself",
     "event": "one LINE event in a dynamic context, in `_shmcov` and what it calls",
     "merge": "M, the end of a run of 700 contexts, in `_merge` and what it calls",
 }
 
 
-def callgrind(work: Path, command: list[str], launch: list[str], extension: str) -> tuple[int, int]:
+def callgrind(work: Path, command: list[str], launch: Sequence[str] = ()) -> Path:
     out = work / "callgrind.out"
     out.unlink(missing_ok=True)
     valgrind = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
     execute([*launch, *valgrind, *command], environment(), work, work / "log")
-    return events.read(out, extension)
+    return out
 
 
 def counted() -> dict[str, float]:
@@ -39,17 +41,20 @@ def counted() -> dict[str, float]:
     with folder() as work:
         run = [sys.executable, "-m", "shmcov", "run", f"--data-file={work / 'data'}"]
         nothing = [*run, "--source=nowhere", str(HERE / "launch.py")]
-        total, ours = callgrind(work, [sys.executable, "-c", "pass"], nothing, "/_shmcov.")
+        start = callgrind(work, [sys.executable, "-c", "pass"], nothing)
+        total, ours = events.read(start, "/_shmcov.")
+        _, link = events.read(start, "/ld-linux", calls=False)
         few, many = (
             events.count(SHMCOV, contexts, work)[1] for contexts in (events.FEW, events.MANY)
         )
         (work / "rc").write_text("[run]\ndynamic_context = test_function\n")
         program = [str(PROGRAMS / "line_events.py"), str(events.MANY)]
         whole = [*run, f"--rcfile={work / 'rc'}", f"--source={PROGRAMS}", *program]
-        _, merge = callgrind(work, whole, [], "/_merge.")
+        _, merge = events.read(callgrind(work, whole), "/_merge.")
         return {
             "start": total / 1e6,
             "attach": ours / 1e3,
+            "link": link / 1e3,
             "event": (many - few) / ((events.MANY - events.FEW) * events.LONG),
             "merge": merge / 1e6,
         }

@@ -72,8 +72,10 @@ def count(tool: Tool, contexts: int, folder: Path) -> tuple[int, int]:
     return read(out)
 
 
-def read(out: Path, extension: str = EXTENSION) -> tuple[int, int]:
-    """`ob` and `cob` name, once, the file of a function and of one that it calls. The line after
+def read(out: Path, extension: str = EXTENSION, calls: bool = True) -> tuple[int, int]:
+    """All instructions, and those in the file named so with or without what it calls.
+
+    `ob` and `cob` name, once, the file of a function and of one that it calls. The line after
     `calls` has what the whole call took; the others have a line's own instructions."""
     names: dict[str, str] = {}
     inside = called_inside = is_call = False
@@ -94,7 +96,7 @@ def read(out: Path, extension: str = EXTENSION) -> tuple[int, int]:
             is_call = True
         elif line[:1] in tuple("+-*0123456789"):
             cost = int(line.split()[1])
-            if inside and not (is_call and called_inside):
+            if inside and not (is_call and (called_inside or not calls)):
                 ours += cost
             if is_call:
                 called_inside = inside
