@@ -21,6 +21,7 @@ from harness import PROGRAMS, SHMCOV, folder
 COUNTED = {
     "start": "M, `python -c pass` in a measured run: all of it",
     "attach": "k, of these in `_shmcov` and what it calls",
+    "link": "k, of these in `ld.so` itself",
     "event": "one LINE event in a dynamic context, in `_shmcov` and what it calls",
     "merge": "M, the end of a run of 700 contexts, in `_merge` and what it calls",
 }
@@ -31,6 +32,7 @@ def counted() -> dict[str, float]:
     with folder() as work:
         run = ["-m", "shmcov", "run", f"--data-file={work / 'data'}"]
         start, _ = callgrind.run([*run, "--source=nowhere"], [sys.executable, "-c", "pass"], work)
+        link = callgrind.read(work / "callgrind.out", "/ld-linux")
         few, many = (
             events.count(SHMCOV, contexts, work)[1] for contexts in (events.FEW, events.MANY)
         )
@@ -41,6 +43,7 @@ def counted() -> dict[str, float]:
         return {
             "start": start.total / 1e6,
             "attach": start.ours / 1e3,
+            "link": link.inside / 1e3,
             "event": (many - few) / ((events.MANY - events.FEW) * events.LONG),
             "merge": merge.ours / 1e6,
         }

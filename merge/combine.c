@@ -210,8 +210,12 @@ static void end_readers(struct merge_combine *c, bool stop)
 
 static unsigned processors(void)
 {
+#ifdef __linux__
     cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+    long n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+#else
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+#endif
 
     return n < 1 ? 1 : n > MAX_READERS ? MAX_READERS : (unsigned)n;
 }

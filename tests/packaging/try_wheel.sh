@@ -5,7 +5,7 @@
 # try it. Takes under a minute. Coverage.py needs Python's module sqlite3, so SQLite's library is
 # there; its headers, a compiler and liburcu must not be.
 #
-#   try_wheel.sh PYTHON WHEELS OTHERS [fallback]
+#   try_wheel.sh PYTHON WHEELS OTHERS [fallback | no-demo]
 #
 # Two folders: shmcov's wheels, and those of what it needs.
 set -eu
