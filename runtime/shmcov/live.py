@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A look at a run while it goes on: what `shmcov status` and `shmcov top` show.
+
+A look reads the segment once, with `pread`, as every reader does; the run does not notice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shmcov import _merge, result, segments
+
+PAUSE = 0.5
+"""Seconds between two looks, at least."""
+
+STATES = {"attached": "running", "done": "ended", "left": "paused"}
+RUNNING, KILLED = "running", "killed"
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process of a run."""
+
+    pid: int
+    parent: int
+    python: str
+    started_by: str  # "start" or "fork"
+    state: str  # "running", "paused", "ended", "killed"
+    alive: bool | None  # None: it is in another pid namespace, and may have been killed
+    command: str  # "": it has ended, or is out of sight
+
+    @property
+    def shown_state(self) -> str:
+        return f"{self.state}?" if self.alive is None and not self.over else self.state
+
+    @property
+    def over(self) -> bool:
+        return self.state == "ended"
+
+
+def _worker(row: _merge.Process) -> Worker:
+    version = row["interpreter"]
+    state = STATES.get(row["state"], row["state"])
+    if row["alive"] is False and state != "ended":
+        state = KILLED if state == RUNNING else "ended"
+    return Worker(
+        pid=row["pid"],
+        parent=row["parent"],
+        python=f"{version >> 24}.{version >> 16 & 255}.{version >> 8 & 255}",
+        started_by="fork" if row["forked"] else "start",
+        state=state,
+        alive=row["alive"],
+        command=segments.Process.of_row(row).command() if row["alive"] else "",
+    )
+
+
+@dataclass
+class Look:
+    """What one look at a segment has seen. Raises SegmentNotUsable."""
+
+    path: Path
+    at: float = field(default_factory=time.monotonic)
+    info: _merge.Info = field(init=False)
+    workers: list[Worker] = field(init=False)  # oldest first
+    files: dict[str, int] = field(init=False)  # lines that ran
+
+    def __post_init__(self) -> None:
+        with segments.opened(self.path) as fd:
+            copy = segments.read(self.path, fd)
+        self.info = copy.info()
+        self.workers = [_worker(row) for row in reversed(copy.processes())]
+        self.files = {name: copy.lines(name) for name in copy.files()}
+
+    @property
+    def lines(self) -> int:
+        return sum(self.files.values())
+
+    @property
+    def goes_on(self) -> bool:
+        """Is the run not over? It may be without its supervisor."""
+        return segments.goes_on(self.info) or any(worker.alive for worker in self.workers)
+
+    def rule(self, kind: int) -> str:
+        return dict(self.info["rules"]).get(kind, "")
+
+    def as_json(self, before: Look | None, *, files: bool) -> dict[str, Any]:
+        """As docs/reference/status.md has it. `before`: the look before this one."""
+        info = self.info
+        return {
+            "segment": str(self.path),
+            "goes_on": self.goes_on,
+            "started": info["created"],
+            "supervisor": info["supervisor"][0],
+            "command": self.rule(_merge.RULE_COMMAND),
+            "folder": self.rule(_merge.RULE_FOLDER),
+            "data_file": self.rule(_merge.RULE_DATA_FILE),
+            "used": info["used"],
+            "size": info["size"],
+            "not_recorded": result.losses(info),
+            "lines": self.lines,
+            "new_lines": self.lines - before.lines if before else None,
+            "new_in": round(self.at - before.at, 3) if before else None,
+            "files": self.files if files else None,
+            "processes": [_json_of(worker) for worker in self.workers],
+        }
+
+
+def _json_of(worker: Worker) -> dict[str, Any]:
+    return {
+        "pid": worker.pid,
+        "parent": worker.parent,
+        "python": worker.python,
+        "started_by": worker.started_by,
+        "state": worker.state,
+        "alive": worker.alive,
+        "command": worker.command,
+    }
+
+
+class Watch:
+    """Looks again and again, and knows the look before."""
+
+    def __init__(self, segment: str | None) -> None:
+        self._segment = Path(segment).absolute() if segment else None
+        self.before: Mapping[Path, Look] = {}
+        self.over = 0
+        """Runs that are over, and were left out."""
+
+    def there(self) -> bool:
+        """Is the segment that was asked for still there?"""
+        return self._segment is None or self._segment.exists()
+
+    def looks(self, *, all_runs: bool) -> Iterator[Look | segments.SegmentNotUsable]:
+        """A look at each run, those first that go on, or why there could be none."""
+        seen: dict[Path, Look] = {}
+        over: list[Look] = []
+        failed: list[segments.SegmentNotUsable] = []
+        for path in [self._segment] if self._segment else segments.found():
+            try:
+                look = seen[path] = Look(path)
+            except segments.SegmentNotUsable as error:
+                if self._segment or path.exists():  # else the run has ended meanwhile
+                    failed.append(error)
+                continue
+            if self._segment or look.goes_on:
+                yield look
+            else:
+                over.append(look)
+        yield from failed
+        self.over = 0 if all_runs else len(over)
+        if all_runs:
+            yield from over
+        self.before = seen

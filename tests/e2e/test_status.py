@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`shmcov status`: who is measured, and what is covered so far."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from project_support import Project, wait_until
+
+PROGRAM = """
+    import os, time
+    with open("ready", "w") as file:
+        print(os.environ["SHMCOV_SEGMENT"], os.getpid(), file=file)
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    after = 1
+"""
+
+
+def test_a_run(project: Project) -> None:
+    project.write("prog.py", PROGRAM)
+    run = project.start("run", "prog.py")
+    segment, program = project.wait_for("ready").split()
+    text = project.shmcov("status", segment, "--files").stdout
+    assert f"supervisor {run.pid}" in text
+    assert "5 lines of 1 files" in text
+    (row,) = [line.split() for line in text.splitlines() if line.split()[:1] == [program]]
+    assert row[1] == str(run.pid)
+    assert row[3:5] == ["start", "running"]
+    assert row[-1] == "prog.py"
+    assert str(project.folder / "prog.py") in text
+    assert segment in project.shmcov("status").stdout
+    project.write("go", "")
+    run.communicate(timeout=30)
+    assert segment not in project.shmcov("status").stdout
+
+
+def the_run(project: Project, segment: str, *args: str) -> dict[str, Any]:
+    done = project.shmcov("status", "--json", segment, *args)
+    assert (done.returncode, done.stderr) == (0, "")
+    (run,) = json.loads(done.stdout)["runs"]
+    return dict(run)
+
+
+def test_json(project: Project) -> None:
+    project.write("prog.py", PROGRAM)
+    run = project.start("run", "--data-file=.here", "prog.py")
+    segment, program = project.wait_for("ready").split()
+    told = the_run(project, segment, "--files")
+    assert told["segment"] == segment and told["goes_on"] is True
+    assert told["supervisor"] == run.pid
+    assert told["command"] == "shmcov run prog.py"
+    assert told["folder"] == str(project.folder)
+    assert told["data_file"] == str(project.folder / ".here")
+    assert told["files"] == {str(project.folder / "prog.py"): told["lines"]} and told["lines"] == 5
+    assert told["new_lines"] is told["new_in"] is None
+    (process,) = told["processes"]
+    assert process["pid"] == int(program) and process["parent"] == run.pid
+    assert process["state"] == "running" and process["alive"] is True
+    assert process["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert the_run(project, segment)["files"] is None
+    everything = json.loads(project.shmcov("status", "--json").stdout)
+    assert segment in [run["segment"] for run in everything["runs"]]
+    page = (Path(__file__).parents[2] / "docs/reference/status.md").read_text()
+    documented = re.findall(r"^\| `(\w+)`", page, re.MULTILINE)
+    assert documented == [*everything, *told, *process]
+
+
+def test_what_is_over_comes_on_demand(project: Project) -> None:
+    project.write("prog.py", PROGRAM)
+    run = project.start("run", "--shm-no-keeper", "prog.py")
+    segment, program = project.wait_for("ready").split()
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    assert segment in project.shmcov("status").stdout  # the program goes on
+    os.kill(int(program), signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{program}/fd/0").exists())
+    assert segment not in project.shmcov("status").stdout
+    text = project.shmcov("status").stdout
+    assert "--all shows more" in text
+    everything = project.shmcov("status", "--all").stdout
+    assert segment in everything and "its supervisor has ended" in everything
+    (process,) = the_run(project, segment)["processes"]
+    assert process["state"] == "killed"
+
+
+def test_processes_that_have_ended_are_counted(project: Project) -> None:
+    project.write("prog.py", "import subprocess, sys\n")
+    text = (project.folder / "prog.py").read_text() + "\n".join(
+        ["for _ in range(3):", "    subprocess.run([sys.executable, '-c', ''])", ""]
+    )
+    project.write("prog.py", text + PROGRAM.replace("\n    ", "\n").lstrip())
+    project.start("run", "prog.py")
+    segment = project.wait_for("ready").split()[0]
+    assert "and 3 that have ended" in project.shmcov("status", segment).stdout
+    assert project.shmcov("status", "--all", segment).stdout.count(" ended\n") == 3
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_watch(project: Project, form: str) -> None:
+    project.write("prog.py", PROGRAM)
+    run = project.start("run", "prog.py")
+    segment = project.wait_for("ready").split()[0]
+    options = ["--json"] if form == "json" else []
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "shmcov", "status", segment, "--watch", "0.5", *options],
+        cwd=project.folder,
+        env=project.env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert watching.stdout is not None
+        if form == "json":
+            first, second = (json.loads(watching.stdout.readline())["runs"][0] for _ in range(2))
+            assert first["new_lines"] is None
+            assert second["new_lines"] == 0 and second["new_in"] >= 0.5
+        else:
+            wait_until(lambda: "lines of 1 files, 0 of them" in watching.stdout.readline())
+        project.write("go", "")
+        assert run.wait(30) == 0
+        watching.communicate(timeout=30)
+        assert watching.returncode == 0  # it ends with the run
+    finally:
+        watching.kill()
+        watching.wait()
+
+
+def test_watch_until_interrupted(project: Project) -> None:
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "shmcov", "status", "--watch"],
+        cwd=project.folder,
+        env=project.env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout is not None
+    assert watching.stdout.readline()
+    watching.send_signal(signal.SIGINT)
+    watching.communicate(timeout=30)
+    assert watching.returncode == 0
