@@ -52,6 +52,9 @@ bool merge_find_file(const struct merge *m, const char *path, size_t len, size_t
 /* The file tracer plug-in that the file belongs to: UTF-8, not terminated. NULL: it is Python. */
 const char *merge_tracer(const struct merge *m, size_t file, size_t *len);
 
+/* The name of a dynamic context, not terminated. NULL: there is none with that id. */
+const char *merge_context(const struct merge *m, uint32_t id, size_t *len);
+
 /* The number of lines of the file that ran, in any context. */
 int merge_lines(const struct merge *m, size_t file, uint64_t *lines);
 

@@ -76,6 +76,10 @@ class Process(TypedDict):
     state: str  # "attached", "done"; "left": not measured any more; "unknown"
     forked: bool
     alive: bool | None  # None: in another pid namespace
+    name: str | None  # what people call it
+    context: str | None  # that it was switched to last; None: none, or one that is too new
+    since: float  # CLOCK_MONOTONIC of that switch
+    tests: int  # begun in it: contexts, of which the phases of one test count once
 
 class Counts(TypedDict):
     files: int  # files of the segment that were written

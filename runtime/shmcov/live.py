@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from shmcov import _merge, result, segments
+from shmcov.recording import test_of
 
 PAUSE = 0.5
 """Seconds between two looks, at least."""
+
+STUCK, STUCK_TIMES = 10.0, 2.0
+"""Seconds in one test, and how many times as long as the next: then a worker seems to be stuck."""
 
 STATES = {"attached": "running", "done": "ended", "left": "paused"}
 RUNNING, KILLED = "running", "killed"
@@ -32,6 +36,12 @@ class Worker:
     state: str  # "running", "paused", "ended", "killed"
     alive: bool | None  # None: it is in another pid namespace, and may have been killed
     command: str  # "": it has ended, or is out of sight
+    name: str  # what people call it, or ""
+    test: str  # or other context that it is in; ""
+    phase: str  # of the test, or ""
+    seconds: float | None  # since it is in it
+    tests: int  # that it has done
+    longest: bool = False  # it is in its test for longer than all others, and for long
 
     @property
     def shown_state(self) -> str:
@@ -41,9 +51,16 @@ class Worker:
     def over(self) -> bool:
         return self.state == "ended"
 
+    @property
+    def what(self) -> str:
+        """What it is at."""
+        phase = f" ({self.phase})" if self.phase in ("setup", "teardown") else ""
+        return f"{self.test}{phase}" if self.test else self.command[:60]
 
-def _worker(row: _merge.Process) -> Worker:
+
+def _worker(row: _merge.Process, now: float) -> Worker:
     version = row["interpreter"]
+    test, phase = test_of(row["context"] or "")
     state = STATES.get(row["state"], row["state"])
     if row["alive"] is False and state != "ended":
         state = KILLED if state == RUNNING else "ended"
@@ -55,7 +72,23 @@ def _worker(row: _merge.Process) -> Worker:
         state=state,
         alive=row["alive"],
         command=segments.Process.of_row(row).command() if row["alive"] else "",
+        name=row["name"] or "",
+        test=test,
+        phase=phase,
+        seconds=max(0.0, now - row["since"]) if test else None,
+        tests=row["tests"] - (test != "" and row["tests"] > 0 and row["alive"] is not False),
     )
+
+
+def _marked(workers: list[Worker]) -> list[Worker]:
+    """Marks the one that seems to be stuck."""
+    busy = [one for one in workers if one.state == RUNNING and one.test]
+    if len(busy) < 2:
+        return workers
+    *_, second, first = sorted(busy, key=lambda one: one.seconds or 0.0)
+    if (first.seconds or 0.0) < max(STUCK, STUCK_TIMES * (second.seconds or 0.0)):
+        return workers
+    return [replace(one, longest=one is first) for one in workers]
 
 
 @dataclass
@@ -72,7 +105,8 @@ class Look:
         with segments.opened(self.path) as fd:
             copy = segments.read(self.path, fd)
         self.info = copy.info()
-        self.workers = [_worker(row) for row in reversed(copy.processes())]
+        rows = reversed(copy.processes())
+        self.workers = _marked([_worker(row, self.at) for row in rows])
         self.files = {name: copy.lines(name) for name in copy.files()}
 
     @property
@@ -118,6 +152,12 @@ def _json_of(worker: Worker) -> dict[str, Any]:
         "state": worker.state,
         "alive": worker.alive,
         "command": worker.command,
+        "name": worker.name,
+        "test": worker.test,
+        "phase": worker.phase,
+        "seconds": None if worker.seconds is None else round(worker.seconds, 3),
+        "tests": worker.tests,
+        "longest": worker.longest,
     }
 
 
@@ -129,6 +169,7 @@ class Watch:
         self.before: Mapping[Path, Look] = {}
         self.over = 0
         """Runs that are over, and were left out."""
+        self._told: set[str] = set()
 
     def there(self) -> bool:
         """Is the segment that was asked for still there?"""
@@ -143,7 +184,9 @@ class Watch:
             try:
                 look = seen[path] = Look(path)
             except segments.SegmentNotUsable as error:
-                if self._segment or path.exists():  # else the run has ended meanwhile
+                known = str(error) in self._told
+                self._told.add(str(error))
+                if self._segment or (path.exists() and not known):  # else the run has just ended
                     failed.append(error)
                 continue
             if self._segment or look.goes_on:

@@ -33,8 +33,7 @@ def test_a_run(project: Project) -> None:
     assert f"supervisor {run.pid}" in text
     assert "5 lines of 1 files" in text
     (row,) = [line.split() for line in text.splitlines() if line.split()[:1] == [program]]
-    assert row[1] == str(run.pid)
-    assert row[3:5] == ["start", "running"]
+    assert row[1] == "running"  # it has no name
     assert row[-1] == "prog.py"
     assert str(project.folder / "prog.py") in text
     assert segment in project.shmcov("status").stdout
@@ -135,6 +134,9 @@ def test_watch(project: Project, form: str) -> None:
 
 
 def test_watch_until_interrupted(project: Project) -> None:
+    project.write("prog.py", PROGRAM)
+    project.start("run", "prog.py")
+    project.wait_for("ready")
     watching = subprocess.Popen(
         [sys.executable, "-m", "shmcov", "status", "--watch"],
         cwd=project.folder,
@@ -147,3 +149,126 @@ def test_watch_until_interrupted(project: Project) -> None:
     watching.send_signal(signal.SIGINT)
     watching.communicate(timeout=30)
     assert watching.returncode == 0
+
+
+# -- what processes are called, and what they are at --
+
+SUITE = """
+    import os, time
+
+    def test_first():
+        pass
+
+    def test_second():
+        pass
+
+    def test_waits():
+        with open(f"ready-{__name__}", "w") as file:
+            print(os.environ["SHMCOV_SEGMENT"], os.getpid(), file=file)
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize("by", ["run", "pytest-cov"])
+def test_workers_of_xdist(project: Project, by: str) -> None:
+    project.write("test_a.py", SUITE)
+    project.write("test_b.py", SUITE)
+    arguments = ["-q", "-n2", "--dist=loadfile", "-p", "no:cacheprovider"]
+    if by == "run":
+        run = project.start("run", "-m", "pytest", *arguments, "--shmcov-context=test")
+    else:
+        project.write(".coveragerc", "[run]\nplugins = shmcov\n")
+        run = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *arguments, "--cov=.", "--cov-context=test"],
+            cwd=project.folder,
+            env=project.env,
+            stdout=subprocess.DEVNULL,
+        )
+    try:
+        segment = project.wait_for("ready-test_a").split()[0]
+        project.wait_for("ready-test_b")
+        told = the_run(project, segment)["processes"]
+        workers = {one["name"]: one for one in told if one["name"]}
+        assert sorted(workers) == ["gw0", "gw1"]
+        assert {one["phase"] for one in workers.values()} == {"run"}
+        tests = sorted(one["test"] for one in workers.values())
+        assert tests == ["test_a.py::test_waits", "test_b.py::test_waits"]
+        assert [one["tests"] for one in workers.values()] == [2, 2]
+        assert all(0 <= one["seconds"] < 60 for one in workers.values())
+        text = project.shmcov("status", segment).stdout
+        assert re.search(r"^  \d+ +gw1 +running +2 +\d+ s +test_[ab].py::test_waits$", text, re.M)
+    finally:
+        project.write("go", "")
+        run.communicate(timeout=60)
+    assert run.returncode == 0
+
+
+WITH_POOL = """
+    import multiprocessing, os, sys, time
+
+    def work(n):
+        with open(f"ready-{n}", "w") as file:
+            print(os.environ["SHMCOV_SEGMENT"], os.getpid(), file=file)
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+
+    def nested(n):
+        child = multiprocessing.Process(target=work, args=(n,), name="inner")
+        child.start()
+        child.join()
+
+    if __name__ == "__main__":
+        multiprocessing.set_start_method(sys.argv[1])
+        made = [multiprocessing.Process(target=work, args=(1,)),
+                multiprocessing.Process(target=nested, args=(2,), name="outer")]
+        for one in made:
+            one.start()
+        for one in made:
+            one.join()
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_processes_of_multiprocessing(project: Project, method: str) -> None:
+    project.write("prog.py", WITH_POOL)
+    run = project.start("run", "prog.py", method)
+    segment = project.wait_for("ready-1").split()[0]
+    inner = int(project.wait_for("ready-2").split()[1])
+    told = the_run(project, segment)["processes"]
+    names = {one["name"]: one["pid"] for one in told if one["name"]}
+    assert sorted(names) == ["Process-1", "inner", "outer"]
+    assert names["inner"] == inner
+    project.write("go", "")
+    assert run.wait(30) == 0
+
+
+def test_a_name_of_its_own(project: Project) -> None:
+    project.write(
+        "named.py",
+        """
+        import os, shmcov, sys
+        assert shmcov.name_process("first")
+        assert shmcov.name_process("second \\u2713")
+        if os.fork() == 0:
+            shmcov.switch_context("in the child")
+            import prog
+            os._exit(0)
+        os.wait()
+        """,
+    )
+    project.write("prog.py", PROGRAM)
+    run = project.start("run", "named.py")
+    segment, child = project.wait_for("ready").split()
+    first, second = the_run(project, segment)["processes"]
+    assert (first["name"], first["test"], first["tests"]) == ("second ✓", "", 0)
+    assert (second["name"], second["test"], second["tests"]) == ("", "in the child", 0)
+    assert second["pid"] == int(child) and second["seconds"] < 60
+    project.write("go", "")
+    assert run.wait(30) == 0
+    assert (
+        project.python("-c", "import shmcov; assert not shmcov.name_process('x')").returncode == 0
+    )
+    for name in ("b'bytes'", "'\\ud800'"):
+        done = project.python("-c", f"import shmcov; shmcov.name_process({name})")
+        assert done.returncode == 1 and "Error" in done.stderr

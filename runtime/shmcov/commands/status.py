@@ -101,9 +101,11 @@ def _show(look: Look, before: Look | None, options: argparse.Namespace) -> None:
         print(f"  not recorded: {text}")
     print()
     shown = [worker for worker in look.workers if options.all or not worker.over]
-    terminal.table(("PID", "PARENT", "PYTHON", "STARTED BY", "STATE", "COMMAND"), _rows(shown))
+    terminal.table(("PID", "NAME", "STATE", "TESTS", "FOR", "TEST, OR COMMAND"), _rows(shown))
     if len(shown) < len(look.workers):
         print(f"\n  and {len(look.workers) - len(shown)} that have ended: --all shows them")
+    if any(worker.longest for worker in shown):
+        print("\n  ! is in its test for longer than all others")
     if options.files:
         print()
         terminal.table(("LINES", "FILE"), [(str(n), name) for name, n in look.files.items()])
@@ -114,11 +116,11 @@ def _rows(workers: list[Worker]) -> list[tuple[str, ...]]:
     return [
         (
             str(worker.pid),
-            str(worker.parent),
-            worker.python,
-            worker.started_by,
+            worker.name,
             worker.shown_state,
-            worker.command[:60],
+            str(worker.tests or ""),
+            "" if worker.seconds is None else f"{worker.seconds:.0f} s{' !' * worker.longest}",
+            worker.what,
         )
         for worker in workers
     ]
