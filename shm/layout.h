@@ -303,17 +303,19 @@ _Static_assert(sizeof(struct seg_extent) + 10 * sizeof(struct seg_record) == SEG
 
 /* -- processes -- */
 
-/* seg_process.now: the context that the process was switched to last, 0 for none, and when. The
- * time is CLOCK_MONOTONIC, which all processes of a machine share and nobody sets: 32 bits of
- * seconds and 10 bits that count 2^20 ns (0 to 953). One word, so a reader sees both or neither. */
+/* seg_process.now: the context that the process was switched to last, 0 for none, and since when:
+ * for a phase of a test, when the test began. The time is CLOCK_MONOTONIC, which all processes of a
+ * machine share and nobody sets: 32 bits of seconds and 10 bits that count 2^20 ns (0 to 953). One
+ * word, so a reader sees both or neither. */
 #define SEG_NOW_NS_SHIFT 20
 #define SEG_NOW_NS_BITS 10
 #define SEG_NOW_TIME_BITS 42
+#define SEG_NOW_TIME ((UINT64_C(1) << SEG_NOW_TIME_BITS) - 1)
 _Static_assert(SEG_NOW_TIME_BITS + SEG_KEY_CONTEXT_BITS == 64, "context and time are a word");
 
 enum seg_process_state {
     SEG_PROCESS_ATTACHED = 1, /* is measured, or was killed */
-    SEG_PROCESS_DONE = 2,     /* its interpreter ended */
+    SEG_PROCESS_DONE = 2,     /* its interpreter ended, or it called os._exit() */
     SEG_PROCESS_LEFT = 4,     /* not measured now, or in another run; its children do not join */
 };
 

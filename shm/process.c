@@ -72,24 +72,30 @@ int seg_process_name(seg_t *seg, struct seg_process *row, const char *name, size
     return SEG_OK;
 }
 
-void seg_process_switch(struct seg_process *row, uint32_t context, bool begins)
+static uint64_t time_of_switch(void)
 {
     struct timespec now = {0, 0};
-    uint64_t time;
 
     clock_gettime(SWITCH_CLOCK, &now);
-    time = (uint64_t)(uint32_t)now.tv_sec << SEG_NOW_NS_BITS |
+    return (uint64_t)(uint32_t)now.tv_sec << SEG_NOW_NS_BITS |
            (uint64_t)now.tv_nsec >> SEG_NOW_NS_SHIFT;
+}
+
+void seg_process_switch(struct seg_process *row, uint32_t context, enum seg_switch how)
+{
+    uint64_t time =
+        how == SEG_SWITCH_PHASE ? seg_load_relaxed(&row->now) & SEG_NOW_TIME : time_of_switch();
+
     /* Relaxed: a reader that finds no entry yet shows none. */
     seg_store_relaxed(&row->now, (uint64_t)context << SEG_NOW_TIME_BITS | time);
-    if (begins)
+    if (how == SEG_SWITCH_TEST)
         seg_add32_relaxed(&row->tests, 1);
 }
 
 uint32_t seg_process_context(const struct seg_process *row, uint64_t *since)
 {
     uint64_t now = seg_load_relaxed(&row->now);
-    uint64_t time = now & ((UINT64_C(1) << SEG_NOW_TIME_BITS) - 1);
+    uint64_t time = now & SEG_NOW_TIME;
     uint64_t parts = time & ((1u << SEG_NOW_NS_BITS) - 1);
 
     *since = (time >> SEG_NOW_NS_BITS) * UINT64_C(1000000000) + (parts << SEG_NOW_NS_SHIFT);

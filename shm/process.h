@@ -14,9 +14,13 @@ int seg_process_enter(seg_t *seg, uint32_t interpreter, bool forked, struct seg_
 /* Gives the process a name, for people. 0 or the error of seg_intern. */
 int seg_process_name(seg_t *seg, struct seg_process *row, const char *name, size_t len);
 
-/* Says that the process is in a context from now on (0: none). With `begins` another test begins.
- */
-void seg_process_switch(struct seg_process *row, uint32_t context, bool begins);
+/* Says that the process is in a context from now on (0: none). */
+enum seg_switch {
+    SEG_SWITCH_TEST,  /* which begins, or some other context */
+    SEG_SWITCH_PHASE, /* of the test that the process is in: since then, says the row still */
+    SEG_SWITCH_NONE,
+};
+void seg_process_switch(struct seg_process *row, uint32_t context, enum seg_switch how);
 
 /* What seg_process_switch wrote: the context, and CLOCK_MONOTONIC in nanoseconds, which lacks less
  * than 2^20. */

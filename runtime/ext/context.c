@@ -134,7 +134,9 @@ static int switch_all(const char *name, size_t len, uint64_t *now)
         id = 0;
     *now = (uint64_t)id << 32 | next_generation();
     atomic_store_explicit(&everywhere, *now, memory_order_release);
-    rt_process_switched(id, id && !is_later_phase(name, len));
+    rt_process_switched(id, !id                         ? SEG_SWITCH_NONE
+                            : is_later_phase(name, len) ? SEG_SWITCH_PHASE
+                                                        : SEG_SWITCH_TEST);
     return status;
 }
 
@@ -173,11 +175,6 @@ bool rt_context_shared(void)
     bool ours = current->own && current->generation == (uint32_t)now;
 
     return atomic_load_explicit(&owners, memory_order_relaxed) == ours;
-}
-
-uint32_t rt_context_of_process(void)
-{
-    return (uint32_t)(atomic_load_explicit(&everywhere, memory_order_relaxed) >> 32);
 }
 
 void rt_context_after_fork(void)

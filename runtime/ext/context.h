@@ -54,9 +54,6 @@ int rt_context_everywhere(struct rt_state *state, const char *name, size_t len);
 /* Whether all threads are in one context now: only the calling one may be in one of its own. */
 bool rt_context_shared(void);
 
-/* The id of the process's context. */
-uint32_t rt_context_of_process(void);
-
 /* In the child of a fork: the other threads are gone. */
 void rt_context_after_fork(void);
 

@@ -14,6 +14,7 @@
 #include "context.h"
 #include "ending.h"
 #include "function_context.h"
+#include "leaving.h"
 #include "naming.h"
 #include "process.h"
 #include "segment.h"
@@ -56,6 +57,7 @@ static void complain_of_segment(int status, const char *why)
 
 static int start_tracer(PyObject *module, struct rt_state *state)
 {
+    rt_leaving_watch();
     state->decisions = PyDict_New();
     if (!state->decisions || rt_codemap_start(state))
         return -1;

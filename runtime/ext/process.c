@@ -33,10 +33,12 @@ static void publish_name(void)
 
 static void enter_table(seg_t *seg, bool forked)
 {
-    struct seg_process *mine = NULL;
+    struct seg_process *mine = NULL, *parent = forked ? row : NULL;
 
     if (seg_process_enter(seg, interpreter_version, forked, &mine))
-        mine = NULL; /* counted; the hits matter more than the row */
+        mine = NULL;    /* counted; the hits matter more than the row */
+    if (mine && parent) /* it is in its parent's context */
+        seg_store_relaxed(&mine->now, seg_load_relaxed(&parent->now));
     row = mine;
 }
 
@@ -50,14 +52,22 @@ static void process_in_child(void)
     seg_after_fork(rt_process_seg());
     enter_table(rt_process_seg(), true);
     name = NULL; /* not freed: another thread may have been in malloc() */
-    rt_process_switched(rt_context_of_process(), false);
     rt_naming_expect(RT_NAMING_FORK);
+}
+
+void rt_process_ends(bool ends)
+{
+    bool paused = rt_process_paused();
+
+    if (row)
+        seg_process_leave(row, ends     ? SEG_PROCESS_DONE
+                               : paused ? SEG_PROCESS_LEFT
+                                        : SEG_PROCESS_ATTACHED);
 }
 
 static void process_at_exit(void)
 {
-    if (row)
-        seg_process_leave(row, SEG_PROCESS_DONE);
+    rt_process_ends(true);
 }
 
 /* Did this process make the segment, without a keeper, before an exec? Then nobody would deliver
@@ -215,12 +225,12 @@ int rt_process_name(const char *text)
     return 0;
 }
 
-void rt_process_switched(uint32_t context, bool begins)
+void rt_process_switched(uint32_t context, enum seg_switch how)
 {
     struct seg_process *mine = atomic_load_explicit(&row, memory_order_acquire);
 
     if (mine)
-        seg_process_switch(mine, context, begins);
+        seg_process_switch(mine, context, how);
 }
 
 void rt_process_pause(bool paused)

@@ -85,9 +85,12 @@ void rt_process_started_late(void);
 /* What a person calls this process, in this segment and in those that come. Not 0: no memory. */
 int rt_process_name(const char *text);
 
-/* Says in the process table that the process is in a context from now on (0: none); `begins`: one
- * that is not another phase of the test before. Needs the GIL, where there is one. */
-void rt_process_switched(uint32_t context, bool begins);
+/* Says in the process table that the process is in a context from now on (0: none). Needs the GIL,
+ * where there is one. */
+void rt_process_switched(uint32_t context, enum seg_switch how);
+
+/* Says in the process table that the process ends now, or that it does not. */
+void rt_process_ends(bool ends);
 
 /* Pauses or resumes recording. Processes that start during a pause do not adopt the run from
  * here. */

@@ -78,7 +78,7 @@ class Process(TypedDict):
     alive: bool | None  # None: in another pid namespace
     name: str | None  # what people call it
     context: str | None  # that it was switched to last; None: none, or one that is too new
-    since: float  # CLOCK_MONOTONIC of that switch
+    since: float  # CLOCK_MONOTONIC when that began, or the test of which it is a phase
     tests: int  # begun in it: contexts, of which the phases of one test count once
 
 class Counts(TypedDict):

@@ -272,3 +272,55 @@ def test_a_name_of_its_own(project: Project) -> None:
     for name in ("b'bytes'", "'\\ud800'"):
         done = project.python("-c", f"import shmcov; shmcov.name_process({name})")
         assert done.returncode == 1 and "Error" in done.stderr
+
+
+# -- the end of a process --
+
+
+def test_os_exit_is_an_end_and_a_kill_is_none(project: Project) -> None:
+    project.write(
+        "forks.py",
+        """
+        import multiprocessing, os, signal
+        def work():
+            pass
+        if __name__ == "__main__":
+            child = multiprocessing.get_context("fork").Process(target=work, name="well")
+            child.start()
+            child.join()
+            if os.fork() == 0:
+                try:
+                    os._exit("no status")
+                except TypeError:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            os.wait()
+            import prog
+        """,
+    )
+    project.write("prog.py", PROGRAM)
+    run = project.start("run", "forks.py")
+    segment = project.wait_for("ready").split()[0]
+    told = [(one["name"], one["state"]) for one in the_run(project, segment)["processes"]]
+    assert told == [("", "running"), ("well", "ended"), ("", "killed")]
+    project.write("go", "")
+    # It ran no test: who killed it, and why, is the program's business.
+    assert run.communicate(timeout=30) == ("", "")
+
+
+def test_a_run_says_that_workers_were_killed(project: Project) -> None:
+    project.write(
+        "prog.py",
+        """
+        import os, shmcov, signal
+        for end in (signal.SIGKILL, signal.SIGTERM, None):
+            if os.fork() == 0:
+                shmcov.switch_context(f"test {end}")
+                if end:
+                    os.kill(os.getpid(), end)
+                os._exit(0)
+            os.wait()
+        """,
+    )
+    done = project.shmcov("run", "--shm-contexts", "--data-file=.here", "prog.py")
+    assert done.stderr == "shmcov: 2 workers were killed; what they ran is in .here\n"
+    assert 6 in project.lines("prog.py", ".here")

@@ -76,7 +76,7 @@ static void make_good(void)
         must(seg_intern(seg, SEG_KIND_PACKAGE, name, strlen(name), NULL, 0, &entry) == SEG_OK);
         must(seg_process_enter(seg, 0, false, &row) == SEG_OK);
         must(seg_process_name(seg, row, name, strlen(name)) == SEG_OK);
-        seg_process_switch(row, id, true);
+        seg_process_switch(row, id, SEG_SWITCH_TEST);
     }
     must(seg_copy_read(fd, &copy) == SEG_OK);
     must(copy.damaged == 0);

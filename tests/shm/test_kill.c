@@ -50,7 +50,7 @@ static int run_step(seg_t *seg, struct seg_process *row, uint32_t step, uint32_t
         return -1;
     seg_bit_set(bits, step);
     if (row != NULL) {
-        seg_process_switch(row, context, true);
+        seg_process_switch(row, context, SEG_SWITCH_TEST);
         snprintf(name, sizeof name, "worker %u", step / 2);
         if (seg_process_name(seg, row, name, strlen(name)) != SEG_OK)
             return -1;

@@ -66,7 +66,7 @@ Test(process, a_row_says_what_it_does)
     struct place place = make_segment(4 * MIB);
     struct seg_process *row;
     const struct seg_process *copied;
-    uint64_t before = now_in_ns(), since, offset = 0, steps = 0;
+    uint64_t before = now_in_ns(), begun, since, offset = 0, steps = 0;
     uint32_t context;
     struct seg_copy copy;
     size_t len;
@@ -77,15 +77,17 @@ Test(process, a_row_says_what_it_does)
     cr_assert_eq(seg_process_name(place.seg, row, "first", 5), SEG_OK);
     cr_assert_eq(seg_process_name(place.seg, row, "gw3", 3), SEG_OK);
     cr_assert_eq(seg_context(place.seg, "t|setup", 7, &context), SEG_OK);
-    seg_process_switch(row, context, true);
+    seg_process_switch(row, context, SEG_SWITCH_TEST);
+    seg_process_context(row, &begun);
+    usleep(20000);
     cr_assert_eq(seg_context(place.seg, "t|run", 5, &context), SEG_OK);
-    seg_process_switch(row, context, false);
+    seg_process_switch(row, context, SEG_SWITCH_PHASE);
 
     copy = read_copy(place.fd);
     copied = seg_copy_process(&copy, &offset, &steps);
     cr_assert_eq(seg_process_context(copied, &since), context);
     cr_assert_geq(since + 20000000, before, "the coarse clock and our parts are not that coarse");
-    cr_assert_leq(since, now_in_ns());
+    cr_assert_eq(since, begun, "the test goes on");
     cr_assert_eq(seg_load32_relaxed(&copied->tests), 1);
     cr_assert_arr_eq(key_of(&copy, SEG_KIND_CONTEXT, context, &len), "t|run", 5);
     cr_assert_arr_eq(key_of(&copy, SEG_KIND_NAME, seg_load32_relaxed(&copied->name), &len), "gw3",
@@ -93,21 +95,24 @@ Test(process, a_row_says_what_it_does)
     cr_assert_eq(len, 3);
     seg_copy_free(&copy);
 
-    seg_process_switch(row, (1u << SEG_KEY_CONTEXT_BITS) - 1, true);
+    seg_process_switch(row, (1u << SEG_KEY_CONTEXT_BITS) - 1, SEG_SWITCH_TEST);
     cr_assert_eq(seg_process_context(row, &since), (1u << SEG_KEY_CONTEXT_BITS) - 1);
-    cr_assert_geq(since + 20000000, before);
+    cr_assert_gt(since, begun);
+    cr_assert_leq(since, now_in_ns());
+    seg_process_switch(row, 0, SEG_SWITCH_NONE);
+    cr_assert_eq(seg_process_context(row, &since), 0);
+    cr_assert_eq(seg_load32_relaxed(&row->tests), 2);
     drop_segment(&place);
 }
 
 #define SWITCHES 200000
 
-/* The time of a switch says whether the context is one of the first half. */
 static void switch_often(void *arg)
 {
     struct seg_process *row = arg;
 
     for (uint32_t i = 1; i <= SWITCHES; i++)
-        seg_process_switch(row, i, false);
+        seg_process_switch(row, i, SEG_SWITCH_TEST);
 }
 
 /* Times never go back, and neither do contexts: one from before with another's time would. */
