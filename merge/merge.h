@@ -58,6 +58,10 @@ const char *merge_context(const struct merge *m, uint32_t id, size_t *len);
 /* The number of lines of the file that ran, in any context. */
 int merge_lines(const struct merge *m, size_t file, uint64_t *lines);
 
+/* The same lines as bits: bit n % 8 of byte n / 8 is line n. The caller frees *bits, which may be
+ * NULL. */
+int merge_line_bits(const struct merge *m, size_t file, uint8_t **bits, size_t *len);
+
 /* May an arc of the file depend on which physical lines form one statement? Then it needs a map. */
 int merge_wants_multiline(const struct merge *m, size_t file, bool *wanted);
 

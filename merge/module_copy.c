@@ -368,6 +368,26 @@ static PyObject *copy_lines(PyObject *object, PyObject *path)
     return merge_lines(self->merge, file, &lines) ? PyErr_NoMemory() : number(lines);
 }
 
+PyDoc_STRVAR(numbits_doc, "numbits(path, /)\n--\n\n"
+                          "The lines of a file that ran, in any context, as coverage.py has them.");
+
+static PyObject *copy_numbits(PyObject *object, PyObject *path)
+{
+    struct copy *self = (struct copy *)object;
+    PyObject *result = NULL;
+    uint8_t *bits;
+    size_t file, len;
+
+    if (!find_file(self->merge, path, &file))
+        return NULL;
+    if (merge_line_bits(self->merge, file, &bits, &len))
+        PyErr_NoMemory();
+    else
+        result = PyBytes_FromStringAndSize((const char *)bits, (Py_ssize_t)len);
+    free(bits);
+    return result;
+}
+
 PyDoc_STRVAR(packages_doc,
              "packages()\n--\n\nSource packages that were imported: (module, folder or file).");
 
@@ -648,6 +668,7 @@ static PyMethodDef copy_methods[] = {
     {"files", copy_files, METH_NOARGS, files_doc},
     {"tracers", copy_tracers, METH_NOARGS, tracers_doc},
     {"lines", copy_lines, METH_O, lines_doc},
+    {"numbits", copy_numbits, METH_O, numbits_doc},
     {"packages", copy_packages, METH_NOARGS, packages_doc},
     {"main_began", copy_main_began, METH_NOARGS, main_began_doc},
     {"multiline_wanted", copy_multiline_wanted, METH_NOARGS, multiline_wanted_doc},

@@ -106,6 +106,8 @@ class Copy:
         """The files of file tracer plug-ins, with the plug-in's name."""
     def lines(self, path: str, /) -> int:
         """How many lines of a file ran, in any context. KeyError: the file was not measured."""
+    def numbits(self, path: str, /) -> bytes:
+        """The lines of a file that ran, in any context, as a numbits blob. KeyError as above."""
     def packages(self) -> list[tuple[str, str]]:
         """Source packages that were imported: module, and its folder or file."""
     def main_began(self) -> bool:

@@ -12,7 +12,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from shmcov import _merge, result, segments
+from coverage.exceptions import CoverageException
+from coverage.numbits import numbits_to_nums
+from coverage.python import PythonFileReporter
+
+from shmcov import _merge, plan, result, segments
 from shmcov.recording import test_of
 
 PAUSE = 0.5
@@ -100,6 +104,9 @@ class Look:
     info: _merge.Info = field(init=False)
     workers: list[Worker] = field(init=False)  # oldest first
     files: dict[str, int] = field(init=False)  # lines that ran
+    numbits: dict[str, bytes] = field(init=False)
+    tracers: dict[str, str] = field(init=False)
+    packages: list[tuple[str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
         with segments.opened(self.path) as fd:
@@ -107,7 +114,12 @@ class Look:
         self.info = copy.info()
         rows = reversed(copy.processes())
         self.workers = _marked([_worker(row, self.at) for row in rows])
-        self.files = {name: copy.lines(name) for name in copy.files()}
+        self.numbits = {name: copy.numbits(name) for name in copy.files()}
+        self.files = {
+            name: int.from_bytes(bits, "little").bit_count() for name, bits in self.numbits.items()
+        }
+        self.tracers = copy.tracers()
+        self.packages = copy.packages()
 
     @property
     def lines(self) -> int:
@@ -121,9 +133,13 @@ class Look:
     def rule(self, kind: int) -> str:
         return dict(self.info["rules"]).get(kind, "")
 
-    def as_json(self, before: Look | None, *, files: bool) -> dict[str, Any]:
+    def as_json(
+        self, before: Look | None, counted: Mapping[str, Counted] | None, *, files: bool
+    ) -> dict[str, Any]:
         """As docs/reference/status.md has it. `before`: the look before this one."""
         info = self.info
+        covered, statements = total(counted or {})
+        rows = {path: one.row for path, one in counted.items()} if files and counted else None
         return {
             "segment": str(self.path),
             "goes_on": self.goes_on,
@@ -139,8 +155,22 @@ class Look:
             "new_lines": self.lines - before.lines if before else None,
             "new_in": round(self.at - before.at, 3) if before else None,
             "files": self.files if files else None,
+            "statements": statements if counted is not None else None,
+            "covered": covered if counted is not None else None,
+            "percent": percent(covered, statements) if counted is not None else None,
+            "counted": rows,
             "processes": [_json_of(worker) for worker in self.workers],
         }
+
+
+def total(counted: Mapping[str, Counted]) -> tuple[int, int]:
+    """Covered statements, and all of them."""
+    rows = [one.row for one in counted.values()]
+    return sum(row[0] for row in rows), sum(row[1] for row in rows)
+
+
+def percent(covered: int, statements: int) -> float:
+    return round(100 * covered / statements, 2) if statements else 100.0
 
 
 def _json_of(worker: Worker) -> dict[str, Any]:
@@ -161,6 +191,59 @@ def _json_of(worker: Worker) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What is covered of a file, as coverage.py counts: statements that are not excluded."""
+
+    statements: frozenset[int]
+    covered: frozenset[int]
+
+    @property
+    def row(self) -> tuple[int, int]:
+        return len(self.covered), len(self.statements)
+
+
+class Source:
+    """The statements of source files, parsed once for each state of a file, as the configuration
+    in the current folder says. Files that nothing ran count where `source` names their folder."""
+
+    def __init__(self, info: _merge.Info) -> None:
+        self.cov, _ = result.configured(info, None)
+        self._parsed: dict[str, tuple[tuple[int, int], PythonFileReporter | None]] = {}
+        self._others: list[str] | None = None
+
+    def _reporter(self, path: str) -> PythonFileReporter | None:
+        try:
+            stat = Path(path).stat()
+        except OSError:
+            return None
+        state = stat.st_mtime_ns, stat.st_size
+        known = self._parsed.get(path)
+        if known is None or known[0] != state:
+            made: PythonFileReporter | None = PythonFileReporter(path, self.cov)
+            try:
+                assert made is not None
+                made.lines()
+            except CoverageException:
+                made = None  # it is no Python
+            known = self._parsed[path] = state, made
+        return known[1]
+
+    def count(self, look: Look) -> dict[str, Counted]:
+        """By file. Files of plug-ins, and those whose source is gone, are left out."""
+        if self._others is None:
+            self._others = plan.never_ran(self.cov, list(look.files), look.packages)
+        counted = {}
+        for path in dict.fromkeys([*look.files, *self._others]):
+            reporter = None if path in look.tracers else self._reporter(path)
+            if reporter is not None:
+                ran = set(numbits_to_nums(look.numbits[path])) if path in look.files else set()
+                statements = frozenset(reporter.lines())
+                covered = statements & reporter.translate_lines(ran)
+                counted[path] = Counted(statements, frozenset(covered))
+        return counted
+
+
 class Watch:
     """Looks again and again, and knows the look before."""
 
@@ -170,6 +253,13 @@ class Watch:
         self.over = 0
         """Runs that are over, and were left out."""
         self._told: set[str] = set()
+        self._sources: dict[Path, Source] = {}
+
+    def counted(self, look: Look) -> dict[str, Counted]:
+        """What is covered of the source. Takes long the first time. CoverageException."""
+        if look.path not in self._sources:
+            self._sources[look.path] = Source(look.info)
+        return self._sources[look.path].count(look)
 
     def there(self) -> bool:
         """Is the segment that was asked for still there?"""

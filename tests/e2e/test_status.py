@@ -324,3 +324,39 @@ def test_a_run_says_that_workers_were_killed(project: Project) -> None:
     done = project.shmcov("run", "--shm-contexts", "--data-file=.here", "prog.py")
     assert done.stderr == "shmcov: 2 workers were killed; what they ran is in .here\n"
     assert 6 in project.lines("prog.py", ".here")
+
+
+# -- per cent --
+
+
+@pytest.mark.parametrize("options", [[], ["--branch"]], ids=["lines", "branches"])
+def test_percent_is_that_of_a_report(project: Project, options: list[str]) -> None:
+    project.write(".coveragerc", "[run]\nsource = .\n[report]\nexclude_also = never\n")
+    project.write("unused.py", "x = (\n    1,\n    2,\n)\ny = 1\n")
+    begin = """
+    def f(a,
+          b):
+        return a
+    if __name__ == 'never':
+        f(1, 2)
+"""
+    project.write("prog.py", begin + PROGRAM.lstrip("\n"))
+    run = project.start("run", *options, "prog.py")
+    segment = project.wait_for("ready").split()[0]
+    told = the_run(project, segment, "--percent", "--files")
+    assert project.shmcov("snapshot", segment, "-o", ".now").returncode == 0
+    report = project.report(".now")
+    summaries = {name: report[name]["summary"] for name in ("prog.py", "unused.py")}
+    expected = {
+        str(project.folder / name): [one["covered_lines"], one["num_statements"]]
+        for name, one in summaries.items()
+    }
+    assert told["counted"] == expected
+    assert told["covered"] == sum(pair[0] for pair in expected.values())
+    assert told["statements"] == sum(pair[1] for pair in expected.values())
+    assert told["percent"] == round(100 * told["covered"] / told["statements"], 2)
+    text = project.shmcov("status", segment, "--percent", "--files").stdout
+    assert f"{told['percent']:.0f} % of {told['statements']} statements of 2 files" in text
+    assert re.search(r"^  2 +2 +0 +.*/unused.py$", text, re.M)
+    project.write("go", "")
+    assert run.wait(30) == 0

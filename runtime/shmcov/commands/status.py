@@ -9,8 +9,10 @@ import sys
 import time
 from typing import Any
 
+from coverage.exceptions import CoverageException
+
 from shmcov import live, segments, terminal
-from shmcov.live import Look, Watch, Worker
+from shmcov.live import Counted, Look, Watch, Worker
 from shmcov.messages import complain
 from shmcov.result import losses
 
@@ -28,6 +30,11 @@ def parser() -> argparse.ArgumentParser:
         "--all", action="store_true", help="show what is over, too: runs, and processes of a run"
     )
     parser.add_argument("--files", action="store_true", help="show each file")
+    parser.add_argument(
+        "--percent",
+        action="store_true",
+        help="count what the source has, too, as a report does; this may take some seconds",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, a line a look")
     parser.add_argument(
         "--watch",
@@ -71,11 +78,17 @@ def _look(watch: Watch, options: argparse.Namespace) -> bool:
         if isinstance(look, segments.SegmentNotUsable):
             complain(str(look))
             failed = True
-        elif options.json:
-            made.append(look.as_json(before.get(look.path), files=options.files))
+            continue
+        try:
+            counted = watch.counted(look) if options.percent else None
+        except CoverageException as error:
+            complain(str(error))
+            counted, failed = None, True
+        if options.json:
+            made.append(look.as_json(before.get(look.path), counted, files=options.files))
         else:
             shown = True
-            _show(look, before.get(look.path), options)
+            _show(look, before.get(look.path), counted, options)
     if options.json:
         print(json.dumps({"time": round(time.time(), 3), "runs": made}))
         return failed
@@ -86,7 +99,12 @@ def _look(watch: Watch, options: argparse.Namespace) -> bool:
     return failed
 
 
-def _show(look: Look, before: Look | None, options: argparse.Namespace) -> None:
+def _show(
+    look: Look,
+    before: Look | None,
+    counted: dict[str, Counted] | None,
+    options: argparse.Namespace,
+) -> None:
     info = look.info
     lives = segments.goes_on(info)
     state = f"supervisor {info['supervisor'][0]}" if lives else "its supervisor has ended"
@@ -97,6 +115,9 @@ def _show(look: Look, before: Look | None, options: argparse.Namespace) -> None:
     if before:
         new = f", {look.lines - before.lines} of them in the last {look.at - before.at:.0f} s"
     print(f"  {look.lines} lines of {len(look.files)} files{new}")
+    if counted is not None:
+        covered, of = live.total(counted)
+        print(f"  {live.percent(covered, of):.0f} % of {of} statements of {len(counted)} files")
     for text in losses(info):
         print(f"  not recorded: {text}")
     print()
@@ -108,8 +129,22 @@ def _show(look: Look, before: Look | None, options: argparse.Namespace) -> None:
         print("\n  ! is in its test for longer than all others")
     if options.files:
         print()
-        terminal.table(("LINES", "FILE"), [(str(n), name) for name, n in look.files.items()])
+        _show_files(look, counted)
     print()
+
+
+def _show_files(look: Look, counted: dict[str, Counted] | None) -> None:
+    if counted is None:
+        terminal.table(("LINES", "FILE"), [(str(n), name) for name, n in look.files.items()])
+        return
+    rows = sorted((one.row[1] - one.row[0], *one.row, name) for name, one in counted.items())
+    terminal.table(
+        ("MISSING", "OF", "%", "FILE"),
+        [
+            (str(missing), str(of), f"{live.percent(covered, of):.0f}", name)
+            for missing, covered, of, name in reversed(rows)
+        ],
+    )
 
 
 def _rows(workers: list[Worker]) -> list[tuple[str, ...]]:
