@@ -84,7 +84,7 @@ static uint64_t time_of_switch(void)
 void seg_process_switch(struct seg_process *row, uint32_t context, enum seg_switch how)
 {
     uint64_t time =
-        how == SEG_SWITCH_PHASE ? seg_load_relaxed(&row->now) & SEG_NOW_TIME : time_of_switch();
+        how == SEG_SWITCH_TEST ? time_of_switch() : seg_load_relaxed(&row->now) & SEG_NOW_TIME;
 
     /* Relaxed: a reader that finds no entry yet shows none. */
     seg_store_relaxed(&row->now, (uint64_t)context << SEG_NOW_TIME_BITS | time);

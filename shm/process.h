@@ -17,7 +17,7 @@ int seg_process_name(seg_t *seg, struct seg_process *row, const char *name, size
 /* Says that the process is in a context from now on (0: none). */
 enum seg_switch {
     SEG_SWITCH_TEST,  /* which begins, or some other context */
-    SEG_SWITCH_PHASE, /* of the test that the process is in: since then, says the row still */
+    SEG_SWITCH_PHASE, /* of the test that the process is in: the row keeps the time */
     SEG_SWITCH_NONE,
 };
 void seg_process_switch(struct seg_process *row, uint32_t context, enum seg_switch how);
