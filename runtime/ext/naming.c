@@ -52,8 +52,11 @@ static PyObject *find_process(void)
     PyObject *module = item(PyImport_GetModuleDict(), "multiprocessing.process");
     PyObject *process = NULL, *parent;
 
-    if (!module)
+    if (!module) { /* whoever forks by it has imported it */
+        if (atomic_load_explicit(&rt_naming_left, memory_order_relaxed) < RT_NAMING_FORK)
+            rt_naming_expect(0);
         return NULL;
+    }
     if (PyModule_Check(module))
         process = item(PyModule_GetDict(module), "_current_process");
     Py_DECREF(module);
