@@ -164,6 +164,16 @@ int merge_lines(const struct merge *m, size_t file, uint64_t *n)
     return status;
 }
 
+int merge_line_bits(const struct merge *m, size_t file, uint8_t **bits, size_t *len)
+{
+    struct merge_lines lines = {0};
+    int status = add_lines(m, &m->files[file], &lines);
+
+    *bits = lines.bits;
+    *len = lines.used;
+    return status;
+}
+
 int merge_wants_multiline(const struct merge *m, size_t number, bool *wanted)
 {
     const struct merge_file *file = &m->files[number];

@@ -408,6 +408,16 @@ const char *merge_static_context(const struct merge *m, size_t *len)
     return m->static_context;
 }
 
+const char *merge_context(const struct merge *m, uint32_t id, size_t *len)
+{
+    struct merge_context key = {.id = id};
+    const struct merge_context *found =
+        id ? bsearch(&key, m->contexts, m->contexts_n, sizeof key, compare_contexts) : NULL;
+
+    *len = found ? found->len : 0;
+    return found ? found->name : NULL;
+}
+
 size_t merge_files(const struct merge *m)
 {
     return m->files_n;

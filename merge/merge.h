@@ -52,8 +52,15 @@ bool merge_find_file(const struct merge *m, const char *path, size_t len, size_t
 /* The file tracer plug-in that the file belongs to: UTF-8, not terminated. NULL: it is Python. */
 const char *merge_tracer(const struct merge *m, size_t file, size_t *len);
 
+/* The name of a dynamic context, not terminated. NULL: there is none with that id. */
+const char *merge_context(const struct merge *m, uint32_t id, size_t *len);
+
 /* The number of lines of the file that ran, in any context. */
 int merge_lines(const struct merge *m, size_t file, uint64_t *lines);
+
+/* The same lines as bits: bit n % 8 of byte n / 8 is line n. The caller frees *bits, which may be
+ * NULL. */
+int merge_line_bits(const struct merge *m, size_t file, uint8_t **bits, size_t *len);
 
 /* May an arc of the file depend on which physical lines form one statement? Then it needs a map. */
 int merge_wants_multiline(const struct merge *m, size_t file, bool *wanted);

@@ -11,6 +11,7 @@
 
 #include "names.h"
 #include "platform.h"
+#include "process.h"
 
 struct copy {
     PyObject_HEAD
@@ -205,8 +206,49 @@ static PyObject *alive_object(const struct seg_process *row)
     return life == SEG_LIFE_UNKNOWN ? Py_NewRef(Py_None) : PyBool_FromLong(life == SEG_LIFE_ALIVE);
 }
 
-static PyObject *process_dict(const struct seg_process *row)
+/* What people call processes, by id, or NULL. */
+static PyObject *names_dict(struct seg_copy *copy)
 {
+    PyObject *dict = PyDict_New();
+    struct seg_cursor cursor = {0};
+    const struct seg_entry *entry;
+
+    while (dict && (entry = seg_copy_next(copy, SEG_KIND_NAME, &cursor))) {
+        PyObject *id = number(entry->id);
+        PyObject *name = context_string((const char *)seg_entry_key(entry), entry->key_len);
+
+        if (!id || !name || PyDict_SetItem(dict, id, name))
+            Py_CLEAR(dict);
+        Py_XDECREF(id);
+        Py_XDECREF(name);
+    }
+    return dict;
+}
+
+/* None for 0, and for what came after the table was copied. */
+static PyObject *name_object(PyObject *names, uint32_t id)
+{
+    PyObject *key = number(id);
+    PyObject *name = key ? PyDict_GetItemWithError(names, key) : NULL; /* borrowed */
+
+    Py_XDECREF(key);
+    if (PyErr_Occurred())
+        return NULL;
+    return Py_NewRef(name ? name : Py_None);
+}
+
+static PyObject *context_object(const struct merge *m, uint32_t id)
+{
+    size_t len;
+    const char *name = merge_context(m, id, &len);
+
+    return name ? context_string(name, len) : Py_NewRef(Py_None);
+}
+
+static PyObject *process_dict(const struct merge *m, PyObject *names, const struct seg_process *row)
+{
+    uint64_t since;
+    uint32_t context = seg_process_context(row, &since);
     PyObject *dict = PyDict_New();
 
     if (!dict)
@@ -216,7 +258,11 @@ static PyObject *process_dict(const struct seg_process *row)
         put(dict, "interpreter", number(row->interpreter)) ||
         put(dict, "state", state_string(row)) ||
         put(dict, "forked", PyBool_FromLong(row->forked != 0)) ||
-        put(dict, "alive", alive_object(row)))
+        put(dict, "alive", alive_object(row)) ||
+        put(dict, "name", name_object(names, seg_load32_relaxed(&row->name))) ||
+        put(dict, "context", context_object(m, context)) ||
+        put(dict, "since", PyFloat_FromDouble((double)since / 1e9)) ||
+        put(dict, "tests", number(seg_load32_relaxed(&row->tests))))
         Py_CLEAR(dict);
     return dict;
 }
@@ -226,15 +272,19 @@ PyDoc_STRVAR(processes_doc, "processes()\n--\n\nThe process table, newest first.
 static PyObject *copy_processes(PyObject *object, PyObject *Py_UNUSED(args))
 {
     struct copy *self = (struct copy *)object;
-    PyObject *list = PyList_New(0);
+    struct seg_copy *copy = merge_copy(self->merge);
+    PyObject *list = PyList_New(0), *names;
     const struct seg_process *row;
     uint64_t offset = 0, steps = 0;
 
     lock_copy(self);
-    while (list && (row = seg_copy_process(merge_copy(self->merge), &offset, &steps))) {
-        append(&list, process_dict(row));
-    }
+    names = names_dict(copy);
+    if (!names)
+        Py_CLEAR(list);
+    while (list && (row = seg_copy_process(copy, &offset, &steps)))
+        append(&list, process_dict(self->merge, names, row));
     unlock_copy(self);
+    Py_XDECREF(names);
     return list;
 }
 
@@ -316,6 +366,26 @@ static PyObject *copy_lines(PyObject *object, PyObject *path)
     if (!find_file(self->merge, path, &file))
         return NULL;
     return merge_lines(self->merge, file, &lines) ? PyErr_NoMemory() : number(lines);
+}
+
+PyDoc_STRVAR(numbits_doc, "numbits(path, /)\n--\n\n"
+                          "The lines of a file that ran, in any context, as coverage.py has them.");
+
+static PyObject *copy_numbits(PyObject *object, PyObject *path)
+{
+    struct copy *self = (struct copy *)object;
+    PyObject *result = NULL;
+    uint8_t *bits;
+    size_t file, len;
+
+    if (!find_file(self->merge, path, &file))
+        return NULL;
+    if (merge_line_bits(self->merge, file, &bits, &len))
+        PyErr_NoMemory();
+    else
+        result = PyBytes_FromStringAndSize((const char *)bits, (Py_ssize_t)len);
+    free(bits);
+    return result;
 }
 
 PyDoc_STRVAR(packages_doc,
@@ -598,6 +668,7 @@ static PyMethodDef copy_methods[] = {
     {"files", copy_files, METH_NOARGS, files_doc},
     {"tracers", copy_tracers, METH_NOARGS, tracers_doc},
     {"lines", copy_lines, METH_O, lines_doc},
+    {"numbits", copy_numbits, METH_O, numbits_doc},
     {"packages", copy_packages, METH_NOARGS, packages_doc},
     {"main_began", copy_main_began, METH_NOARGS, main_began_doc},
     {"multiline_wanted", copy_multiline_wanted, METH_NOARGS, multiline_wanted_doc},

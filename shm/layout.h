@@ -42,7 +42,7 @@
  * number would misread; there is no promise between numbers, because a segment lives as long as
  * one run. SEG_FINGERPRINT catches a forgotten bump: it is made of the sizes below. */
 #define SEG_MAGIC UINT64_C(0x00766f636d687331) /* "1shmcov\0" on a little-endian machine */
-#define SEG_VERSION UINT32_C(3)
+#define SEG_VERSION UINT32_C(4)
 #define SEG_ENDIAN UINT32_C(0x01020304)
 
 /* Windows of the mapping: the first is SEG_WINDOW bytes, each next one doubles the mapped size. */
@@ -166,6 +166,7 @@ enum seg_kind {
     SEG_KIND_DECISION = 4, /* key: co_filename \0 __file__ \0 __name__; value: seg_decision */
     SEG_KIND_PACKAGE = 5,  /* key: module name \0 folder or file of a matched source package */
     SEG_KIND_TRACER = 6,   /* key: struct seg_tracer_key and the name of a file tracer plug-in */
+    SEG_KIND_NAME = 7,     /* key: what a person calls a process, UTF-8 */
     SEG_KINDS
 };
 _Static_assert(SEG_KINDS <= 8, "room for next_id");
@@ -302,9 +303,19 @@ _Static_assert(sizeof(struct seg_extent) + 10 * sizeof(struct seg_record) == SEG
 
 /* -- processes -- */
 
+/* seg_process.now: the context that the process was switched to last, 0 for none, and since when:
+ * for a phase of a test, when the test began. The time is CLOCK_MONOTONIC, which all processes of a
+ * machine share and nobody sets: 32 bits of seconds and 10 bits that count 2^20 ns (0 to 953). One
+ * word, so a reader sees both or neither. */
+#define SEG_NOW_NS_SHIFT 20
+#define SEG_NOW_NS_BITS 10
+#define SEG_NOW_TIME_BITS 42
+#define SEG_NOW_TIME ((UINT64_C(1) << SEG_NOW_TIME_BITS) - 1)
+_Static_assert(SEG_NOW_TIME_BITS + SEG_KEY_CONTEXT_BITS == 64, "context and time are a word");
+
 enum seg_process_state {
     SEG_PROCESS_ATTACHED = 1, /* is measured, or was killed */
-    SEG_PROCESS_DONE = 2,     /* its interpreter ended */
+    SEG_PROCESS_DONE = 2,     /* its interpreter ended, or it called os._exit() */
     SEG_PROCESS_LEFT = 4,     /* not measured now, or in another run; its children do not join */
 };
 
@@ -317,9 +328,12 @@ struct seg_process {
     uint32_t interpreter; /* PY_VERSION_HEX of the interpreter that attached */
     seg_u32 state;        /* enum seg_process_state */
     uint32_t forked;      /* 1: a fork of an attached process, 0: attached while starting */
+    seg_u32 name;         /* id of the SEG_KIND_NAME entry; 0: none */
+    seg_u64 now;          /* SEG_NOW_*; only this process writes it */
+    seg_u32 tests;        /* contexts begun here; the phases of one test count once */
     uint32_t reserved;
 };
-_Static_assert(sizeof(struct seg_process) == 48, "fits a cache line");
+_Static_assert(sizeof(struct seg_process) == 64, "a cache line, which nobody else writes");
 
 #define SEG_FINGERPRINT                                                                       \
     ((uint64_t)sizeof(struct seg_header) ^ (uint64_t)sizeof(struct seg_file) << 12 ^          \

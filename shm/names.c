@@ -31,13 +31,10 @@ const struct seg_name seg_rule_names[] = {
 COMPLETE(seg_rule_names, SEG_RULE_KINDS - 1);
 
 const struct seg_name seg_kind_names[] = {
-    {SEG_KIND_FILE, "file"},
-    {SEG_KIND_CONTEXT, "context"},
-    {SEG_KIND_CODE, "code"},
-    {SEG_KIND_DECISION, "decision"},
-    {SEG_KIND_PACKAGE, "package"},
-    {SEG_KIND_TRACER, "tracer"},
-    {0, NULL},
+    {SEG_KIND_FILE, "file"},       {SEG_KIND_CONTEXT, "context"},
+    {SEG_KIND_CODE, "code"},       {SEG_KIND_DECISION, "decision"},
+    {SEG_KIND_PACKAGE, "package"}, {SEG_KIND_TRACER, "tracer"},
+    {SEG_KIND_NAME, "name"},       {0, NULL},
 };
 COMPLETE(seg_kind_names, SEG_KINDS - 1);
 

@@ -15,6 +15,7 @@
 #include "access.h"
 #include "names.h"
 #include "platform.h"
+#include "process.h"
 #include "reader.h"
 
 /* Text that may contain anything, on one line. */
@@ -77,15 +78,20 @@ static void print_processes(struct seg_copy *copy)
 {
     static const char *const lives[] = {"ended", "alive", "unknown"};
     const struct seg_process *row;
-    uint64_t offset = 0, steps = 0;
+    uint64_t offset = 0, steps = 0, since;
 
     while ((row = seg_copy_process(copy, &offset, &steps)) != NULL) {
+        uint32_t context = seg_process_context(row, &since);
+
         printf("process %" PRIu32 " of parent %" PRIu32 ": Python %" PRIu32 ".%" PRIu32 ".%" PRIu32
-               "%s, %s, %s\n",
+               "%s, %s, %s",
                row->pid, row->parent, row->interpreter >> 24, row->interpreter >> 16 & 255,
                row->interpreter >> 8 & 255, row->forked ? ", forked" : "",
                seg_name_of(seg_state_names, seg_load32_relaxed(&row->state)),
                lives[seg_life(row->pid, row->start, row->ns)]);
+        printf(", name %" PRIu32 ", context %" PRIu32 " since %" PRIu64 " ms, tests %" PRIu32 "\n",
+               seg_load32_relaxed(&row->name), context, since / 1000000,
+               seg_load32_relaxed(&row->tests));
     }
 }
 

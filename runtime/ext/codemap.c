@@ -8,6 +8,7 @@
 #include "claimed.h"
 #include "file.h"
 #include "function_context.h"
+#include "naming.h"
 #include "process.h"
 
 struct rt_code *rt_codemap_add(struct rt_state *state, PyCodeObject *code, bool *wanted)
@@ -19,6 +20,7 @@ struct rt_code *rt_codemap_add(struct rt_state *state, PyCodeObject *code, bool 
     bool test = rt_process_function_contexts() && rt_function_may_begin(code), complete = false;
 
     *wanted = false;
+    rt_naming_occasion();
     if (epoch != rt_process_epoch()) {
         rt_code_free(rc);
         return NULL; /* Python code that the look-up ran changed the segment */

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "process.h"
 #include "state.h"
@@ -113,13 +114,32 @@ struct rt_context *rt_context_get(void)
     return context;
 }
 
+static bool ends_with(const char *name, size_t len, const char *end)
+{
+    size_t n = strlen(end);
+
+    return len > n && !memcmp(name + len - n, end, n);
+}
+
+/* Is this a phase of a test that has begun? The names are those of pytest plug-ins. */
+static bool is_later_phase(const char *name, size_t len)
+{
+    return ends_with(name, len, "|run") || ends_with(name, len, "|call") ||
+           ends_with(name, len, "|teardown");
+}
+
 static int switch_all(const char *name, size_t len, uint64_t *now)
 {
     uint32_t id = 0;
     int status = name ? seg_context(rt_process_seg(), name, len, &id) : 0;
 
-    *now = (uint64_t)(status ? 0 : id) << 32 | next_generation();
+    if (status)
+        id = 0;
+    *now = (uint64_t)id << 32 | next_generation();
     atomic_store_explicit(&everywhere, *now, memory_order_release);
+    rt_process_switched(id, !id                         ? SEG_SWITCH_NONE
+                            : is_later_phase(name, len) ? SEG_SWITCH_PHASE
+                                                        : SEG_SWITCH_TEST);
     return status;
 }
 

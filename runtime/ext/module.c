@@ -14,6 +14,7 @@
 #include "context.h"
 #include "ending.h"
 #include "function_context.h"
+#include "naming.h"
 #include "process.h"
 #include "segment.h"
 #include "state.h"
@@ -81,19 +82,24 @@ static void keep_coverage_out(void)
     }
 }
 
-/* Is this process a gateway of execnet, like a worker of pytest-xdist? */
-static bool is_gateway(void)
+/* Has this interpreter been started with that argument? */
+static bool has_argument(const char *text)
 {
-    static const char code[] = "import sys;exec(eval(sys.stdin.readline()))";
     PyObject *argv = PySys_GetObject("orig_argv"); /* borrowed */
     bool found = false;
 
     for (Py_ssize_t i = 0; argv && PyList_Check(argv) && i < PyList_GET_SIZE(argv); i++) {
         PyObject *arg = PyList_GET_ITEM(argv, i); /* borrowed */
 
-        found |= PyUnicode_Check(arg) && !PyUnicode_CompareWithASCIIString(arg, code);
+        found |= PyUnicode_Check(arg) && !PyUnicode_CompareWithASCIIString(arg, text);
     }
     return found;
+}
+
+/* Is this process a gateway of execnet, like a worker of pytest-xdist? */
+static bool is_gateway(void)
+{
+    return has_argument("import sys;exec(eval(sys.stdin.readline()))");
 }
 
 /* Returns nonzero with an exception. */
@@ -133,6 +139,8 @@ static PyObject *module_attach(PyObject *module, PyObject *noargs)
     }
     if (seg_flags(rt_process_seg()) & SEG_FLAG_HOLD && is_gateway())
         rt_process_pause(true);
+    if (has_argument("--multiprocessing-fork"))
+        rt_naming_expect(RT_NAMING_START);
     rt_claimed_load(state); /* before the tracer: what plug-ins import is not measured */
     if (state->tracer)
         Py_RETURN_TRUE; /* a plug-in has come here again */
@@ -259,6 +267,18 @@ static PyObject *switch_context(PyObject *module, PyObject *args, PyObject *kwar
     Py_RETURN_TRUE;
 }
 
+static PyObject *name_process(PyObject *module, PyObject *arg)
+{
+    const char *name = PyUnicode_Check(arg) ? PyUnicode_AsUTF8(arg) : NULL;
+
+    if (!name)
+        return PyErr_Occurred() ? NULL
+                                : PyErr_Format(PyExc_TypeError, "a name is a text, not %R", arg);
+    if (rt_process_name(name))
+        return PyErr_NoMemory();
+    return PyBool_FromLong(state_of(module)->tracer && rt_process_seg());
+}
+
 /* Rules as the bytes of a plan: *bytes (malloc). 0, or not with an exception. */
 static int put_rules(PyObject *rules, void **bytes, size_t *len)
 {
@@ -351,6 +371,10 @@ static PyMethodDef methods[] = {
      "Switches the calling thread to the dynamic context `name`, or to none if that is empty;\n"
      "with `everywhere`, all threads that are in no context of their own. False: the process is\n"
      "not measured."},
+    {"name_process", name_process, METH_O,
+     "name_process(name) -> bool\n\n"
+     "Says what people call this process. False: it is not measured; the name is kept for when it\n"
+     "is."},
     {"create", create, METH_VARARGS,
      "create(flags, rules, folder=None, size=0) -> (path, fd)\n\n"
      "Creates a segment. flags: FLAG_*. rules: a sequence of (kind, text), kinds RULE_*. folder:\n"

@@ -12,6 +12,7 @@
 
 #include "compat.h"
 #include "context.h"
+#include "naming.h"
 #include "refused.h"
 
 struct rt_process rt_process;
@@ -19,8 +20,27 @@ struct rt_process rt_process;
 /* Held by whoever changes rt_process or these. */
 static pthread_mutex_t attaching = PTHREAD_MUTEX_INITIALIZER;
 static bool prepared;
-static struct seg_process *row;
+static struct seg_process *_Atomic row; /* read by switches of context without the lock */
+static char *name; /* what a person calls this process, for each row that it gets; or NULL */
 static uint32_t interpreter_version;
+
+/* The process has a row in a segment. */
+static void publish_name(void)
+{
+    if (row && name)
+        seg_process_name(rt_process_seg(), row, name, strlen(name)); /* a loss is counted */
+}
+
+static void enter_table(seg_t *seg, bool forked)
+{
+    struct seg_process *mine = NULL, *parent = forked ? row : NULL;
+
+    if (seg_process_enter(seg, interpreter_version, forked, &mine))
+        mine = NULL;    /* counted; the hits matter more than the row */
+    if (mine && parent) /* it is in its parent's context */
+        seg_store_relaxed(&mine->now, seg_load_relaxed(&parent->now));
+    row = mine;
+}
 
 /* The child of a fork gets a row of its own, and leaves the extent to its parent. */
 static void process_in_child(void)
@@ -30,8 +50,9 @@ static void process_in_child(void)
     if (!rt_process_seg())
         return;
     seg_after_fork(rt_process_seg());
-    if (seg_process_enter(rt_process_seg(), interpreter_version, true, &row))
-        row = NULL;
+    enter_table(rt_process_seg(), true);
+    name = NULL; /* not freed: another thread may have been in malloc() */
+    rt_naming_expect(RT_NAMING_FORK);
 }
 
 static void process_at_exit(void)
@@ -123,13 +144,13 @@ static int process_enter(seg_t *seg, uint32_t interpreter, const char **why)
     if (row)
         seg_process_leave(row, SEG_PROCESS_LEFT);
     interpreter_version = interpreter;
-    if (seg_process_enter(seg, interpreter, false, &row))
-        row = NULL; /* counted; the hits matter more than the row */
+    enter_table(seg, false);
     atomic_store_explicit(&rt_process.branches, flags & SEG_FLAG_BRANCH, memory_order_relaxed);
     atomic_store_explicit(&rt_process.function_contexts, flags & SEG_FLAG_TEST_FUNCTION,
                           memory_order_relaxed);
     put_segment(seg, rules);
     next_epoch();
+    publish_name();
     rt_context_reset(flags & (SEG_FLAG_TEST_FUNCTION | SEG_FLAG_CONTEXTS));
     process_drop(old, old_rules);
     return 0;
@@ -179,6 +200,28 @@ int rt_process_enter(uint32_t interpreter, const char *name, const char **why)
 void rt_process_started_late(void)
 {
     atomic_store_explicit(&rt_process.late_start, true, memory_order_relaxed);
+}
+
+int rt_process_name(const char *text)
+{
+    char *copy = strdup(text);
+
+    if (!copy)
+        return -1;
+    pthread_mutex_lock(&attaching);
+    free(name);
+    name = copy;
+    publish_name();
+    pthread_mutex_unlock(&attaching);
+    return 0;
+}
+
+void rt_process_switched(uint32_t context, enum seg_switch how)
+{
+    struct seg_process *mine = atomic_load_explicit(&row, memory_order_acquire);
+
+    if (mine)
+        seg_process_switch(mine, context, how);
 }
 
 void rt_process_pause(bool paused)

@@ -82,6 +82,13 @@ int rt_process_enter(uint32_t interpreter, const char *name, const char **why);
 /* Says that the interpreter had started before the process attached. */
 void rt_process_started_late(void);
 
+/* What a person calls this process, in this segment and in those that come. Not 0: no memory. */
+int rt_process_name(const char *text);
+
+/* Says in the process table that the process is in a context from now on (0: none). Needs the GIL,
+ * where there is one. */
+void rt_process_switched(uint32_t context, enum seg_switch how);
+
 /* Pauses or resumes recording. Processes that start during a pause do not adopt the run from
  * here. */
 void rt_process_pause(bool paused);

@@ -35,6 +35,20 @@ def coverage_init(reg: Any, options: dict[str, str] | None = None) -> None:
     reg.add_configurer(Plugin(options or {}))
 
 
+def name_process(name: str) -> bool:
+    """Says what people call this process: `shmcov status` and `shmcov top` show it.
+
+    Workers of pytest-xdist and processes of multiprocessing have a name without this. Forks and
+    other children do not inherit it. Returns whether the process is measured; that it is not is no
+    error. A name that UTF-8 cannot hold raises UnicodeEncodeError, one that is no text TypeError.
+    """
+    try:
+        import _shmcov
+    except ImportError:
+        return False
+    return _shmcov.name_process(name)
+
+
 def switch_context(name: str) -> bool:
     """Counts what the calling thread runs from now on in the dynamic context `name`.
 

@@ -76,6 +76,10 @@ class Process(TypedDict):
     state: str  # "attached", "done"; "left": not measured any more; "unknown"
     forked: bool
     alive: bool | None  # None: in another pid namespace
+    name: str | None  # what people call it
+    context: str | None  # that it was switched to last; None: none, or one that is too new
+    since: float  # CLOCK_MONOTONIC when that began, or the test of which it is a phase
+    tests: int  # begun in it: contexts, of which the phases of one test count once
 
 class Counts(TypedDict):
     files: int  # files of the segment that were written
@@ -102,6 +106,8 @@ class Copy:
         """The files of file tracer plug-ins, with the plug-in's name."""
     def lines(self, path: str, /) -> int:
         """How many lines of a file ran, in any context. KeyError: the file was not measured."""
+    def numbits(self, path: str, /) -> bytes:
+        """The lines of a file that ran, in any context, as a numbits blob. KeyError as above."""
     def packages(self) -> list[tuple[str, str]]:
         """Source packages that were imported: module, and its folder or file."""
     def main_began(self) -> bool:

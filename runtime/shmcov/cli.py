@@ -23,6 +23,7 @@ COMMANDS = {
     "salvage": "Turn the segment of a run that was killed into a data file.",
     "snapshot": "Write a data file of a run that goes on.",
     "status": "Show who is measured, and what is covered so far.",
+    "top": "Show a run that goes on, on a full screen.",
     "who": "Show which tests ran a line, or which lines a test ran.",
 }
 """Each is a module of shmcov.commands, with a parser() and a main(argv)."""
@@ -33,7 +34,7 @@ OTHERS = {
 }
 """What the overview says of commands that are coverage.py's in form, and not in what they do."""
 
-NEEDS_COMPILED = {"bench", "exec", "salvage", "snapshot", "status"}
+NEEDS_COMPILED = {"bench", "exec", "salvage", "snapshot", "status", "top"}
 """What cannot be used where only the Python part is installed."""
 
 OK, ERROR = 0, 1

@@ -68,6 +68,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    worker = getattr(config, "workerinput", None)
+    if worker is not None:  # of pytest-xdist; the environment has the name in children, too
+        shmcov.name_process(worker["workerid"])
     chosen = config.getoption("--shmcov-context") or config.getini("shmcov_context")
     if config.getoption("--shmcov-affected") is not None:
         from shmcov.pytest_affected import Affected

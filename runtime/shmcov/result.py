@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +147,24 @@ def last_warnings(copy: _merge.Copy, cov: coverage.Coverage, target: Target) -> 
     """What coverage.py would warn of after this run."""
     appended = target.append and os.path.exists(target.path)
     return plan.last_warnings(cov, copy.files(), copy.packages(), appended=appended)
+
+
+def killed(copy: _merge.Copy, path: str) -> str:
+    """One line on workers that were killed, or "". A worker is a process that runs tests: what a
+    program starts and ends itself is its own business."""
+    ended = [row for row in copy.processes() if row["alive"] is False]
+    n = sum(row["state"] == "attached" and _is_worker(row) for row in ended)
+    if not n:
+        return ""
+    file = os.path.basename(path)
+    if n == 1:
+        return f"1 worker was killed; what it ran is in {file}"
+    return f"{n} workers were killed; what they ran is in {file}"
+
+
+def _is_worker(row: _merge.Process) -> bool:
+    in_test = row["tests"] > 0 and row["context"] is not None
+    return in_test or re.fullmatch(r"gw\d+", row["name"] or "") is not None  # pytest-xdist's
 
 
 def losses(info: _merge.Info) -> list[str]:

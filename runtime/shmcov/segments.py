@@ -183,3 +183,26 @@ def opened(path: str | Path) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+def the_run() -> Path:
+    """The segment that is meant where none is named. SegmentNotUsable."""
+    going_on: list[tuple[Path, _merge.Info]] = []
+    for path in found():
+        try:
+            with opened(path) as fd:
+                info = read(path, fd).info()
+        except SegmentNotUsable:
+            continue
+        if goes_on(info):
+            going_on.append((path, info))
+    here = (_merge.RULE_FOLDER, os.getcwd())
+    meant = [one for one in going_on if here in one[1]["rules"]] or going_on
+    if not meant:
+        raise SegmentNotUsable("No run is going on.")
+    if len(meant) > 1:
+        raise SegmentNotUsable(
+            "Several runs are going on; name the segment of one:"
+            + "".join(f"\n    {path}  {described(info)}" for path, info in meant)
+        )
+    return meant[0][0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`shmcov salvage` and `shmcov status`: segments of runs that are not over, or ended badly."""
+"""`shmcov salvage`: segments of runs that are not over, or ended badly."""
 
 from __future__ import annotations
 
@@ -207,24 +207,3 @@ def test_salvage_needs_to_know_which(project: Project) -> None:
         done = project.shmcov("salvage", *options)
         assert done.returncode == 1
         assert "Which segment" in done.stderr
-
-
-# -- status --
-
-
-def test_status_of_a_run(project: Project) -> None:
-    project.write("prog.py", PROGRAM)
-    run = project.start("run", "prog.py")
-    segment, program = project.wait_for("ready").split()
-    text = project.shmcov("status", segment, "--files").stdout
-    assert f"supervisor {run.pid}" in text
-    assert "5 lines of 1 files" in text
-    (row,) = [line.split() for line in text.splitlines() if line.split()[:1] == [program]]
-    assert row[1] == str(run.pid)
-    assert row[3:5] == ["start", "running"]
-    assert row[-1] == "prog.py"
-    assert str(project.folder / "prog.py") in text
-    assert segment in project.shmcov("status").stdout
-    project.write("go", "")
-    run.communicate(timeout=30)
-    assert segment not in project.shmcov("status").stdout

@@ -238,6 +238,10 @@ def test_a_worker_that_is_killed_keeps_its_lines(suite: Project) -> None:
         done = run(suite, *args, plugin=plugin)
         assert "worker 'gw" in done.stdout, done.stdout
         missing[plugin] = suite.missing("src/lib.py")
+        crashes = len(set(re.findall(r"worker '(gw\d+)' crashed", done.stdout)))
+        told = f"shmcov: {crashes} workers were killed; what they ran is in .coverage\n"
+        told = told if crashes > 1 else "shmcov: 1 worker was killed; what it ran is in .coverage\n"
+        assert done.stderr == (told if plugin else ""), done.stderr
     assert {12, 15} <= set(missing[False]), "coverage.py loses them"
     assert not {12, 15} & set(missing[True])
 

@@ -75,6 +75,8 @@ static void make_good(void)
                         &entry) == SEG_OK);
         must(seg_intern(seg, SEG_KIND_PACKAGE, name, strlen(name), NULL, 0, &entry) == SEG_OK);
         must(seg_process_enter(seg, 0, false, &row) == SEG_OK);
+        must(seg_process_name(seg, row, name, strlen(name)) == SEG_OK);
+        seg_process_switch(row, id, SEG_SWITCH_TEST);
     }
     must(seg_copy_read(fd, &copy) == SEG_OK);
     must(copy.damaged == 0);
@@ -147,7 +149,7 @@ static void look_at_entry(struct seg_copy *copy, const struct seg_entry *entry)
 
 static void look_at_all(struct seg_copy *copy)
 {
-    uint64_t offset = 0, steps = 0, n = 0;
+    uint64_t offset = 0, steps = 0, n = 0, since;
     const struct seg_process *row;
     struct seg_rules rules = seg_copy_rules(copy);
 
@@ -164,8 +166,10 @@ static void look_at_all(struct seg_copy *copy)
         }
     }
     seg_copy_records(copy, look_at_record, NULL);
-    while ((row = seg_copy_process(copy, &offset, &steps)) != NULL)
+    while ((row = seg_copy_process(copy, &offset, &steps)) != NULL) {
+        must(seg_process_context(row, &since) >> SEG_KEY_CONTEXT_BITS == 0);
         look(row, sizeof *row);
+    }
 }
 
 /* -- one input -- */

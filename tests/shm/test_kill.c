@@ -20,7 +20,7 @@ static const char *file_name(uint32_t step, char name[32])
 }
 
 /* One step: everything that publishes. The same step of another process finds it done. */
-static int run_step(seg_t *seg, uint32_t step, uint32_t second_bit)
+static int run_step(seg_t *seg, struct seg_process *row, uint32_t step, uint32_t second_bit)
 {
     struct {
         struct seg_code_key key;
@@ -49,6 +49,12 @@ static int run_step(seg_t *seg, uint32_t step, uint32_t second_bit)
         seg_record(seg, context, SEG_LINES, file->id, step, &bits) != SEG_OK)
         return -1;
     seg_bit_set(bits, step);
+    if (row != NULL) {
+        seg_process_switch(row, context, SEG_SWITCH_TEST);
+        snprintf(name, sizeof name, "worker %u", step / 2);
+        if (seg_process_name(seg, row, name, strlen(name)) != SEG_OK)
+            return -1;
+    }
     return SEG_OK;
 }
 
@@ -64,7 +70,7 @@ static void run_steps(void *arg)
     CHILD_CHECK(seg_attach(witness->path, &seg) == SEG_OK);
     CHILD_CHECK(seg_process_enter(seg, 0, false, &row) == SEG_OK);
     for (uint32_t step = 0; step < STEPS; step++) {
-        CHILD_CHECK(run_step(seg, step, step) == SEG_OK);
+        CHILD_CHECK(run_step(seg, row, step, step) == SEG_OK);
         CHILD_CHECK(seg_alloc(seg, 100 << 10, &off, &piece) == SEG_OK);
         seg_store_relaxed(&witness->done, step + 1);
     }
@@ -95,9 +101,38 @@ static int search_record(void *arg, const struct seg_hit *hit)
     return 0;
 }
 
-static void check_done(int fd, uint32_t done)
+static bool has_id(struct seg_copy *copy, enum seg_kind kind, uint32_t id)
+{
+    struct seg_cursor cursor = {0};
+    const struct seg_entry *entry;
+
+    while ((entry = seg_copy_next(copy, kind, &cursor)) != NULL && entry->id != id)
+        ;
+    return entry != NULL;
+}
+
+/* What rows lead to is there. Returns how far their processes came, all together. */
+static uint32_t check_rows(struct seg_copy *copy)
+{
+    uint64_t offset = 0, steps = 0, since;
+    const struct seg_process *row;
+    uint32_t tests = 0;
+
+    while ((row = seg_copy_process(copy, &offset, &steps)) != NULL) {
+        uint32_t name = seg_load32_relaxed(&row->name);
+        uint32_t context = seg_process_context(row, &since);
+
+        cr_assert(name == 0 || has_id(copy, SEG_KIND_NAME, name));
+        cr_assert(context == 0 || has_id(copy, SEG_KIND_CONTEXT, context));
+        tests += seg_load32_relaxed(&row->tests);
+    }
+    return tests;
+}
+
+static uint32_t check_done(int fd, uint32_t done)
 {
     struct seg_copy copy = read_copy(fd);
+    uint32_t tests;
     char name[32];
 
     for (uint32_t step = 0; step < done; step++) {
@@ -114,8 +149,10 @@ static void check_done(int fd, uint32_t done)
         cr_assert_not_null(find_copy(&copy, SEG_KIND_CONTEXT, name));
     }
     walk_copy(&copy);
+    tests = check_rows(&copy);
     cr_assert_eq(copy.damaged, 0);
     seg_copy_free(&copy);
+    return tests;
 }
 
 /* Kills a process at the n-th passage of a point, looks, and goes on where it left. */
@@ -137,7 +174,7 @@ static void kill_at(const char *point, int n)
 
     done = (uint32_t)seg_load_relaxed(&witness->done);
     cr_assert_lt(done, STEPS);
-    check_done(place.fd, done);
+    cr_assert_geq(check_done(place.fd, done), done);
     /* Another process does all of it, through what the killed one left. */
     run_child_well(run_steps, witness);
     check_done(place.fd, STEPS);
@@ -197,6 +234,11 @@ Test(kill, after_an_extent_was_published)
 Test(kill, after_a_record_was_claimed)
 {
     kill_early_and_late("record.claimed");
+}
+
+Test(kill, before_a_name_is_in_the_row)
+{
+    kill_early_and_late("process.named");
 }
 
 Test(kill, after_a_process_was_published)
@@ -281,7 +323,7 @@ static void be_faster(const char *name)
     rival.acted[rival.step] = true;
     rival.left--;
     seg_after_fork(rival.other); /* so that each of its records makes an extent */
-    cr_assert_eq(run_step(rival.other, rival.step, rival.step + RIVAL), SEG_OK);
+    cr_assert_eq(run_step(rival.other, NULL, rival.step, rival.step + RIVAL), SEG_OK);
     cr_assert_eq(seg_process_enter(rival.other, 0, false, &row), SEG_OK);
     rival.inside = false;
 }
@@ -315,7 +357,7 @@ Test(kill, the_one_who_comes_second_takes_what_is_there)
             rival.skip = rival.step % 7;
             rival.left = 1;
             seg_after_fork(place.seg);
-            cr_assert_eq(run_step(place.seg, rival.step, rival.step), SEG_OK);
+            cr_assert_eq(run_step(place.seg, NULL, rival.step, rival.step), SEG_OK);
             cr_assert_eq(seg_process_enter(place.seg, 0, false, &row), SEG_OK);
         }
         seg_kill_hook = NULL;

@@ -3,6 +3,7 @@
  * The process table, who is alive, and adopting the run of an ancestor.
  */
 #include <sched.h>
+#include <time.h>
 
 #include "support.h"
 
@@ -36,6 +37,107 @@ Test(process, a_row_says_who_it_is)
     cr_assert_null(seg_copy_process(&copy, &offset, &steps));
     cr_assert_null(seg_copy_process(&copy, &offset, &steps), "and again");
     seg_copy_free(&copy);
+    drop_segment(&place);
+}
+
+/* The key of an entry of the copy, by kind and id. */
+static const char *key_of(struct seg_copy *copy, enum seg_kind kind, uint32_t id, size_t *len)
+{
+    struct seg_cursor cursor = {0};
+    const struct seg_entry *entry;
+
+    while ((entry = seg_copy_next(copy, kind, &cursor)) != NULL && entry->id != id)
+        ;
+    cr_assert_not_null(entry);
+    *len = entry->key_len;
+    return (const char *)seg_entry_key(entry);
+}
+
+static uint64_t now_in_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+Test(process, a_row_says_what_it_does)
+{
+    struct place place = make_segment(4 * MIB);
+    struct seg_process *row;
+    const struct seg_process *copied;
+    uint64_t before = now_in_ns(), begun, since, offset = 0, steps = 0;
+    uint32_t context;
+    struct seg_copy copy;
+    size_t len;
+
+    cr_assert_eq(seg_process_enter(place.seg, 0, false, &row), SEG_OK);
+    cr_assert_eq(seg_process_context(row, &since), 0);
+    cr_assert_eq(seg_load32_relaxed(&row->name), 0);
+    cr_assert_eq(seg_process_name(place.seg, row, "first", 5), SEG_OK);
+    cr_assert_eq(seg_process_name(place.seg, row, "gw3", 3), SEG_OK);
+    cr_assert_eq(seg_context(place.seg, "t|setup", 7, &context), SEG_OK);
+    seg_process_switch(row, context, SEG_SWITCH_TEST);
+    seg_process_context(row, &begun);
+    usleep(20000);
+    cr_assert_eq(seg_context(place.seg, "t|run", 5, &context), SEG_OK);
+    seg_process_switch(row, context, SEG_SWITCH_PHASE);
+
+    copy = read_copy(place.fd);
+    copied = seg_copy_process(&copy, &offset, &steps);
+    cr_assert_eq(seg_process_context(copied, &since), context);
+    cr_assert_geq(since + 20000000, before, "the coarse clock and our parts are not that coarse");
+    cr_assert_eq(since, begun, "the test goes on");
+    cr_assert_eq(seg_load32_relaxed(&copied->tests), 1);
+    cr_assert_arr_eq(key_of(&copy, SEG_KIND_CONTEXT, context, &len), "t|run", 5);
+    cr_assert_arr_eq(key_of(&copy, SEG_KIND_NAME, seg_load32_relaxed(&copied->name), &len), "gw3",
+                     3);
+    cr_assert_eq(len, 3);
+    seg_copy_free(&copy);
+
+    seg_process_switch(row, (1u << SEG_KEY_CONTEXT_BITS) - 1, SEG_SWITCH_TEST);
+    cr_assert_eq(seg_process_context(row, &since), (1u << SEG_KEY_CONTEXT_BITS) - 1);
+    cr_assert_gt(since, begun);
+    cr_assert_leq(since, now_in_ns());
+    seg_process_switch(row, 0, SEG_SWITCH_NONE);
+    cr_assert_eq(seg_process_context(row, &since), 0);
+    cr_assert_eq(seg_load32_relaxed(&row->tests), 2);
+    drop_segment(&place);
+}
+
+#define SWITCHES 200000
+
+static void switch_often(void *arg)
+{
+    struct seg_process *row = arg;
+
+    for (uint32_t i = 1; i <= SWITCHES; i++)
+        seg_process_switch(row, i, SEG_SWITCH_TEST);
+}
+
+/* Times never go back, and neither do contexts: one from before with another's time would. */
+Test(process, a_reader_sees_context_and_time_of_one_switch)
+{
+    struct place place = make_segment(4 * MIB);
+    struct seg_process *row;
+    uint64_t since, last_since = 0;
+    uint32_t context = 0, last_context = 0;
+    pid_t pid;
+
+    cr_assert_eq(seg_process_enter(place.seg, 0, false, &row), SEG_OK);
+    pid = fork();
+    if (pid == 0) {
+        switch_often(row);
+        _exit(0);
+    }
+    while (context < SWITCHES) {
+        context = seg_process_context(row, &since);
+        cr_assert_geq(context, last_context);
+        cr_assert_geq(since, last_since);
+        last_context = context;
+        last_since = since;
+    }
+    cr_assert_eq(waitpid(pid, NULL, 0), pid);
     drop_segment(&place);
 }
 

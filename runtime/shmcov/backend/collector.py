@@ -66,6 +66,7 @@ class Collector(coverage.collector.Collector):
     _recording = False
     _context: str | None = None
     _lost = ""
+    _killed = ""
     _file_tracers: file_tracers.FileTracers | None = None
     _written = False
     _failed = False
@@ -248,6 +249,7 @@ class Collector(coverage.collector.Collector):
         for text in result.losses(copy.info()):
             self._lost = f"Not all of this run was recorded: {text}"
             messages.warn(self._cov, [(self._lost, "not-recorded")])
+        self._killed = result.killed(copy, self._cov.config.data_file)
         self._warn_if_name_gone()
         self._mark_imported(copy)
         return data.take(self.covdata, self.branch, functools.partial(self._write, copy))
@@ -312,6 +314,8 @@ class Collector(coverage.collector.Collector):
                 return []  # whoever moved the data file away has the data of that time
             self._deliver(session)
             covdata.write()
+        if self._killed:
+            messages.complain(self._killed)
         messages.warn(self._cov, delivery.still_running(running, session.wait, "[shmcov] wait"))
         return running or delivery.settle()  # helpers of this process included
 

@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     options = parser().parse_args(argv)
     try:
-        path = Path(options.segment).absolute() if options.segment else _the_run()
+        path = Path(options.segment).absolute() if options.segment else segments.the_run()
         with segments.opened(path) as fd:
             copy = segments.read(path, fd)
         cov, warnings = result.configured(copy.info(), options.rcfile)
@@ -43,26 +43,3 @@ def main(argv: list[str]) -> int:
         return 1
     print(f"{counts['lines']} lines in {counts['files']} files so far are in {target.path}")
     return 0
-
-
-def _the_run() -> Path:
-    """The segment that is meant where none is named."""
-    going_on: list[tuple[Path, _merge.Info]] = []
-    for path in segments.found():
-        try:
-            with segments.opened(path) as fd:
-                info = segments.read(path, fd).info()
-        except segments.SegmentNotUsable:
-            continue
-        if segments.goes_on(info):
-            going_on.append((path, info))
-    here = (_merge.RULE_FOLDER, str(Path.cwd()))
-    found = [one for one in going_on if here in one[1]["rules"]] or going_on
-    if not found:
-        raise segments.SegmentNotUsable("No run is going on.")
-    if len(found) > 1:
-        raise segments.SegmentNotUsable(
-            "Several runs are going on; name the segment of one:"
-            + "".join(f"\n    {path}  {segments.described(info)}" for path, info in found)
-        )
-    return found[0][0]

@@ -209,6 +209,8 @@ class Supervisor:
             self._report(copy)
             if copy.processes():  # else nothing was measured: an old data file stays as it is
                 self._write(copy)
+            if text := result.killed(copy, self.target.path):
+                complain(text)
         return self.target.path
 
     def _interrupted(self, seconds: float) -> bool:
