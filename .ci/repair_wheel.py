@@ -4,7 +4,7 @@
 python repair_wheel.py WHEEL PLATFORM LIBRARIES OUT
 
 LIBRARIES is a folder with what it may put into the wheel (liburcu). Under musl the C library is
-first given the name that musllinux wants: Zig calls it libc.so.
+first given the name that musllinux wants, there and in these libraries: Zig calls it libc.so.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ def run(*command: str | Path, **more: str) -> None:
     subprocess.run(command, check=True, env={**os.environ, "PATH": path, **more})
 
 
-def rename_libc(wheel: Path, arch: str, folder: Path) -> Path:
+def rename_libc(wheel: Path, libraries: str, arch: str, folder: Path) -> Path:
     run(BIN / "python", "-m", "wheel", "unpack", "-d", folder, wheel)
     (tree,) = folder.iterdir()
-    for library in (*tree.rglob("*.so"), tree / "shmcov/shmcov-keeper"):
+    bundled = [one for one in Path(libraries).glob("*.so.*") if not one.is_symlink()]
+    for library in (*tree.rglob("*.so"), tree / "shmcov/shmcov-keeper", *bundled):
         run("patchelf", "--replace-needed", "libc.so", f"libc.musl-{arch}.so.1", library)
     out = folder / "renamed"
     out.mkdir()
@@ -41,7 +42,7 @@ def main(wheel: Path, platform: str, libraries: str, out: Path) -> None:
         raw, repaired = Path(folder) / "raw", Path(folder) / "repaired"
         raw.mkdir()
         if platform.startswith("musllinux"):
-            wheel = rename_libc(wheel, platform.split("_", 3)[3], raw)
+            wheel = rename_libc(wheel, libraries, platform.split("_", 3)[3], raw)
         # It takes names of other machines' platforms from nobody, but finds them out.
         run(
             *(BIN / "auditwheel", "repair", "--plat", "auto", "-w", repaired, wheel),

@@ -165,6 +165,8 @@ OTHER_VARIABLES = (
     "SHMCOV_READER",  # which process delivers in a run of `shmcov run`
     "SHMCOV_KEPT",  # what a keeper tells `shmcov salvage`
     "SHMCOV_FALLBACK",  # the run in which coverage.py's own core measures
+    "SHMCOV_BENCH_COUNT",  # where `shmcov bench` has processes counted
+    "SHMCOV_BENCH_NULL",  # the events of its tracer that does nothing
     "SHMCOV_DEBUG",  # a process says why it did not attach
     "SHMCOV_SITES",  # 0: no single events are re-armed
 )

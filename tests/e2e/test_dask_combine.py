@@ -21,7 +21,8 @@ import coverage
 from coverage.exceptions import DataError, NoDataError
 from coverage.files import PathAliases
 from distributed import Client, LocalCluster
-from shmcov import dask, tree
+from shmcov import dask
+from shmcov.cluster import tree
 
 pytestmark = pytest.mark.slow
 

@@ -806,7 +806,7 @@ def test_a_folder_in_the_place_of_the_configuration(project: Project) -> None:
     done = project.shmcov("doctor", "--fix", "--yes")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.count(".coveragerc cannot be read: [Errno 21]") == 2
-    assert "None" not in done.stdout
+    assert "None" not in done.stdout.replace("dir = None", "")
 
 
 @once
