@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cases import CASES, LEFT_OTHERWISE, SAID_OTHERWISE
+from combine_cases import CASES, LEFT_OTHERWISE, SAID_OTHERWISE
 from combine_support import Tools
 
 
