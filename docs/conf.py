@@ -24,6 +24,18 @@ html_show_copyright = False
 
 default_role = "code"
 nitpicky = True
+nitpick_ignore = [  # types that have no page here
+    ("py:class", name)
+    for name in (
+        "Client",
+        "Combined",
+        "Fate",
+        "PathAliases",
+        "Progress",
+        "collections.abc.Iterator",
+        "distributed.client.Client",
+    )
+]
 # Options begin with two hyphens.
 smartquotes = False
 autodoc_typehints = "description"
