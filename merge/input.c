@@ -154,6 +154,7 @@ int merge_input_open(struct merge_input **out, const char *path, struct merge_er
             close(fd);
         return status == MERGE_ERR_DATA ? MERGE_ERR_INPUT : status;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): open has set it */
     (*out)->fd = fd;
     return 0;
 }

@@ -341,10 +341,10 @@ static int add_row(struct merge_pages *pages, const uint8_t *types, const uint8_
     at += head_len;
     memcpy(cell + at, body, body_len);
     at += body_len;
-    if (here)
+    if (bits && here)
         memcpy(cell + at, bits, here);
     at += here;
-    if (here < len) {
+    if (bits && here < len) {
         put32(cell + at, allowed(pages, pages->next));
         at += 4;
         status = put_overflow(pages, (const uint8_t *)bits + here, len - here);

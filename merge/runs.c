@@ -121,6 +121,7 @@ static int spill_rows(struct merge_buffer *buffer, struct merge_error *error)
             at += (off_t)staged;
             staged = 0;
         }
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): room was made */
         memcpy(stage + staged, &row.key, sizeof row.key);
         memcpy(stage + staged + sizeof row.key, &bytes, sizeof bytes);
         staged += HEAD_BYTES;
