@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws results/combine.svg, how combine grows, of what results/ holds. No library is needed."""
+"""Draws docs/_static/combine.svg, how combine grows, of what results/ holds. No library is needed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from harness import HERE
 from picture import TOOLS, _text
 
-PICTURE = HERE / "results" / "combine.svg"
+PICTURE = HERE.parent / "docs" / "_static" / "combine.svg"
 COLORS = {
     "shmcov": TOOLS[0][2],
     "coverage": TOOLS[1][2],
