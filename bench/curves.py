@@ -15,7 +15,7 @@ COLORS = {
     "coverage": TOOLS[1][2],
 }
 MEASURES = (("CPU", "CPU seconds"), ("peak", "peak memory, MB"))
-WIDTH, HEIGHT, GAP, LEFT, TOP = 230, 150, 70, 60, 70
+WIDTH, HEIGHT, GAP, LEFT, TOP = 230, 150, 70, 60, 80
 
 Points = list[tuple[float, float]]
 
@@ -60,7 +60,7 @@ def _axes(curves: Mapping[str, Points], x: int, y: int, what: str, label: str) -
     bottom = y + HEIGHT
     parts = [
         f'<path d="M{x} {y}V{bottom}H{x + WIDTH}" fill="none" stroke="#15191e"/>',
-        _text(x + 4, y + 8, label, 11, "#555b63"),
+        _text(x, y - 8, label, 11, "#555b63"),
         _text(x - 6, y + 8, f"{most_y:.3g}", 11, anchor="end"),
         _text(x - 6, bottom, "0", 11, anchor="end"),
         _text(x + WIDTH, bottom + 16, f"{most_x:,} {what}", 11, anchor="end"),
