@@ -60,7 +60,7 @@ test-matrix: packages
 model: model-packages
 	tests/model/run
 
-# An hour a target; .ci/run has a minute.
+# An hour a target; .ci/run has half a minute.
 fuzz-long: packages lint-packages
 	tests/fuzz/run --keep
 

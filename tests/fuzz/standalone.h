@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A fuzz target without a fuzzer (FUZZ_STANDALONE): a main() that runs it on the files in its
- * arguments, or for SEG_FUZZ_SECONDS (default 10) on random inputs from a fixed seed: a byte, and
+ * arguments, or for SEG_FUZZ_SECONDS (default 4) on random inputs from a fixed seed: a byte, and
  * up to eleven times FUZZ_STEP bytes.
  */
 #ifndef FUZZ_STANDALONE_H
@@ -62,7 +62,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++)
         run_file(argv[i]);
     if (argc == 1)
-        run_random(seconds == NULL ? 10 : atof(seconds));
+        run_random(seconds == NULL ? 4 : atof(seconds));
     return 0;
 }
 
