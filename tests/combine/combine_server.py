@@ -8,6 +8,7 @@ is still there; null: never.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -25,6 +26,9 @@ def main() -> None:
     # The tools are not interactive, and a fork must not read ahead what is for this process.
     commands = os.fdopen(os.dup(0), buffering=1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    # Else each fork goes through all of it when it ends, and so copies it.
+    gc.collect()
+    gc.freeze()
     while line := commands.readline():
         tool, arguments, folder, output, seconds = json.loads(line)
         pid = os.fork()
@@ -34,7 +38,12 @@ def main() -> None:
             os.dup2(fd, 2)
             os.chdir(folder)
             sys.argv = [tool, *arguments]
-            sys.exit(MAINS[tool](arguments))
+            status = MAINS[tool](arguments)
+            if arguments[0] == "json":  # only reports; how the process ends is of no interest
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(status)
+            sys.exit(status)
         if seconds is not None:
             time.sleep(seconds)
             os.kill(pid, signal.SIGKILL)  # it may have ended, but nobody else has its number yet
