@@ -30,6 +30,7 @@ nitpick_ignore = [  # types that have no page here
         "Client",
         "Combined",
         "Fate",
+        "Options",
         "PathAliases",
         "Progress",
         "collections.abc.Iterator",

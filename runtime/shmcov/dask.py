@@ -18,17 +18,16 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from distributed import Client, LocalCluster, NannyPlugin, WorkerPlugin
 
 from shmcov.cluster import hosts
 
 if TYPE_CHECKING:
-    from coverage.files import PathAliases
     from distributed import Nanny, Scheduler, Worker
 
-    from shmcov.shards.combining import Combined, Fate, Progress
+    from shmcov.shards.combining import Combined, Options
 
 __all__ = ["MeasureNannies", "MeasureWorkers", "combine", "measure"]
 
@@ -309,19 +308,15 @@ def combine(
     *,
     scheduler: str | Client | None = None,
     shared: str | None = None,
-    aliases: PathAliases | None = None,
-    append: bool = False,
-    strict: bool = True,
-    argv: str | None = None,
-    when: str | None = None,
-    on_progress: Callable[[Progress], object] | None = None,
-    on_input: Callable[[str, Fate, str], object] | None = None,
+    **options: Unpack[Options],
 ) -> Combined:
     """Combines data files into one, as `shmcov combine` does, with the workers of a cluster.
 
     `scheduler` is the address of its scheduler, or a client. Without it, Dask starts a cluster of
     processes on this machine. `inputs` are read by the workers: paths that they see, or URLs. The
-    last merge is done here, where `output` is, and where `aliases` look for files.
+    last merge is done here, where `output` is, and where `aliases` look for files. `options` are
+    those of `shmcov.shards.combining.combine_files`: `append=True` keeps what `output` has, and
+    `aliases`, a `PathAliases` of coverage.py's, maps the names of files.
 
     What is made in between goes through Dask, or, if all workers and this process can write to the
     folder `shared`, through that. A cluster that is started here has such a folder by itself.
@@ -350,6 +345,5 @@ def combine(
             client = scheduler
         else:
             client = stack.enter_context(Client(scheduler, timeout=CONNECTS_WITHIN))
-        tree = Tree(client, output, shared, aliases, on_progress, on_input or (lambda *_: None))
         inputs = [path if is_url(path) else os.path.abspath(path) for path in inputs]  # noqa: PTH100
-        return tree.combine(inputs, append=append, strict=strict, argv=argv, when=when)
+        return Tree(client, output, shared, options).combine(inputs)

@@ -26,7 +26,7 @@ from coverage.exceptions import CoverageException, DataError, NoDataError
 from coverage.files import PathAliases
 
 from shmcov.shards import combining, storage
-from shmcov.shards.combining import Combined, Fate, Known, Progress
+from shmcov.shards.combining import Combined, Fate, Known, Options, Progress
 from shmcov.shards.storage import Fetch
 
 FAN = 64
@@ -211,20 +211,11 @@ class Tree:
     client: Any
     output: str
     shared: str | None
-    aliases: PathAliases | None
-    on_progress: Callable[[Progress], object] | None
-    on_input: Callable[[str, Fate, str], object]
+    options: Options
 
-    def combine(
-        self,
-        inputs: Sequence[str],
-        *,
-        append: bool,
-        strict: bool,
-        argv: str | None = None,
-        when: str | None = None,
-    ) -> Combined:
+    def combine(self, inputs: Sequence[str]) -> Combined:
         output = os.path.abspath(self.output)  # noqa: PTH100
+        append, strict = self.options.get("append", False), self.options.get("strict", True)
         given = [path for path in inputs if not combining._same(path, output, append)]
         if strict and not given:
             raise NoDataError("No usable data files")
@@ -256,15 +247,7 @@ class Tree:
         parts: list[Part] = self.client.gather(futures)
         with on_disk(parts) as paths:
             try:
-                last = combining.combine_files(
-                    paths,
-                    output,
-                    aliases=cast(PathAliases, Names(names)),
-                    append=append,
-                    argv=argv,
-                    when=when,
-                    on_progress=self._last_progress(len(inputs)),
-                )
+                last = combining.combine_files(paths, output, **self._last(len(inputs), names))
             except CoverageException as error:
                 origins = {path: part.origin for path, part in zip(paths, parts, strict=True)}
                 raise renamed(error, origins) from None
@@ -288,11 +271,12 @@ class Tree:
         for future in futures:
             about[self.client.submit(_about, future, pure=False)] = future
         done = 0
+        tell = self.options.get("on_progress")
         for _, part in as_completed(list(about), with_results=True):
             result = part.result
             done += len(result.combined) + len(result.skipped) + len(result.unusable)
-            if self.on_progress is not None:
-                self.on_progress(Progress(done, inputs, 0, 0, 0))
+            if tell is not None:
+                tell(Progress(done, inputs, 0, 0, 0))
         parts: list[Part] = self.client.gather(list(about))
         return parts
 
@@ -304,13 +288,14 @@ class Tree:
             fates.update({path: ("unusable", why) for path, why in part.result.unusable})
         digests = {path: digest for part in about for path, digest in part.digests.items()}
         seen: set[bytes] = set()
+        on_input = self.options.get("on_input", combining.nobody)
         total = Combined()
         for path in given:
             fate, why = fates.pop(path, ("skipped", ""))
             if fate == "combined" and path in digests:
                 fate = "skipped" if digests[path] in seen else fate
                 seen.add(digests[path])
-            self.on_input(path, fate, why)
+            on_input(path, fate, why)
             if fate == "unusable":
                 total.unusable.append((path, why))
             else:
@@ -328,17 +313,22 @@ class Tree:
     def _names(self, about: Sequence[Part]) -> dict[str, str]:
         """The names of files in the output, by those in the parts. coverage.py decides: with the
         files of this machine, and, as it may make rules of the names it meets, in their order."""
+        aliases = self.options.get("aliases")
         mapped: dict[str, str] = {}
         for part in about:
             for name in part.names:
                 in_part = re.sub(r"[/\\]", re.escape(os.sep), name)
                 if in_part not in mapped:
-                    mapped[in_part] = self.aliases.map(name) if self.aliases else name
+                    mapped[in_part] = aliases.map(name) if aliases else name
         return mapped
 
-    def _last_progress(self, inputs: int) -> Callable[[Progress], object] | None:
-        tell = self.on_progress
-        if tell is None:
-            return None
-        # Reading the parts is soon done: what is seen is that files are written.
-        return lambda now: tell(dataclasses.replace(now, inputs=inputs, inputs_in_all=inputs))
+    def _last(self, inputs: int, names: dict[str, str] | None) -> Options:
+        """How parts become the output."""
+        options: Options = {**self.options, "aliases": cast(PathAliases, Names(names))}
+        options.pop("on_input", None)  # it has been told of inputs, and these are parts
+        if tell := options.get("on_progress"):
+            # Reading the parts is soon done: what is seen is that files are written.
+            options["on_progress"] = lambda now: tell(
+                dataclasses.replace(now, inputs=inputs, inputs_in_all=inputs)
+            )
+        return options

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 import coverage
 from coverage import sqldata
@@ -61,6 +61,23 @@ class Progress:
 Fate = Literal["combined", "skipped", "unusable"]
 
 
+class Options(TypedDict, total=False):
+    """How data files are combined. All may be left out."""
+
+    aliases: PathAliases | None
+    """Map the names of files, as coverage.py does; None: names stay as they are."""
+    append: bool
+    """What the output has is kept; by default it is replaced."""
+    strict: bool
+    """It is an error if there is nothing to combine; so by default."""
+    argv: str | None
+    when: str | None
+    """As in coverage.py; None, where they would make equal files differ."""
+    on_progress: Callable[[Progress], object] | None
+    on_input: Callable[[str, Fate, str], object]
+    """Called with each input, what became of it, and why it is unusable."""
+
+
 def usable() -> bool:
     """Does the installed coverage.py have data files as C reads and writes them?"""
     return sqldata.SCHEMA_VERSION == _merge.SCHEMA_VERSION
@@ -70,28 +87,19 @@ def combine_files(
     inputs: Sequence[str],
     output: str,
     *,
-    aliases: PathAliases | None = None,
-    append: bool = False,
-    strict: bool = True,
-    argv: str | None = None,
-    when: str | None = None,
-    on_progress: Callable[[Progress], object] | None = None,
-    on_input: Callable[[str, Fate, str], object] | None = None,
     ready: Callable[[str], object] | None = None,
+    **options: Unpack[Options],
 ) -> Combined:
     """Combines data files into one, which takes the place of `output` only when it is complete.
 
-    aliases: map the names of files, as coverage.py does.
-    append: what `output` has is kept.
-    strict: it is an error if there is nothing to combine.
-    argv, when: as in coverage.py, None where they would make equal files differ.
-    on_input: called with each input, and why it is unusable.
     ready: called with each input before it is opened. If given, inputs need not exist before that,
     and may be removed once `on_input` has heard of them.
 
     An input that cannot be read is left out. Raises coverage.py's exceptions; then `output` is as
     it was. Inputs are never removed.
     """
+    append, strict = options.get("append", False), options.get("strict", True)
+    on_progress, on_input = options.get("on_progress"), options.get("on_input", nobody)
     output = os.path.abspath(output)
     inputs = [path for path in map(os.path.abspath, inputs) if not _same(path, output, append)]
     if strict and not inputs:
@@ -99,13 +107,17 @@ def combine_files(
     result = Combined()
     try:
         combine = _merge.Combine(
-            output, append=append, coverage_version=coverage.__version__, argv=argv, when=when
+            output,
+            append=append,
+            coverage_version=coverage.__version__,
+            argv=options.get("argv"),
+            when=options.get("when"),
         )
     except _merge.DataError as error:
         raise DataError(str(error)) from error
     try:
         told = _Telling(combine, len(inputs), result, on_progress)
-        _add(combine, inputs, _mapper(aliases), result, told, on_input or (lambda *_: None), ready)
+        _add(combine, inputs, _mapper(options.get("aliases")), result, told, on_input, ready)
         if not result.combined:
             if strict:
                 raise NoDataError("No usable data files")
@@ -127,6 +139,10 @@ def combine_files(
         counts["line_rows"],
         counts["arc_rows"],
     )
+
+
+def nobody(*_: object) -> None:
+    """Is told, and does nothing."""
 
 
 def _same(path: str, output: str, append: bool) -> bool:
