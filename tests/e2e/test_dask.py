@@ -114,12 +114,15 @@ FILE = ("--scheduler-file", "scheduler")
 class Dask(Project):
     """A project with a scheduler, which workers join."""
 
-    def scheduler(self) -> None:
+    def fill(self) -> None:
         self.write("work.py", WORK)
         self.write("more.py", MORE)
         self.write("serial.py", SERIAL)
         self.write("cluster.py", program())
         self.configure()
+
+    def scheduler(self) -> None:
+        self.fill()
         self.env["PYTHONPATH"] = str(self.folder)
         self.env["DASK_DISTRIBUTED__LOGGING__DISTRIBUTED"] = "critical"
         self.dask("scheduler", *FILE, "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
@@ -147,10 +150,15 @@ class Dask(Project):
         options = (*FILE, "--nthreads", "1", "--no-dashboard", "--memory-limit", "0", *options)
         return self.dask("worker", *options, within=within)
 
-    def expected(self) -> dict[str, Any]:
-        done = self.coverage("run", "--data-file=serial.data", "serial.py")
-        assert done.returncode == 0, done.stderr
-        return self.report("serial.data")
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The report of a serial run, with branches."""
+    project = Dask(tmp_path_factory.mktemp("serial"))
+    project.fill()
+    done = project.coverage("run", "serial.py")
+    assert done.returncode == 0, done.stderr
+    return project.report()
 
 
 @pytest.fixture
@@ -166,11 +174,13 @@ def ran(done: subprocess.CompletedProcess[str]) -> None:
 
 
 @pytest.mark.parametrize("second_host", [False, True], ids=["one host", "two hosts"])
-def test_the_report_is_that_of_a_serial_run(cluster: Dask, second_host: bool) -> None:
+def test_the_report_is_that_of_a_serial_run(
+    cluster: Dask, expected: dict[str, Any], second_host: bool
+) -> None:
     cluster.worker()
     cluster.worker(second_host=second_host)
     ran(cluster.python("cluster.py"))
-    assert cluster.report() == cluster.expected()
+    assert cluster.report() == expected
     assert cluster.data_files() == [".coverage"]
 
 
@@ -207,7 +217,9 @@ client.run(shmcov.switch_context, "")
 
 
 @pytest.mark.parametrize("how", ["shmcov", "plugin", "coverage"])
-def test_the_rows_end_in_the_data_of_a_client_that_is_measured(cluster: Dask, how: str) -> None:
+def test_the_rows_end_in_the_data_of_a_client_that_is_measured(
+    cluster: Dask, expected: dict[str, Any], how: str
+) -> None:
     cluster.worker()
     cluster.worker(second_host=True)
     cluster.configure(plugins="shmcov" if how == "plugin" else "")
@@ -217,7 +229,7 @@ def test_the_rows_end_in_the_data_of_a_client_that_is_measured(cluster: Dask, ho
     done = run("run", "cluster.py")
     ran(done)
     assert "Warning" not in done.stderr
-    report, expected = cluster.report(), cluster.expected()
+    report = cluster.report()
     assert report["cluster.py"]["missing_lines"] == []
     for name in ("work.py", "more.py"):
         assert report[name] == expected[name]

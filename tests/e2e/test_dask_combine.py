@@ -94,16 +94,30 @@ def said(done: subprocess.CompletedProcess[str], output: str) -> list[str]:
     return [line for line in lines if not line.startswith("  ")]
 
 
-@pytest.mark.parametrize("branch", [False, True])
-def test_the_command(project: Project, folder: Path, branch: bool) -> None:
-    inputs = shards(folder, branch=branch)
+@pytest.fixture(params=[False, True], ids=["own cluster", "address"])
+def scheduler(request: pytest.FixtureRequest) -> list[str]:
+    """What stands behind --dask: nothing, for a cluster that is started, or an address."""
+    if not request.param:
+        return []
+    client: Client = request.getfixturevalue("client")
+    return [client.scheduler_info()["address"]]
+
+
+def test_the_command(project: Project, folder: Path, scheduler: list[str]) -> None:
+    inputs = shards(folder, branch=bool(scheduler))
     options = ("--keep", *inputs)
     theirs = project.coverage("combine", "--data-file=theirs", *options)
-    ours = project.shmcov("combine", "--dask", "--data-file=ours", *options)
+    ours = project.shmcov("combine", "--dask", *scheduler, "--data-file=ours", *options)
     assert (theirs.returncode, said(theirs, "theirs")) == (ours.returncode, said(ours, "ours"))
     assert content("ours") == content("theirs")
     assert not [path for path in folder.iterdir() if path.name.startswith(".shmcov")]
-    project.shmcov("combine", "--dask", "--data-file=ours", *inputs)
+
+
+def test_inputs_are_removed(project: Project, folder: Path, client: Client) -> None:
+    inputs = shards(folder, branch=True)
+    address = client.scheduler_info()["address"]
+    done = project.shmcov("combine", "--dask", address, "--data-file=ours", *inputs)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert [path for path in inputs if Path(path).exists()] == [str(folder / ".coverage.31")]
 
 
@@ -173,7 +187,7 @@ def test_what_is_refused(
     assert not Path("out").exists()
 
 
-def test_workers_fetch_what_is_in_a_store(project: Project, folder: Path) -> None:
+def test_workers_fetch_what_is_in_a_store(project: Project, folder: Path, client: Client) -> None:
     pytest.importorskip("fsspec")
     inputs = shards(folder, branch=True)
     store = folder / "store"
@@ -181,7 +195,8 @@ def test_workers_fetch_what_is_in_a_store(project: Project, folder: Path) -> Non
     project.coverage("combine", "--data-file=theirs", "--keep", *inputs)
     for path in inputs:
         shutil.move(path, store)
-    done = project.shmcov("combine", "--dask", f"file://{store}/", "--data-file=.coverage")
+    address = client.scheduler_info()["address"]
+    done = project.shmcov("combine", "--dask", address, f"file://{store}/", "--data-file=.coverage")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Combined {SHARDS} files, skipped 1, 1 file errored" in done.stdout + done.stderr
     assert content(".coverage") == content("theirs")
