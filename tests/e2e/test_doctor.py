@@ -398,7 +398,6 @@ def row(name: str, case: Case, project: Project) -> str:
     return f"| {name} | {said} … | {0 if case.well or case.wanted else 1} | {what} |"
 
 
-@once
 @pytest.mark.parametrize(
     "name",
     [
@@ -407,18 +406,13 @@ def row(name: str, case: Case, project: Project) -> str:
     ],
 )
 def test_a_setup(project: Project, name: str) -> None:
+    """What doctor says of it, and that this is so."""
     case = SETUPS[name](project)
     done = in_setup(project, case, case.command("shmcov", "doctor"))
     assert case.says in re.sub(r"\s+", " ", done.stdout), done.stdout + done.stderr
     assert done.stderr == ""
     assert done.returncode == (0 if case.well or case.wanted else 1), done.stdout
     assert row(name, case, project) in table()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SETUPS)
-def test_what_doctor_says_is_so(project: Project, name: str) -> None:
-    case = SETUPS[name](project)
     assert measures(project, case) is case.well
 
 
