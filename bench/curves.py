@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws docs/_static/combine.svg, how combine grows, of what results/ holds. No library is needed."""
+"""Draws docs/_static/combine.svg: how combine grows, of what results/ holds. Needs no library."""
 
 from __future__ import annotations
 
