@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -85,11 +86,42 @@ ALL = {
 }
 
 
-@pytest.fixture
-def shop(project: Project) -> Project:
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "shmcov.pytest_plugin"}
+"""Half of a short session is to load what other plug-ins are installed."""
+
+
+def fill(project: Project) -> Project:
     for name, text in FILES.items():
         project.write(name, text)
     return project
+
+
+@pytest.fixture
+def shop(project: Project) -> Project:
+    project.env.update(ALONE)
+    return fill(project)
+
+
+@pytest.fixture
+def beside_others(project: Project) -> Project:
+    """With all plug-ins that are installed, as a user has it."""
+    return fill(project)
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That of all tests. Nothing in it depends on where the project is."""
+    shop = fill(Project(tmp_path_factory.mktemp("recorded")))
+    shop.env.update(ALONE)
+    assert ran(shop) == ALL
+    return shop.folder / ".shmcov-tests"
+
+
+@pytest.fixture
+def recorded(shop: Project, recording: Path) -> Project:
+    """After the first run."""
+    shutil.copy(recording, shop.folder)
+    return shop
 
 
 def ran(shop: Project, *options: str, status: int = 0) -> set[str]:
@@ -108,17 +140,24 @@ def change(shop: Project, name: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["one", "xdist"])
-def test_only_what_a_change_touches(shop: Project, options: list[str]) -> None:
-    if options:
-        pytest.importorskip("xdist")
-    assert ran(shop, *options) == ALL
-    assert ran(shop, *options) == set()
+def test_only_what_a_change_touches(beside_others: Project) -> None:
+    shop = beside_others
+    assert ran(shop) == ALL
+    assert ran(shop) == set()
     change(shop, "shop/prices.py", "price(n) - 1", "price(n) - 2 + 1")
-    assert ran(shop, *options) == {"test_vip"}
+    assert ran(shop) == {"test_vip"}
     change(shop, "shop/cart.py", "sum(", "0 + sum(")
-    assert ran(shop, *options) == {"test_first", "test_second"}
-    assert ran(shop, *options) == set()
+    assert ran(shop) == {"test_first", "test_second"}
+    assert ran(shop) == set()
+
+
+def test_workers(beside_others: Project) -> None:
+    pytest.importorskip("xdist")
+    shop = beside_others
+    assert ran(shop, "-n2") == ALL
+    change(shop, "shop/prices.py", "price(n) - 1", "price(n) - 2 + 1")
+    assert ran(shop, "-n2") == {"test_vip"}
+    assert ran(shop, "-n2") == set()
 
 
 @pytest.mark.parametrize(
@@ -134,14 +173,14 @@ def test_only_what_a_change_touches(shop: Project, options: list[str]) -> None:
         ("test_prices.py", "def test_price", "def test_cost", {"test_cost", "test_vip"}),
     ],
 )
-def test_changes(shop: Project, name: str, old: str, new: str, expected: set[str]) -> None:
-    assert ran(shop) == ALL
+def test_changes(recorded: Project, name: str, old: str, new: str, expected: set[str]) -> None:
+    shop = recorded
     change(shop, name, old, new)
     assert ran(shop) == expected
 
 
-def test_a_new_parameter_and_a_new_file(shop: Project) -> None:
-    assert ran(shop) == ALL
+def test_a_new_parameter_and_a_new_file(recorded: Project) -> None:
+    shop = recorded
     change(shop, "test_cart.py", '"n", [1, 2]', '"n", [1, 2, 3]')
     file = {"test_first", "test_second", "test_plain[1]", "test_plain[2]", "test_plain[3]"}
     assert ran(shop) == file
@@ -152,8 +191,8 @@ def test_a_new_parameter_and_a_new_file(shop: Project) -> None:
     assert ran(shop) == {"test_below"}
 
 
-def test_what_failed_runs_again(shop: Project) -> None:
-    assert ran(shop) == ALL
+def test_what_failed_runs_again(recorded: Project) -> None:
+    shop = recorded
     change(shop, "shop/alone.py", "return 1", "return 2")
     assert ran(shop, status=1) == {"test_alone"}
     assert ran(shop, status=1) == {"test_alone"}
@@ -162,8 +201,8 @@ def test_what_failed_runs_again(shop: Project) -> None:
     assert ran(shop) == set()
 
 
-def test_a_part_of_the_tests_leaves_the_others_as_they_were(shop: Project) -> None:
-    assert ran(shop) == ALL
+def test_a_part_of_the_tests_leaves_the_others_as_they_were(recorded: Project) -> None:
+    shop = recorded
     change(shop, "shop/prices.py", "n * FACTOR", "FACTOR * n")
     assert ran(shop, "-k", "price and not vip", "test_prices.py") == {"test_price"}
     assert ran(shop) == {"test_vip", "test_first", "test_second"}
@@ -219,8 +258,9 @@ def test_in_other_processes(shop: Project) -> None:
     assert ran(shop) == {"test_alone", "test_forked"}
 
 
-def test_beside_pytest_cov(shop: Project) -> None:
+def test_beside_pytest_cov(beside_others: Project) -> None:
     pytest.importorskip("pytest_cov")
+    shop = beside_others
     shop.write(".coveragerc", "[run]\nplugins = shmcov\nbranch = true\nsource = .\n")
     assert ran(shop, "--cov") == ALL
     assert shop.missing("shop/prices.py") == []
