@@ -50,9 +50,11 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def oldest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def oldest(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with the oldest coverage.py."""
-    made = environment(tmp_path_factory.mktemp("oldest"), wheel)
+    venv = python.parents[1]
+    copy = shutil.copytree(venv, tmp_path_factory.mktemp("oldest") / "venv", symlinks=True)
+    made = copy / python.relative_to(venv)
     version = ".".join(map(str, versions.OLDEST))
     install = ["install", "-q", "--no-deps", "--force-reinstall", f"coverage=={version}"]
     done = subprocess.run([*PIP, "--python", made, *install], capture_output=True, text=True)

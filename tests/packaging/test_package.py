@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,13 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The sdist of the checkout, and the wheel that is built from the sdist."""
+    """The sdist of the checkout, and the wheel that is built from the sdist, as quickly as it can
+    be: nothing runs it."""
     out = tmp_path_factory.mktemp("dist")
-    subprocess.run([sys.executable, "-m", "build", "--outdir", out, ROOT], check=True)
+    command = [sys.executable, "-m", "build", "--outdir", out, "-C", "cmake.build-type=Debug", ROOT]
+    subprocess.run(
+        [*command, *["--no-isolation"] * bool(find_spec("scikit_build_core"))], check=True
+    )
     (sdist,) = out.glob("*.tar.gz")
     (wheel,) = out.glob("*.whl")
     return sdist, wheel
