@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from coverage import CoverageData
+from coverage import Coverage, CoverageData
 from coverage.exceptions import DataError, NoDataError
 
 PHASES = ("setup", "run", "call", "teardown")
@@ -124,6 +124,16 @@ class Recording:
             yield
         except (sqlite3.Error, TypeError, OverflowError, MemoryError) as error:
             raise DataError(f"Couldn't read the data file {self.path}: {error}") from error
+
+
+def configured(data_file: str | None, rcfile: str | None) -> Recording:
+    """Of this data file, or of the one that a configuration names. CoverageException."""
+    return Recording(data_file or data_file_in(rcfile))
+
+
+def data_file_in(rcfile: str | None) -> str:
+    """The data file that a configuration names, or that in the current folder."""
+    return Coverage(config_file=rcfile or True).config.data_file
 
 
 def _ends(start: int, end: int) -> Bits:

@@ -7,16 +7,16 @@ import argparse
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import coverage
 from coverage.exceptions import CoverageException
 from coverage.parser import PythonParser
 
 from shmcov import terminal
 from shmcov.messages import complain
-from shmcov.recording import Bits, Recording, in_words, numbers, test_of
+from shmcov.recording import Bits, Recording, configured, in_words, numbers, test_of
 
 FOUND, FAILED, NOBODY = 0, 1, 2
 
@@ -51,16 +51,10 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     options = parser().parse_args(argv)
     try:
-        path = options.data_file
-        if path is None:
-            path = coverage.Coverage(config_file=options.rcfile or True).config.data_file
-        recording = Recording(path)
-        try:
+        with closing(configured(options.data_file, options.rcfile)) as recording:
             if not recording.has_tests:
                 raise CoverageException(NO_TESTS.format(path=recording.path))
             return (_files_of if options.files else _tests_of)(recording, options)
-        finally:
-            recording.close()
     except CoverageException as error:
         complain(str(error))
         return FAILED
