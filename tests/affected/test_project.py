@@ -84,7 +84,7 @@ def test_importers() -> None:
         "tests/test_late.py": "def test():\n    import pkg.util",
         "tests/test_none.py": "import other",
     }
-    graph = importers({name: blocks.of(text.encode()) for name, text in texts.items()})
+    graph = importers({name: blocks.of(text.encode()).imports for name, text in texts.items()})
     assert graph["src/pkg/core.py"] == {"src/pkg/__init__.py"}
     assert reached({"src/pkg/util.py"}, graph) == {
         "src/pkg/util.py",

@@ -136,15 +136,16 @@ def _git(root: Path, *args: str) -> bytes | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def importers(sources: Mapping[str, Source]) -> dict[str, set[str]]:
-    """By file: the files that import it, or a package around it, directly."""
+def importers(imports: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+    """By file: the files that import it, or a package around it, directly. `imports`: by file, as
+    in Source."""
     modules: dict[str, list[str]] = {}
-    for name in sources:
+    for name in imports:
         for module in _modules(name):
             modules.setdefault(module, []).append(name)
-    found: dict[str, set[str]] = {name: set() for name in sources}
-    for name, source in sources.items():
-        for imported in source.imports:
+    found: dict[str, set[str]] = {name: set() for name in imports}
+    for name, modules_of in imports.items():
+        for imported in modules_of:
             for module in _with_packages(_absolute(name, imported)):
                 for file in modules.get(module, ()):
                     found[file].add(name)
