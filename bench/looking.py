@@ -23,10 +23,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness import PROGRAMS, environment, folder, interleave, say
-
 from shmcov import segments
 
-SWITCHES = 2000
+SWITCHES = 6000
 """Of each worker, some milliseconds apart."""
 
 ALONE, STATUS, TOP = "alone", "status --watch=0.5", "top"
@@ -43,6 +42,8 @@ def measure(how: str, place: Path, switches: int) -> tuple[float, float]:
     else:
         with _looking(how.split(), _segment(place)) as looker:
             cpu = _ended(run)
+            if how == TOP and looker.poll() is not None:
+                sys.exit("top did not stay until the run was over")
             looker.terminate()
             looks = _ended(looker)
     if run.returncode:

@@ -304,23 +304,26 @@ def test_of_a_child_that_ran_no_test_nothing_is_said(project: Project) -> None:
     assert run.communicate(timeout=30) == ("", "")
 
 
-def test_a_run_says_that_workers_were_killed(project: Project) -> None:
+def test_a_run_says_what_ended_in_a_test(project: Project) -> None:
     project.write(
         "prog.py",
         """
         import os, shmcov, signal
-        for end in (signal.SIGKILL, signal.SIGTERM, None):
+        for end in (signal.SIGKILL, signal.SIGTERM, 0, None):
             if os.fork() == 0:
                 shmcov.switch_context(f"test {end}")
                 if end:
                     os.kill(os.getpid(), end)
-                shmcov.switch_context("")
+                if end is None:
+                    shmcov.switch_context("")
                 os._exit(0)
             os.wait()
         """,
     )
     done = project.shmcov("run", "--shm-contexts", "--data-file=.here", "prog.py")
-    assert done.stderr == "shmcov: 2 workers were killed; what they ran is in .here\n"
+    assert done.stderr == (
+        "shmcov: 3 processes ended in the middle of a test; what they ran is in .here\n"
+    )
     assert 6 in project.lines("prog.py", ".here")
 
 

@@ -87,10 +87,9 @@ def _tests_of(recording: Recording, options: argparse.Namespace) -> int:
         test.lines |= lines & wanted
         if phase:
             test.phases.append(phase)
-    for context, total in recording.totals().items():
-        key, _ = test_of(recording.contexts.get(context, ""))
-        if key in tests:
-            tests[key].all_lines += total
+    keys = {context: test_of(name)[0] for context, name in recording.contexts.items()}
+    for context, total in recording.totals([c for c, key in keys.items() if key in tests]).items():
+        tests[keys[context]].all_lines += total
     found = sorted(tests.values(), key=lambda test: (test.all_lines, test.name))
     if options.json:
         shown = found[: options.limit or None]
