@@ -211,11 +211,9 @@ class Mutations:
         """By number; the last word on each."""
         return {line["number"]: line for line in _lines(self.results)}
 
-    def wanted(self, number: int, again: bool) -> list[int]:
+    def wanted(self, number: int) -> list[int]:
         done = self.done()
-        missed = {n for n, line in done.items() if line["tools"][SHMCOV.name]["missed"]}
-        numbers = range(min(number, len(self.chosen)))
-        return [n for n in numbers if n not in done or (again and n in missed)]
+        return [n for n in range(min(number, len(self.chosen))) if n not in done]
 
     def measure(self, number: int) -> None:
         path, line, new = self.chosen[number]
@@ -233,6 +231,15 @@ class Mutations:
         old = before.splitlines()[line - 1]
         change = f"{name}:{line}: {old.strip()} -> {new.strip()}"
         result = {"number": number, "change": change, "failed": len(failed), "tools": found}
+        _append(self.results, result)
+
+    def select_again(self, number: int) -> None:
+        """After shmcov has changed so that it selects more: is anything still missed?"""
+        path, line, new = self.chosen[number]
+        result = self.done()[number]
+        with _Changed(path, changed(path.read_text(), line, new)):
+            missed = result["tools"][SHMCOV.name]["missed"]
+            result["tools"][SHMCOV.name] = self._found(SHMCOV, missed)
         _append(self.results, result)
 
     def _found(self, tool: Tool, failed: Sequence[str]) -> dict[str, Any]:
@@ -286,13 +293,15 @@ def _append(path: Path, line: dict[str, Any]) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def mutate(names: Sequence[str], number: int, seed: int, again: bool) -> None:
+def mutate(names: Sequence[str], number: int, seed: int, select_again: bool) -> None:
     """In turn, so that all are as far if it is stopped."""
     projects = [Mutations(name, seed) for name in names]
     for project in projects:
         project.prepare(number)
         say(f"{project.name}: {len(project.stable)} tests, {len(project.chosen)} mutations")
-    waiting = {project.name: project.wanted(number, again) for project in projects}
+        for done in sorted(project.done()) if select_again else ():
+            project.select_again(done)
+    waiting = {project.name: project.wanted(number) for project in projects}
     while any(waiting.values()):
         for project in sorted(projects, key=lambda p: -len(waiting[p.name])):
             if waiting[project.name]:
@@ -467,7 +476,11 @@ def main() -> None:
     one.add_argument("projects", nargs="*", metavar="PROJECT", default=list(PROJECTS))
     one.add_argument("--number", type=int, default=200)
     one.add_argument("--seed", type=int, default=1)
-    one.add_argument("--again", action="store_true", help="those that were missed, once more")
+    one.add_argument(
+        "--select-again",
+        action="store_true",
+        help="first for those that are done, after a change of shmcov: what would it select now?",
+    )
     one = commands.add_parser("history")
     one.add_argument("repository", type=Path)
     one.add_argument("--sources", default=".", help="the folder that PYTHONPATH has; default: .")
@@ -476,7 +489,7 @@ def main() -> None:
     commands.add_parser("show")
     options = parser.parse_args()
     if options.command == "mutations":
-        mutate(options.projects, options.number, options.seed, options.again)
+        mutate(options.projects, options.number, options.seed, options.select_again)
     elif options.command == "history":
         History(options.repository, options.sources, options.number, options.ignore).follow()
     else:

@@ -4,7 +4,8 @@
 from collections.abc import Iterator
 
 from affected import BARE, PROJECTS, Checkout, Mutations, Tool, followed, histories, summary, tools
-from harness import Row, Settings, execute, interleave, ratio, say
+from harness import Failed, Row, Settings, execute, interleave, ratio, say
+from shmcov.commands.bench.rounds import Dropped
 
 TITLE = "Affected tests"
 TEXT = (
@@ -75,11 +76,16 @@ def times(settings: Settings) -> Iterator[Row]:
             if kind == RECORDING:
                 checkout.forget(tool)
             command = checkout.command(tool, "-n", "2", *passing)
-            return execute(command, checkout.env, checkout.root, settings.folder / "log").wall
+            try:
+                cost = execute(command, checkout.env, checkout.root, settings.folder / "log")
+            except Failed as error:
+                say(f"  {checkout.root}: {tool.name} fails with two workers: {error}")
+                raise Dropped from error
+            return cost.wall
 
         found = interleave(settings.rounds, variants, measure)
-        for tool in tools():
-            for kind in (RECORDING, IDLE):
+        for tool, kind in variants[1:]:
+            if (tool, kind) in found:
                 value, detail = ratio(found[tool, kind], found[BARE, RECORDING])
                 say(f"  {name} {version}: {kind}, {tool.name}: {value:.2f}")
                 yield Row(f"{name} {version}: {kind}", "", tool.name, value, "x", detail)

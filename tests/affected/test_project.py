@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from coverage.exceptions import CoverageException
 from shmcov.affected import blocks
-from shmcov.affected.project import Revision, Tree, importers, may_matter, reached
+from shmcov.affected.project import Revision, Tree, importers, may_matter, packages, reached
 
 
 @pytest.fixture
@@ -95,3 +95,13 @@ def test_importers() -> None:
         "tests/test_late.py",
     }
     assert reached({"src/pkg/alone.py"}, graph) == {"src/pkg/alone.py"}
+
+
+def test_what_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    before = packages()
+    (tmp_path / "shop-1.0.dist-info").mkdir()
+    first = packages()
+    (tmp_path / "shop-1.0.dist-info").rename(tmp_path / "shop-1.1.dist-info")
+    assert len({before, first, packages()}) == 3
+    assert packages() == packages()
