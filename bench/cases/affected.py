@@ -46,7 +46,7 @@ def mutations() -> Iterator[Row]:
 def history() -> Iterator[Row]:
     for name, commits in histories().items():
         for tool, one in followed(commits).items():
-            what = f"{name}, {one['commits']} commits"
+            what = f"{name}, commit by commit"
             detail = dict(one)
             yield Row(f"{what}: misses", "", tool, one["missed"], f"of {one['differing']}", detail)
             yield Row(f"{what}: tests selected, mean", "", tool, 100 * one["mean"], "%")

@@ -104,13 +104,14 @@ def _made_once(
     """By test, in the order in which they ran: functions of a file that it did not run, but may
     depend on. A function that never runs again what it ran for the first test in a process has made
     something that is there once, an object or a table. Whoever uses that function depends on what
-    else in the file nobody ran but these first tests."""
+    else in the file these first tests ran."""
+    ran_by = {test: cut.blocks(bits) - {IMPORT} for test, bits in lines.items()}
     users: dict[str, set[str]] = {}
     firsts: dict[str, dict[str, str]] = {}  # by function and process
     early: dict[str, Bits] = {}
     late: dict[str, Bits] = {}
-    for test in lines:
-        for name in cut.blocks(lines[test]) - {IMPORT}:
+    for test, names in ran_by.items():
+        for name in names:
             users.setdefault(name, set()).add(test)
             first = firsts.setdefault(name, {}).setdefault(processes[test], test)
             ran = early if first == test else late
@@ -118,8 +119,7 @@ def _made_once(
     found: dict[str, frozenset[str]] = {}
     for name in late:
         if early[name] & ~late[name]:
-            makers = set(firsts[name].values())
-            made = frozenset(other for other, tests in users.items() if tests <= makers)
+            made = frozenset[str]().union(*(ran_by[test] for test in firsts[name].values()))
             for test in users[name]:
                 found[test] = found.get(test, frozenset()) | made
     return found
