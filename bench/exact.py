@@ -54,6 +54,23 @@ def attached(place: Path) -> float:
     return measured.total - attach.count([], bare, place).total
 
 
+PUBLISHING = r"^(switch_all|rt_process_switched|seg_process_switch|time_of_switch)|clock_gettime"
+"""What tells readers of the segment which test a process is in, and since when. It may be compiled
+into the first of these, so that this is what it costs at most."""
+
+
+def publishing(place: Path) -> float:
+    """Of a switch to another test, what it takes to publish it."""
+    few, many = (_switches(number, place) for number in (1000, 3000))
+    return (many - few) / 2000
+
+
+def _switches(number: int, place: Path) -> int:
+    program = [sys.executable, str(PROGRAMS / "many_switches.py"), str(number), str(place / "said")]
+    under = _run(place, "--shm-contexts", f"--source={PROGRAMS}")
+    return callgrind.run(under, program, place)[0].of(PUBLISHING)
+
+
 def row(place: Path) -> float:
     """Of a row that the merge writes at the end of a run."""
     few, many = (_rows(contexts, place) for contexts in (100, 700))
@@ -77,6 +94,7 @@ def _run(place: Path, *options: str) -> list[str]:
 COUNTS: dict[str, Callable[[Path], float]] = {
     "a first hit": hit,
     "an event in a context": event,
+    "publishing a switch": publishing,
     "attaching": attached,
     "a merged row": row,
 }

@@ -105,6 +105,8 @@ def misses(row: dict[str, Any], bar: float, case: Any) -> bool:
 def number(value: float, unit: str) -> str:
     if unit == "x":
         return f"{value:.3f}" if value < 2 else f"{value:.2f}"
+    if unit.startswith("of "):
+        return f"{value:.0f} {unit}"
     return f"{value:.2f} {unit}" if abs(value) < 100 else f"{value:.0f} {unit}"
 
 

@@ -37,6 +37,7 @@ CASES = (
     "events",
     "switches",
     "django",
+    "affected",
     "pytest_cov",
     "pytest_cov_end",
     "merge",
@@ -51,6 +52,7 @@ ROUNDS = {
     "longcode": 9,
     "contexts": 7,
     "django": 3,
+    "affected": 5,
     "pytest_cov": 5,
     "pytest_cov_end": 5,
     "combine": 5,
@@ -179,7 +181,7 @@ def machine() -> str:
 
 def versions() -> dict[str, str]:
     found = {}
-    for name in ("shmcov", "coverage", "slipcover", "django"):
+    for name in ("shmcov", "coverage", "slipcover", "django", "pytest-testmon"):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

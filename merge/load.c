@@ -32,6 +32,17 @@ struct load {
     enum seg_space space;
 };
 
+/* Something refers to an entry that is not in the copy. */
+static void miss(struct load *load, enum seg_kind kind, uint32_t id)
+{
+    load->m->copy.damaged += !seg_copy_is_later(&load->m->copy, kind, id);
+}
+
+static bool knows_file(const struct load *load, uint32_t id)
+{
+    return id < load->file_of_n && load->file_of[id] != NOWHERE;
+}
+
 bool merge_sort_hits(struct merge_hit **hits, size_t n)
 {
     static const unsigned digits = 8;
@@ -149,8 +160,11 @@ static void load_tracers(struct load *load)
 
         if (entry->key_len > sizeof key)
             memcpy(&key, seg_entry_key(entry), sizeof key);
-        if (key.file >= load->file_of_n || load->file_of[key.file] == NOWHERE ||
-            entry->key_len - sizeof key > SEG_TRACER_NAME_MAX ||
+        if (!knows_file(load, key.file)) {
+            miss(load, SEG_KIND_FILE, key.file);
+            continue;
+        }
+        if (entry->key_len - sizeof key > SEG_TRACER_NAME_MAX ||
             !merge_is_utf8((const char *)seg_entry_key(entry) + sizeof key,
                            entry->key_len - sizeof key)) {
             m->copy.damaged++;
@@ -242,8 +256,8 @@ static bool load_arcs(struct load *load)
 
         if (entry->key_len >= sizeof key)
             memcpy(&key, seg_entry_key(entry), sizeof key);
-        if (key.file >= load->file_of_n || load->file_of[key.file] == NOWHERE) {
-            m->copy.damaged++;
+        if (!knows_file(load, key.file)) {
+            miss(load, SEG_KIND_FILE, key.file);
             continue;
         }
         load->file = load->file_of[key.file];
@@ -299,9 +313,13 @@ static int add_record(void *arg, const struct seg_hit *hit)
 {
     struct load *load = arg;
 
-    if (hit->file >= load->file_of_n || load->file_of[hit->file] == NOWHERE || hit->context == 0 ||
-        hit->context >= load->context_of_n || load->context_of[hit->context] == NOWHERE) {
-        load->m->copy.damaged++;
+    if (!knows_file(load, hit->file)) {
+        miss(load, SEG_KIND_FILE, hit->file);
+        return 0;
+    }
+    if (hit->context == 0 || hit->context >= load->context_of_n ||
+        load->context_of[hit->context] == NOWHERE) {
+        miss(load, SEG_KIND_CONTEXT, hit->context);
         return 0;
     }
     if (hit->space != SEG_LINES && !load->m->has_arcs)

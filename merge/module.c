@@ -109,6 +109,10 @@ static int module_exec(PyObject *module)
 
     state->segment_error = PyErr_NewExceptionWithDoc("shmcov._merge.SegmentError",
                                                      "A segment that cannot be read.", NULL, NULL);
+    if (state->segment_error)
+        state->version_error = PyErr_NewExceptionWithDoc("shmcov._merge.VersionError",
+                                                         "A segment of another version of shmcov.",
+                                                         state->segment_error, NULL);
     state->data_error = PyErr_NewExceptionWithDoc(
         "shmcov._merge.DataError", "A data file that cannot be read, written or replaced.", NULL,
         NULL);
@@ -122,14 +126,15 @@ static int module_exec(PyObject *module)
     state->mixed_error = PyErr_NewExceptionWithDoc(
         "shmcov._merge.MixedError", "Line data and branch data.", state->data_error, NULL);
     state->combine_type = PyType_FromModuleAndSpec(module, &merge_combine_spec, NULL);
-    if (!state->segment_error || !state->data_error || !state->copy_type || !state->input_error ||
-        !state->busy_error || !state->mixed_error || !state->combine_type ||
+    if (!state->segment_error || !state->version_error || !state->data_error || !state->copy_type ||
+        !state->input_error || !state->busy_error || !state->mixed_error || !state->combine_type ||
         PyModule_AddObjectRef(module, "InputError", state->input_error) ||
         PyModule_AddObjectRef(module, "BusyError", state->busy_error) ||
         PyModule_AddObjectRef(module, "MixedError", state->mixed_error) ||
         PyModule_AddType(module, (PyTypeObject *)state->combine_type) ||
         PyModule_AddIntConstant(module, "SCHEMA_VERSION", MERGE_SCHEMA_VERSION) ||
         PyModule_AddObjectRef(module, "SegmentError", state->segment_error) ||
+        PyModule_AddObjectRef(module, "VersionError", state->version_error) ||
         PyModule_AddObjectRef(module, "DataError", state->data_error) ||
         PyModule_AddType(module, (PyTypeObject *)state->copy_type) ||
         add_constants(module, "FLAG", seg_flag_names) ||
@@ -144,6 +149,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
 
     Py_VISIT(state->copy_type);
     Py_VISIT(state->segment_error);
+    Py_VISIT(state->version_error);
     Py_VISIT(state->data_error);
     Py_VISIT(state->combine_type);
     Py_VISIT(state->input_error);
@@ -158,6 +164,7 @@ static int module_clear(PyObject *module)
 
     Py_CLEAR(state->copy_type);
     Py_CLEAR(state->segment_error);
+    Py_CLEAR(state->version_error);
     Py_CLEAR(state->data_error);
     Py_CLEAR(state->combine_type);
     Py_CLEAR(state->input_error);

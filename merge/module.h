@@ -13,6 +13,7 @@
 struct merge_module {
     PyObject *copy_type;
     PyObject *segment_error;
+    PyObject *version_error;
     PyObject *data_error;
     PyObject *combine_type;
     PyObject *input_error, *busy_error, *mixed_error;

@@ -73,7 +73,8 @@ static PyObject *raise_segment(struct merge_module *state, int status, int reaso
         PyErr_SetString(state->segment_error, strerror(reason));
         return NULL;
     }
-    PyErr_SetString(state->segment_error, seg_strstatus(status));
+    PyErr_SetString(status == SEG_ERR_VERSION ? state->version_error : state->segment_error,
+                    seg_strstatus(status));
     return NULL;
 }
 

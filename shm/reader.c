@@ -9,6 +9,8 @@
  *     of its bytes. This is why a chain that leaves the copy is damaged.
  *   - A slot of a directory lies in the arena and may lead beyond the copy, to a chunk that came
  *     later and counts as not there yet.
+ *   - A record or an entry may refer to another entry by an id which was given out after the table
+ *     was read: the header is read once more, after the arena, and says up to which id that may be.
  *   - Kernels copy an aligned word of eight bytes in one piece, as far as we know. Should one not,
  *     the offset is wrong and does not validate.
  *   - Every walk ends: loops in chains and lists are detected, and everything else has a bound.
@@ -115,6 +117,12 @@ static uint64_t read_arena(int fd, struct seg_copy *copy, uint64_t at)
     return at;
 }
 
+static void take_ids(const struct seg_header *head, uint32_t ids[SEG_KINDS])
+{
+    for (unsigned kind = 0; kind < SEG_KINDS; kind++)
+        ids[kind] = seg_load32_relaxed(&head->next_id[kind]); /* relaxed: a private copy */
+}
+
 /* Reads header and buckets, then how much more there is. */
 static int read_table(int fd, struct seg_copy *copy, struct seg_header *head, uint64_t *bump)
 {
@@ -135,6 +143,7 @@ static int read_table(int fd, struct seg_copy *copy, struct seg_header *head, ui
     /* Identity and plan are used as they were checked. The list heads are those of the second read,
      * which comes before that of `bump` as well. */
     memcpy(copy->bytes, head, offsetof(struct seg_header, bump));
+    take_ids(head, copy->ids_before);
     n = read_all(fd, &now, offsetof(struct seg_header, bump), sizeof now);
     if (n != (ssize_t)sizeof now || now > head->size)
         return n < 0 ? SEG_ERR_SYSTEM : SEG_ERR_DAMAGED;
@@ -178,6 +187,9 @@ int seg_copy_read(int fd, struct seg_copy *copy)
         copy->len = end;
         copy->damaged++;
     }
+    /* Should it be gone by now, what was read before is still good. */
+    (void)seg_access_header(fd, &head);
+    take_ids(&head, copy->ids_after);
     return SEG_OK;
 
 failed:
@@ -274,6 +286,11 @@ const struct seg_entry *seg_copy_next(struct seg_copy *copy, enum seg_kind kind,
             return entry;
     }
     return NULL;
+}
+
+bool seg_copy_is_later(const struct seg_copy *copy, enum seg_kind kind, uint32_t id)
+{
+    return id > copy->ids_before[kind] && id <= copy->ids_after[kind];
 }
 
 /* -- hits -- */

@@ -13,6 +13,8 @@
 #ifndef SEG_READER_H
 #define SEG_READER_H
 
+#include <stdbool.h>
+
 #include "layout.h"
 #include "rules.h"
 #include "status.h"
@@ -21,9 +23,11 @@
 struct seg_copy {
     uint8_t *bytes; /* the first `len` bytes of the segment */
     uint64_t len;
-    uint64_t damaged;   /* parts that did not validate and were skipped */
-    uint64_t file_size; /* of the segment, as the file system says */
-    uint64_t allocated; /* bytes that the file system holds for it */
+    uint64_t damaged;               /* parts that did not validate and were skipped */
+    uint64_t file_size;             /* of the segment, as the file system says */
+    uint64_t allocated;             /* bytes that the file system holds for it */
+    uint32_t ids_before[SEG_KINDS]; /* given out before the table was read */
+    uint32_t ids_after[SEG_KINDS];  /* and when all had been read */
 };
 
 /* Copies the segment behind fd, whose position does not matter or change. Errors as of
@@ -42,6 +46,11 @@ struct seg_cursor {
 };
 const struct seg_entry *seg_copy_next(struct seg_copy *copy, enum seg_kind kind,
                                       struct seg_cursor *cursor);
+
+/* Was an id given out while the copy was made? Then its entry is not in the copy, though what
+ * refers to it may be, and nothing is damaged. (An entry whose id was given out before, and which
+ * was published after its bucket had been read, cannot be told from a lost one.) */
+bool seg_copy_is_later(const struct seg_copy *copy, enum seg_kind kind, uint32_t id);
 
 /* Calls fn for each non-empty chunk of the file's static hits in one space, in rising order. */
 typedef int seg_chunk_fn(void *arg, uint32_t chunk, const uint8_t bits[SEG_CHUNK_BYTES]);

@@ -39,6 +39,9 @@ SCHEMA_VERSION: int  # of the data files that are read and written
 class SegmentError(Exception):
     """A segment that cannot be read: the message says why, without naming it."""
 
+class VersionError(SegmentError):
+    """A segment of another version of shmcov."""
+
 class DataError(Exception):
     """A data file that cannot be read, written or replaced: says what, which file, what to do."""
 

@@ -137,6 +137,7 @@ class Affected:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         outcome = self.outcomes.setdefault(report.nodeid, Outcome())
+        outcome.process = getattr(report, "worker_id", "")  # pytest-xdist's
         outcome.passed &= not report.failed
         outcome.seconds += report.duration
         outcome.shares |= set(getattr(report, _SHARES, ()))

@@ -4,8 +4,9 @@
 Reads coverage.py's schema 7 with SQLite, because coverage.py's own reader makes lists of a million
 rows to answer for one line. Sets of lines are integers here: bit n is line n, as in a numbits blob.
 
-How much a test runs altogether needs all rows. These sums are kept in an index beside the data
-file, which is thrown away when the data file is another than the one that it was made of.
+How much a test runs altogether needs a look at all rows. These sums are kept, of tests that were
+asked for, in an index beside the data file, which is thrown away when the data file is another than
+the one that it was made of.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import contextlib
 import json
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from coverage import CoverageData
+from coverage import Coverage, CoverageData
 from coverage.exceptions import DataError, NoDataError
 
 PHASES = ("setup", "run", "call", "teardown")
@@ -65,21 +66,20 @@ class Recording:
                 found[names[file]] = found.get(names[file], 0) | lines
         return found
 
-    def totals(self) -> dict[int, int]:
-        """How many lines each context ran in all files."""
+    def totals(self, contexts: Collection[int]) -> dict[int, int]:
+        """How many lines each of these contexts ran in all files."""
         stamp = self._stamp()
         index = self.path.with_name(f".shmcov-index.{self.path.name}.json")
+        known: dict[int, int] = {}
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
             stored = json.loads(index.read_bytes())
             if stored["of"] == stamp:
-                return {int(context): int(lines) for context, lines in stored["lines"].items()}
-        totals = dict.fromkeys(self.contexts, 0)
-        for context, lines in self._all():
-            if context in totals:  # rows of a context that is not listed belong to nobody
-                totals[context] += lines.bit_count()
-        with contextlib.suppress(OSError):  # a folder that cannot be written: count again next time
-            _replace(index, json.dumps({"of": stamp, "lines": totals}))
-        return totals
+                known = {int(context): int(lines) for context, lines in stored["lines"].items()}
+        if missing := set(contexts) - known.keys():
+            known |= self._counted(missing)
+            with contextlib.suppress(OSError):  # the folder cannot be written: count again then
+                _replace(index, json.dumps({"of": stamp, "lines": known}))
+        return {context: known[context] for context in contexts}
 
     def _stamp(self) -> list[int]:
         status = self.path.stat()
@@ -99,24 +99,29 @@ class Recording:
                     found[other] = found.get(other, 0) | int.from_bytes(numbits, "little")
         return found
 
-    def _all(self) -> Iterator[tuple[int, Bits]]:
-        """All rows in the order of files and contexts, those of one file and context as one."""
+    def _counted(self, contexts: Collection[int]) -> dict[int, int]:
+        """Their lines in all files."""
+        totals = dict.fromkeys(self.contexts, 0)
+        these, wanted = "", []
+        if len(contexts) < len(self.contexts) / 2:  # else to pick rows takes longer than it saves
+            these = "where context_id in (select value from json_each(?))"
+            wanted = [json.dumps(list(contexts))]
         with self._failures():
             if not self.has_arcs:
-                for context, numbits in self._db.execute(
-                    "select context_id, numbits from line_bits"
-                ):
-                    yield context, int.from_bytes(numbits, "little")
-                return
-            # The order of the table's own index, so nothing is sorted.
-            query = "select file_id, context_id, fromno, tono from arc order by 1, 2, 3, 4"
-            last, lines = (0, 0), 0
-            for file, context, start, end in self._db.execute(query):
-                if (file, context) != last:
-                    yield last[1], lines
-                    last, lines = (file, context), 0
-                lines |= _ends(start, end)
-            yield last[1], lines
+                query = f"select context_id, numbits from line_bits {these}"
+                for context, numbits in self._db.execute(query, wanted):
+                    if context in totals:  # rows of a context that is not listed belong to nobody
+                        totals[context] += int.from_bytes(numbits, "little").bit_count()
+                return {context: totals[context] for context in contexts}
+            # Both ends of an arc, where a negative number is an entry or an exit. The groups are in
+            # the order of the table's own index, so nothing is sorted.
+            ends = "group_concat(max(fromno, 0)), group_concat(max(tono, 0))"
+            query = f"select context_id, {ends} from arc {these} group by file_id, context_id"
+            for context, starts, targets in self._db.execute(query, wanted):
+                if context in totals:
+                    lines = {*starts.split(","), *targets.split(",")}
+                    totals[context] += len(lines) - ("0" in lines)
+        return {context: totals[context] for context in contexts}
 
     @contextlib.contextmanager
     def _failures(self) -> Iterator[None]:
@@ -124,6 +129,16 @@ class Recording:
             yield
         except (sqlite3.Error, TypeError, OverflowError, MemoryError) as error:
             raise DataError(f"Couldn't read the data file {self.path}: {error}") from error
+
+
+def configured(data_file: str | None, rcfile: str | None) -> Recording:
+    """Of this data file, or of the one that a configuration names. CoverageException."""
+    return Recording(data_file or data_file_in(rcfile))
+
+
+def data_file_in(rcfile: str | None) -> str:
+    """The data file that a configuration names, or that in the current folder."""
+    return Coverage(config_file=rcfile or True).config.data_file
 
 
 def _ends(start: int, end: int) -> Bits:

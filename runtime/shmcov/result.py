@@ -150,21 +150,22 @@ def last_warnings(copy: _merge.Copy, cov: coverage.Coverage, target: Target) -> 
 
 
 def killed(copy: _merge.Copy, path: str) -> str:
-    """One line on workers that were killed, or "". A worker is a process that runs tests: what a
-    program starts and ends itself is its own business."""
+    """One line on workers that did not end by themselves, or "". Of pytest-xdist's it is known that
+    they would have said so. Others may have called os._exit(), as a fork of multiprocessing does,
+    so of them only those count that were in a test, and how they ended is not said."""
     ended = [row for row in copy.processes() if row["alive"] is False]
-    n = sum(row["state"] == "attached" and _is_worker(row) for row in ended)
-    if not n:
+    gone = [row for row in ended if row["state"] == "attached"]
+    xdist = [re.fullmatch(r"gw\d+", row["name"] or "") is not None for row in gone]
+    in_test = [row["tests"] > 0 and row["context"] is not None for row in gone]
+    workers = sum(xdist)
+    others = sum(test and not worker for worker, test in zip(xdist, in_test, strict=True))
+    said = [f"{workers} worker{' was' if workers == 1 else 's were'} killed"] if workers else []
+    if others:
+        said.append(f"{others} process{'' if others == 1 else 'es'} ended in the middle of a test")
+    if not said:
         return ""
-    file = os.path.basename(path)
-    if n == 1:
-        return f"1 worker was killed; what it ran is in {file}"
-    return f"{n} workers were killed; what they ran is in {file}"
-
-
-def _is_worker(row: _merge.Process) -> bool:
-    in_test = row["tests"] > 0 and row["context"] is not None
-    return in_test or re.fullmatch(r"gw\d+", row["name"] or "") is not None  # pytest-xdist's
+    they = "it" if workers + others == 1 else "they"
+    return f"{' and '.join(said)}; what {they} ran is in {os.path.basename(path)}"
 
 
 def losses(info: _merge.Info) -> list[str]:

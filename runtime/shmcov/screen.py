@@ -142,6 +142,8 @@ class Top(App[None]):
                 self.ended = "The run is over." if gone else str(look)
                 self.call_from_thread(self._show_run, self.seen, before)
                 return
+            if self.seen is None:  # to count a large source takes long the first time
+                self.call_from_thread(self.show, look, before, {})
             try:
                 counted = self.watching.counted(look)
             except CoverageException as error:
@@ -154,7 +156,8 @@ class Top(App[None]):
     def show(self, look: Look, before: Look | None, counted: dict[str, Counted]) -> None:
         self.seen, self.counted = look, counted
         covered, _ = live.total(counted)
-        self.covered.append(float(covered))
+        if counted:
+            self.covered.append(float(covered))
         if len(self.covered) > POINTS:
             del self.covered[1::2]
         self.screen_stack[0].query_one(Sparkline).data = list(self.covered)
@@ -168,10 +171,11 @@ class Top(App[None]):
         lines = [self.ended] if self.ended else []
         if look is not None:
             covered, statements = live.total(self.counted)
+            percent = f"{live.percent(covered, statements):.1f} % of {statements} statements"
             new = f", {look.lines - before.lines:+}" if before else ""
             age = segments.age_in_words(look.info["created"])
             lines.append(
-                f"{live.percent(covered, statements):.1f} % of {statements} statements, "
+                f"{percent if self.counted else 'Counting statements…'}, "
                 f"{look.lines} lines{new}, after {age}"
             )
         self.screen_stack[0].query_one("#run", Static).update(Text("\n".join(lines)))

@@ -35,6 +35,10 @@ class SegmentNotUsable(Exception):
     """A file that is not a usable segment of this user; the message says why."""
 
 
+class OtherVersion(SegmentNotUsable):
+    """A segment that another version of shmcov made: after an upgrade some may be left over."""
+
+
 def create(flags: int, rules: list[tuple[int, str]], own: Settings) -> tuple[str, int]:
     """A new segment: its path, and a descriptor to read and write it with. OSError."""
     flags |= 0 if own.adopt else _merge.FLAG_NO_ADOPT
@@ -83,6 +87,11 @@ def read(path: str | Path, fd: int, *, any_size: bool = False) -> _merge.Copy:
     """A private copy of the segment. The message of SegmentNotUsable names the segment."""
     try:
         copy = _merge.Copy(fd)
+    except _merge.VersionError as error:
+        raise OtherVersion(
+            f"{path} was made by another version of shmcov, which can read it; `shmcov salvage "
+            "--discard SEGMENT` throws it away"
+        ) from error
     except _merge.SegmentError as error:
         raise SegmentNotUsable(f"{path} cannot be read: {error}") from error
     if not any_size and copy.info()["size"] != os.fstat(fd).st_size:
@@ -185,8 +194,11 @@ def opened(path: str | Path) -> Iterator[int]:
         os.close(fd)
 
 
-def the_run() -> Path:
-    """The segment that is meant where none is named. SegmentNotUsable."""
+def the_run(named: str | None) -> Path:
+    """The segment that a command means: the one that it names, or of the run that goes on here, or
+    at all. SegmentNotUsable."""
+    if named:
+        return Path(named).absolute()
     going_on: list[tuple[Path, _merge.Info]] = []
     for path in found():
         try:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,27 @@ def test_everything(shop: Project) -> None:
     assert printed(shop) == []
     shop.env["MODE"] = "x"
     assert "the environment variable MODE has changed" in shop.shmcov("affected").stderr
+
+
+def test_combine_unites_what_shards_recorded(shop: Project) -> None:
+    for name in ("price", "vip"):
+        (shop.folder / name).mkdir()
+        command = ("-m", "pytest", "-q", "--shmcov-affected")
+        command += (f"--shmcov-tests={name}/.shmcov-tests", "-k", f"test_{name}")
+        done = shop.shmcov("run", f"--data-file={name}/.coverage", *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    shop.write("bad/.shmcov-tests.1", "no recording")
+    shutil.copy(shop.folder / "vip" / ".coverage", shop.folder / "bad")
+    done = shop.shmcov("combine", *(f"{name}/.coverage" for name in ("price", "vip", "bad")))
+    assert done.returncode == 0, done.stderr
+    assert "United 2 recordings" in done.stdout + done.stderr
+    assert "bad/.shmcov-tests.1" in done.stderr
+    assert shop.data_files() == [".coverage"]
+    left = {str(path.relative_to(shop.folder)) for path in shop.folder.rglob(".shmcov-tests*")}
+    assert left == {".shmcov-tests", "bad/.shmcov-tests.1"}
+    assert printed(shop) == []
+    edit(shop, "return n\n", "return +n\n")
+    assert printed(shop) == ["test_shop.py::Prices::test_vip"]
 
 
 @pytest.mark.parametrize(

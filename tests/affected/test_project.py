@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from coverage.exceptions import CoverageException
 from shmcov.affected import blocks
-from shmcov.affected.project import Revision, Tree, importers, may_matter, reached
+from shmcov.affected.project import Revision, Tree, importers, may_matter, packages, reached
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_importers() -> None:
         "tests/test_late.py": "def test():\n    import pkg.util",
         "tests/test_none.py": "import other",
     }
-    graph = importers({name: blocks.of(text.encode()) for name, text in texts.items()})
+    graph = importers({name: blocks.of(text.encode()).imports for name, text in texts.items()})
     assert graph["src/pkg/core.py"] == {"src/pkg/__init__.py"}
     assert reached({"src/pkg/util.py"}, graph) == {
         "src/pkg/util.py",
@@ -95,3 +95,13 @@ def test_importers() -> None:
         "tests/test_late.py",
     }
     assert reached({"src/pkg/alone.py"}, graph) == {"src/pkg/alone.py"}
+
+
+def test_what_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    before = packages()
+    (tmp_path / "shop-1.0.dist-info").mkdir()
+    first = packages()
+    (tmp_path / "shop-1.0.dist-info").rename(tmp_path / "shop-1.1.dist-info")
+    assert len({before, first, packages()}) == 3
+    assert packages() == packages()

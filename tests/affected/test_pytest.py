@@ -234,6 +234,58 @@ def test_what_runs_outside_of_tests(shop: Project) -> None:
     assert ran(shop) == ALL - {"test_alone"}
 
 
+SINGLE = """
+    class Lexer:
+        made = None
+
+        @classmethod
+        def the_one(cls):
+            if cls.made is None:
+                cls.made = cls()
+                cls.made.initialize()
+            return cls.made
+
+        def initialize(self):
+            self.words = {"a", "b"}
+
+        def other(self):
+            return 1
+
+    def is_word(text):
+        return text in Lexer.the_one().words
+"""
+USERS = """
+    from shop.lexer import Lexer, is_word
+
+    def test_a():
+        assert is_word("a")
+
+    def test_b():
+        assert is_word("b")
+
+    def test_c():
+        assert not is_word("c")
+
+    def test_other():
+        lexer = Lexer()
+        lexer.initialize()
+        assert lexer.other()
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["one", "xdist"])
+def test_what_the_first_test_makes_for_all(shop: Project, options: list[str]) -> None:
+    if options:
+        pytest.importorskip("xdist")
+    shop.write("shop/lexer.py", SINGLE)
+    shop.write("test_lexer.py", USERS)
+    ran(shop, *options)
+    change(shop, "shop/lexer.py", '{"a", "b"}', '{"b", "a"}')
+    assert ran(shop, *options) == {"test_a", "test_b", "test_c", "test_other"}
+    change(shop, "shop/lexer.py", "return 1", "return 2")
+    assert ran(shop, *options) == {"test_other"}
+
+
 def test_in_other_processes(shop: Project) -> None:
     shop.write(
         "test_child.py",

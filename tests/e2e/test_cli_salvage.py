@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,22 @@ def test_a_segment_of_another_kind(project: Project, left: Left, offset: int, wh
         assert what in salvage_refused(project, left.segment)
     finally:
         project.shmcov("salvage", "--discard", left.segment)
+
+
+def test_what_another_version_left_is_passed_over(project: Project, left: Left) -> None:
+    with left.segment.open("r+b") as file:
+        file.seek(8)  # the number of the layout's version
+        file.write(b"\x77")
+    long_ago = time.time() - 7200
+    os.utime(left.segment, (long_ago, long_ago))  # only then nobody may be at work with it
+    for command in ("salvage --all", "status", "status --json"):
+        done = project.shmcov(*command.split())
+        assert done.returncode == 0
+        (line,) = [line for line in done.stderr.splitlines() if left.path.name in line]
+        assert "another version" in line and "salvage --discard" in line
+    assert left.segment.exists() and project.data_files() == []
+    assert project.shmcov("salvage", "--all", "--discard").returncode == 0
+    assert not left.segment.exists()
 
 
 def test_a_segment_that_was_cut(project: Project, left: Left) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from project_support import Project, wait_until
+from shmcov import segments
 
 PROGRAM = """
     import os, time
@@ -304,24 +305,52 @@ def test_of_a_child_that_ran_no_test_nothing_is_said(project: Project) -> None:
     assert run.communicate(timeout=30) == ("", "")
 
 
-def test_a_run_says_that_workers_were_killed(project: Project) -> None:
+def test_a_run_says_what_ended_in_a_test(project: Project) -> None:
     project.write(
         "prog.py",
         """
         import os, shmcov, signal
-        for end in (signal.SIGKILL, signal.SIGTERM, None):
+        for end in (signal.SIGKILL, signal.SIGTERM, 0, None):
             if os.fork() == 0:
                 shmcov.switch_context(f"test {end}")
                 if end:
                     os.kill(os.getpid(), end)
-                shmcov.switch_context("")
+                if end is None:
+                    shmcov.switch_context("")
                 os._exit(0)
             os.wait()
         """,
     )
     done = project.shmcov("run", "--shm-contexts", "--data-file=.here", "prog.py")
-    assert done.stderr == "shmcov: 2 workers were killed; what they ran is in .here\n"
+    assert done.stderr == (
+        "shmcov: 3 processes ended in the middle of a test; what they ran is in .here\n"
+    )
     assert 6 in project.lines("prog.py", ".here")
+
+
+def test_what_comes_while_the_segment_is_read_is_no_damage(project: Project) -> None:
+    project.write(
+        "prog.py",
+        """
+        import os, shmcov
+        def work(n):
+            return n + 1
+        with open("ready", "w") as file:
+            print(os.environ["SHMCOV_SEGMENT"], file=file)
+        number = 0
+        while not os.path.exists("go") and number < 1_000_000:
+            for number in range(number, number + 1000):
+                shmcov.switch_context(f"test {number}")
+                work(number)
+        """,
+    )
+    run = project.start("run", "--shm-contexts", "prog.py")
+    segment = project.wait_for("ready").strip()
+    with segments.opened(segment) as fd:
+        damaged = [segments.read(segment, fd).info()["damaged"] for _ in range(20)]
+    project.write("go", "")
+    assert run.communicate(timeout=60)[1] == ""
+    assert damaged == [0] * 20
 
 
 # -- per cent --

@@ -8,6 +8,7 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -107,6 +108,31 @@ def test_what_is_shown(running: Project, monkeypatch: pytest.MonkeyPatch) -> Non
     drive(running, monkeypatch, script)
     assert running.started[0].wait(30) == 0
     assert running.missing("lib.py") == []
+
+
+def test_workers_are_there_before_the_source_is_counted(
+    running: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shmcov.live import Watch
+
+    counts, count = threading.Event(), Watch.counted
+
+    def late(*args: Any) -> Any:
+        assert counts.wait(20)
+        return count(*args)
+
+    async def script(app: Any, pilot: Any) -> None:
+        await until(pilot, lambda: app.query_one("#workers").row_count == 1)
+        assert "Counting statements" in text_of(app.query_one("#run"))
+        counts.set()
+        await until(pilot, lambda: app.query_one("#files").row_count == 2)
+        assert "% of" in text_of(app.query_one("#run"))
+        running.write("go", "")
+        running.write("end", "")
+        await pilot.press("q")
+
+    monkeypatch.setattr(Watch, "counted", late)
+    drive(running, monkeypatch, script)
 
 
 def text_of(widget: Any) -> str:

@@ -180,6 +180,17 @@ def test_the_index_goes_with_the_data_file(recorded: Project) -> None:
     assert asked(recorded, "shop.py:3") == after
 
 
+def test_the_index_holds_what_was_asked_for(recorded: Project) -> None:
+    index = recorded.folder / ".shmcov-index..coverage.json"
+    few = asked(recorded, "shop.py:3")
+    known = set(json.loads(index.read_text())["lines"])
+    whole = asked(recorded, "shop.py")
+    assert known < set(json.loads(index.read_text())["lines"])
+    index.unlink()
+    assert asked(recorded, "shop.py") == whole
+    assert asked(recorded, "shop.py:3") == few
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written(recorded: Project) -> None:
     recorded.folder.chmod(0o555)

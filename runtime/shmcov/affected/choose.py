@@ -132,9 +132,8 @@ class Chooser:
                 if early := blocks.intersection(session.outside.get(name, ())):
                     stale[name] = f"{min(early)}() in {name}, which runs outside of tests, changed"
                 change.blocks[name] = blocks
-        graph = importers({**before, **{k: _both(before.get(k), v) for k, v in self._now.items()}})
         for name, why in stale.items():
-            for file in reached({name}, graph):
+            for file in reached({name}, self._importers):
                 change.on_import.setdefault(file, why)
         for name, why in change.on_import.items():
             path = PurePosixPath(name)
@@ -180,6 +179,19 @@ class Chooser:
     def _now(self) -> dict[str, Source]:
         return sources(self.tree, self.tree.python)
 
+    @cached_property
+    def _importers(self) -> dict[str, set[str]]:
+        """Who imports whom now, or did in any session: one graph for all of them, in which nobody
+        is missing."""
+        imports: dict[str, dict[str, None]] = {}
+        before = self.recorded.sources if self.since is None else {}
+        known = [(name, source) for (name, _), source in before.items()]
+        if self.since is not None:
+            known += sources(self.since, self.since.python).items()
+        for name, source in [*known, *self._now.items()]:
+            imports.setdefault(name, {}).update(dict.fromkeys(source.imports))
+        return importers(imports)
+
     def _before(self, session: Session) -> dict[str, Source]:
         if self.since is not None:
             return sources(self.since, self.since.python)
@@ -195,8 +207,3 @@ def sources(tree: Tree, names: Iterable[str]) -> dict[str, Source]:
         except OSError:
             continue
     return found
-
-
-def _both(then: Source | None, now: Source) -> Source:
-    """With the imports of before and now."""
-    return now if then is None else Source(now.blocks, [*{*then.imports, *now.imports}])

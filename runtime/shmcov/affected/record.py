@@ -24,6 +24,8 @@ class Outcome:
     seconds: float = 0.0
     shares: set[str] = field(default_factory=set)
     """Tests in whose set-up something was made that this one uses as well."""
+    process: str = ""
+    """The one that ran it, whatever names it."""
 
 
 def record(
@@ -33,8 +35,9 @@ def record(
     store: Store,
     rules: choose.Rules,
 ) -> None:
-    """Stores what these tests ran; the contexts of a recording are named after them."""
-    setups, whole, outside = _ran(recording, tree)
+    """Stores what these tests ran, in the order in which they did; the contexts of a recording are
+    named after them."""
+    setups, whole, outside = _ran(recording, tree, outcomes)
     tests = []
     for name, outcome in outcomes.items():
         ran = dict(whole.get(name, {}))
@@ -63,8 +66,12 @@ Ran = dict[str, frozenset[str]]
 """By file: blocks."""
 
 
-def _ran(recording: Recording, tree: Tree) -> tuple[dict[str, Ran], dict[str, Ran], Ran]:
+def _ran(
+    recording: Recording, tree: Tree, outcomes: Mapping[str, Outcome]
+) -> tuple[dict[str, Ran], dict[str, Ran], Ran]:
     """By test: what it ran in its set-up, and in all phases; and functions that ran in no test."""
+    processes = {test: outcome.process for test, outcome in outcomes.items()}
+    order = {test: number for number, test in enumerate(outcomes)}
     setups: dict[str, Ran] = {}
     whole: dict[str, Ran] = {}
     outside: Ran = {}
@@ -73,16 +80,49 @@ def _ran(recording: Recording, tree: Tree) -> tuple[dict[str, Ran], dict[str, Ra
         if file is None:
             continue
         cut = _Cutter(blocks.owners(tree.read(file)))
+        by_test: dict[str, Bits] = {}
         for context, lines in recording.lines_of_file(path).items():
             names = cut.blocks(lines)
             test, phase = test_of(recording.contexts.get(context, ""))
             if not test:
                 outside[file] = names - {IMPORT}
                 continue
+            by_test[test] = by_test.get(test, 0) | lines
             _add(whole.setdefault(test, {}), file, names)
             if phase == "setup":
                 _add(setups.setdefault(test, {}), file, names)
+        inside = sorted(order.keys() & by_test.keys(), key=order.__getitem__)
+        in_order = {test: by_test[test] for test in inside}
+        for test, names in _made_once(in_order, processes, cut).items():
+            _add(whole[test], file, names)
     return setups, whole, outside
+
+
+def _made_once(
+    lines: Mapping[str, Bits], processes: Mapping[str, str], cut: _Cutter
+) -> dict[str, frozenset[str]]:
+    """By test, in the order in which they ran: functions of a file that it did not run, but may
+    depend on. A function that never runs again what it ran for the first test in a process has made
+    something that is there once, an object or a table. Whoever uses that function depends on what
+    else in the file these first tests ran."""
+    ran_by = {test: cut.blocks(bits) - {IMPORT} for test, bits in lines.items()}
+    users: dict[str, set[str]] = {}
+    firsts: dict[str, dict[str, str]] = {}  # by function and process
+    early: dict[str, Bits] = {}
+    late: dict[str, Bits] = {}
+    for test, names in ran_by.items():
+        for name in names:
+            users.setdefault(name, set()).add(test)
+            first = firsts.setdefault(name, {}).setdefault(processes[test], test)
+            ran = early if first == test else late
+            ran[name] = ran.get(name, 0) | (lines[test] & cut.lines(name))
+    found: dict[str, frozenset[str]] = {}
+    for name in late:
+        if early[name] & ~late[name]:
+            made = frozenset[str]().union(*(ran_by[test] for test in firsts[name].values()))
+            for test in users[name]:
+                found[test] = found.get(test, frozenset()) | made
+    return found
 
 
 def _add(ran: Ran, file: str, names: frozenset[str]) -> None:
@@ -104,6 +144,12 @@ class _Cutter:
     def __init__(self, owners: list[str]) -> None:
         self._owners = owners
         self._known: dict[Bits, frozenset[str]] = {}
+        self._lines: dict[str, Bits] = {}
+        for line, name in enumerate(owners):
+            self._lines[name] = self._lines.get(name, 0) | 1 << line
+
+    def lines(self, block: str) -> Bits:
+        return self._lines[block]
 
     def blocks(self, lines: Bits) -> frozenset[str]:
         found = self._known.get(lines)

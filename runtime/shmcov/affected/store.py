@@ -148,6 +148,20 @@ class Store:
         return len(other.tests)
 
 
+def beside(data_files: Iterable[str], target: Path) -> list[Path]:
+    """The recordings in the folders of these data files, without that at `target`: NAME, and with
+    whatever suffix shards gave it."""
+    folders = dict.fromkeys(Path(file).parent for file in data_files)
+    found = [path for folder in folders for path in sorted(folder.glob(f"{NAME}*"))]
+    return [
+        path
+        for path in found
+        if path.name[len(NAME) :][:1] in ("", ".")
+        and not path.name.endswith("-journal")
+        and path.resolve() != target.resolve()
+    ]
+
+
 class Recorded:
     """All that a store knows."""
 

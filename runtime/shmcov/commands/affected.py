@@ -7,9 +7,9 @@ import argparse
 import json
 import re
 import sys
+from contextlib import closing
 from pathlib import Path
 
-import coverage
 from coverage.exceptions import CoverageException
 
 from shmcov.affected.choose import Chooser, Rules
@@ -17,7 +17,7 @@ from shmcov.affected.project import Revision, Tree
 from shmcov.affected.record import Outcome, record
 from shmcov.affected.store import NAME, Recorded, Store
 from shmcov.messages import complain
-from shmcov.recording import Recording, test_of
+from shmcov.recording import configured, test_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -119,18 +119,12 @@ def _dotted(name: str) -> str:
 
 
 def _record(options: argparse.Namespace, tree: Tree, store: Store) -> int:
-    path = options.data_file
-    if path is None:
-        path = coverage.Coverage(config_file=options.rcfile or True).config.data_file
-    recording = Recording(path)
-    try:
+    with closing(configured(options.data_file, options.rcfile)) as recording:
         tests = {test_of(name)[0]: Outcome() for name in recording.contexts.values() if name}
         if not tests:
             raise CoverageException(f"{recording.path} does not say which test ran what")
         rules = Rules(tuple(options.ignore or ()), tuple(options.variable or ()))
         record(recording, tests, tree, store, rules)
-    finally:
-        recording.close()
     print(f"{len(tests)} tests are recorded in {store.path}")
     return 0
 

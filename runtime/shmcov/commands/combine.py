@@ -25,6 +25,7 @@ from coverage import data as coverage_data
 from coverage.exceptions import CoverageException, NoDataError
 
 from shmcov import messages, terminal
+from shmcov.affected.store import NAME, Store, beside
 from shmcov.shards import combining, removal, storage
 from shmcov.shards.combining import Combined, Fate
 from shmcov.shards.storage import Fetch, Remote
@@ -147,14 +148,19 @@ class Combining(coverage.Coverage):
                 raise
         if self._output and result.combined:
             storage.put(data.data_filename(), self._output)
+        done = [*result.combined, *result.skipped]
+        of.update(fetch.of)
+        local = [path for path in done if path not in of]
+        united = [] if self._output else self._unite_recordings(data.data_filename(), local)
         if not keep:
-            done = [*result.combined, *result.skipped]
-            of.update(fetch.of)
-            local = [path for path in done if path not in of]
+            for recording in united:
+                recording.unlink(missing_ok=True)
             removal.remove(data.data_filename(), local, self._note_removal)
             storage.remove([of[path] for path in done if path in of])
         if SUMS_UP:
             self._message(_summary(result))
+        if united:
+            self._message(f"United {_plural(len(united), 'recording')} of what tests ran")
 
     def _find(self, base: str, paths: list[str]) -> tuple[list[str], list[Remote]]:
         """The inputs here and in stores, as coverage.py finds them: without `paths`, those beside
@@ -212,6 +218,19 @@ class Combining(coverage.Coverage):
                 f"--dask needs Dask ({error}): pip install 'shmcov[dask]'"
             ) from error
         return functools.partial(dask.combine, scheduler=scheduler or None)
+
+    def _unite_recordings(self, output: str, inputs: list[str]) -> list[Path]:
+        """Takes over what shards recorded of their tests, if it lies beside their data. Whatever is
+        wrong with it does not keep the data from being combined."""
+        store = Store(Path(output).with_name(NAME))
+        united = []
+        for path in beside(inputs, store.path):
+            try:
+                store.unite(path)
+                united.append(path)
+            except CoverageException as error:
+                messages.warn(self, [(str(error), None)])
+        return united
 
     def _note(self, name: str, fate: Fate, why: str) -> None:
         """Says what becomes of an input, as coverage.py does."""

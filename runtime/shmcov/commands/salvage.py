@@ -21,6 +21,7 @@ from coverage.exceptions import CoverageException
 from shmcov import _merge, messages, result, segments
 from shmcov.delivery import KEPT, Delivery
 from shmcov.messages import complain
+from shmcov.recording import data_file_in
 from shmcov.result import Target
 
 REPLACED = 3
@@ -149,7 +150,7 @@ def _all(options: argparse.Namespace) -> int:
     here = str(Path.cwd())
     options.suffixed = True
     if not options.data_file:
-        options.data_file = coverage.Coverage(config_file=options.rcfile or True).config.data_file
+        options.data_file = data_file_in(options.rcfile)
     for path in segments.leftovers():
         try:
             with segments.opened(path) as fd:
@@ -159,7 +160,7 @@ def _all(options: argparse.Namespace) -> int:
                 continue
             if not options.discard:
                 complain(str(error))
-                failed = True
+                failed |= not isinstance(error, segments.OtherVersion)
                 continue
         else:
             folder = dict(info["rules"]).get(_merge.RULE_FOLDER, here)

@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     options = parser().parse_args(argv)
     try:
-        path = Path(options.segment).absolute() if options.segment else segments.the_run()
+        path = segments.the_run(options.segment)
         with segments.opened(path) as fd:
             copy = segments.read(path, fd)
         cov, warnings = result.configured(copy.info(), options.rcfile)

@@ -77,7 +77,8 @@ def _look(watch: Watch, options: argparse.Namespace) -> bool:
     for look in watch.looks(all_runs=options.all):
         if isinstance(look, segments.SegmentNotUsable):
             complain(str(look))
-            failed = True
+            passed_over = isinstance(look, segments.OtherVersion) and not options.segment
+            failed |= not passed_over
             continue
         try:
             counted = watch.counted(look) if options.percent else None

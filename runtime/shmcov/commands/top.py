@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from shmcov import segments
 from shmcov.messages import complain
@@ -31,7 +30,7 @@ def main(argv: list[str]) -> int:
         complain("top needs Textual, which is not installed here: pip install 'shmcov[live]'")
         return 1
     try:
-        path = Path(options.segment).absolute() if options.segment else segments.the_run()
+        path = segments.the_run(options.segment)
         with segments.opened(path):
             pass
     except segments.SegmentNotUsable as error:

@@ -7,16 +7,16 @@ import argparse
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import coverage
 from coverage.exceptions import CoverageException
 from coverage.parser import PythonParser
 
 from shmcov import terminal
 from shmcov.messages import complain
-from shmcov.recording import Bits, Recording, in_words, numbers, test_of
+from shmcov.recording import Bits, Recording, configured, in_words, numbers, test_of
 
 FOUND, FAILED, NOBODY = 0, 1, 2
 
@@ -51,16 +51,10 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     options = parser().parse_args(argv)
     try:
-        path = options.data_file
-        if path is None:
-            path = coverage.Coverage(config_file=options.rcfile or True).config.data_file
-        recording = Recording(path)
-        try:
+        with closing(configured(options.data_file, options.rcfile)) as recording:
             if not recording.has_tests:
                 raise CoverageException(NO_TESTS.format(path=recording.path))
             return (_files_of if options.files else _tests_of)(recording, options)
-        finally:
-            recording.close()
     except CoverageException as error:
         complain(str(error))
         return FAILED
@@ -93,10 +87,9 @@ def _tests_of(recording: Recording, options: argparse.Namespace) -> int:
         test.lines |= lines & wanted
         if phase:
             test.phases.append(phase)
-    for context, total in recording.totals().items():
-        key, _ = test_of(recording.contexts.get(context, ""))
-        if key in tests:
-            tests[key].all_lines += total
+    keys = {context: test_of(name)[0] for context, name in recording.contexts.items()}
+    for context, total in recording.totals([c for c, key in keys.items() if key in tests]).items():
+        tests[keys[context]].all_lines += total
     found = sorted(tests.values(), key=lambda test: (test.all_lines, test.name))
     if options.json:
         shown = found[: options.limit or None]
