@@ -34,6 +34,11 @@ class Counts:
         return sum(cost for name, cost in self.own.items() if re.search(pattern, name))
 
 
+def counting(out: Path) -> list[str]:
+    """What stands before a command that is to be counted into this file."""
+    return ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
+
+
 def run(
     under: Sequence[str],
     program: Sequence[str],
@@ -46,10 +51,9 @@ def run(
     counted: shmcov's supervisor."""
     out = folder / "callgrind.out"
     out.unlink(missing_ok=True)
-    valgrind = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
     outside = [sys.executable, *under, str(HERE / "launch.py")] if under else []
     log = folder / "log"
-    cost = execute([*outside, *valgrind, *program], environment(more), folder, log)
+    cost = execute([*outside, *counting(out), *program], environment(more), folder, log)
     if not out.exists():
         raise Failed(f"callgrind counted nothing: {log.read_text(errors='replace')}")
     return read(out, extension), cost
