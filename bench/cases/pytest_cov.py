@@ -51,8 +51,8 @@ def bar(python: tuple[int, int], mode: str, program: str) -> float | None:
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    """`--only`: worker, instructions, lines, branches, "lines, contexts", "branches, contexts". Each is done in
-    four minutes."""
+    """`--only`: worker, instructions, lines, branches, "lines, contexts", "branches, contexts".
+    Each is done in four minutes."""
     if settings.wants("worker"):
         yield from worker(settings)
     if settings.wants("instructions") and shutil.which("valgrind"):
