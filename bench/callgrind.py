@@ -34,22 +34,27 @@ class Counts:
         return sum(cost for name, cost in self.own.items() if re.search(pattern, name))
 
 
+def counting(out: Path) -> list[str]:
+    """What stands before a command that is to be counted into this file."""
+    return ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
+
+
 def run(
     under: Sequence[str],
     program: Sequence[str],
     folder: Path,
     *,
     extension: str = EXTENSION,
+    cwd: Path | None = None,
     **more: str,
 ) -> tuple[Counts, Cost]:
     """Counts a program that begins with Python. What it runs under, such as `-m shmcov run`, is not
-    counted: shmcov's supervisor."""
+    counted: shmcov's supervisor. `cwd`: if it is not the folder."""
     out = folder / "callgrind.out"
     out.unlink(missing_ok=True)
-    valgrind = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
     outside = [sys.executable, *under, str(HERE / "launch.py")] if under else []
     log = folder / "log"
-    cost = execute([*outside, *valgrind, *program], environment(more), folder, log)
+    cost = execute([*outside, *counting(out), *program], environment(more), cwd or folder, log)
     if not out.exists():
         raise Failed(f"callgrind counted nothing: {log.read_text(errors='replace')}")
     return read(out, extension), cost

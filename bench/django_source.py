@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tarfile
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -51,19 +52,31 @@ def rcfile(folder: Path, *, contexts: bool) -> Path:
     return path
 
 
-def run_tests(tool: Tool, mode: str, folder: Path, workers: int, *, contexts: bool) -> Cost:
+def configured(
+    tool: Tool, mode: str, folder: Path, *, contexts: bool
+) -> tuple[list[str], dict[str, str]]:
+    """What stands between Python and Django's runner, and variables."""
     place = unpacked()
-    configured = rcfile(folder, contexts=contexts)
-    words = options(tool, mode, str(place / "django"), folder, configured)
+    words = options(tool, mode, str(place / "django"), folder, rcfile(folder, contexts=contexts))
     if tool.module == "coverage" and not contexts:
         # In a configuration that asks for it, coverage.py names the files itself.
         words = [word for word in words if not word.startswith("--data-file")]
-    command = [sys.executable, *words, "runtests.py", f"--parallel={workers}", *APPS]
     more = {"PYTHONPATH": str(place), **core(tool)}
     if not contexts:
         more["COVERAGE_FILE"] = str(folder / f"data.{tool.name}")
+    return words, more
+
+
+def command(workers: int, apps: Sequence[str]) -> list[str]:
+    return ["runtests.py", f"--parallel={workers}", *apps]
+
+
+def run_tests(tool: Tool, mode: str, folder: Path, workers: int, *, contexts: bool) -> Cost:
+    place = unpacked()
+    words, more = configured(tool, mode, folder, contexts=contexts)
+    program = [sys.executable, *words, *command(workers, APPS)]
     try:
-        cost = execute(command, environment(more), place / "tests", folder / "log")
+        cost = execute(program, environment(more), place / "tests", folder / "log")
         if not re.search(r"^Ran \d{4} tests", (folder / "log").read_text(), re.MULTILINE):
             raise Failed((folder / "log").read_text()[-3000:])
         return cost

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import callgrind
-from cases import attach, events
-from harness import HERE, PROGRAMS, PYTHON, SHMCOV, Failed, folder
+from cases import attach, events, pytest_cov
+from harness import HERE, LINES, PROGRAMS, PYTHON, SHMCOV, Failed, folder
 
 STORED = HERE / "exact.json"
 MARGIN = 0.05
@@ -87,6 +87,25 @@ def _rows(contexts: int, place: Path) -> int:
     return callgrind.run([], supervisor, place)[0].whole[MERGE]
 
 
+def short_run(place: Path) -> float:
+    """The supervisor of a program that does nothing, beside `coverage run` of it."""
+    program = place / "nothing.py"
+    program.write_text("")
+    ours, theirs = (
+        callgrind.run([], [sys.executable, "-m", tool, "run", str(program)], place)[0].total
+        for tool in ("shmcov", "coverage")
+    )
+    return ours / theirs
+
+
+def worker(place: Path) -> float:
+    """A process that starts and saves under pytest-cov, beside the same without our plug-in."""
+    ours, theirs = (
+        pytest_cov.count(place, tool, LINES) for tool in (pytest_cov.SHMCOV, pytest_cov.COVERAGE)
+    )
+    return ours / theirs
+
+
 def _run(place: Path, *options: str) -> list[str]:
     return ["-m", "shmcov", "run", f"--data-file={place / 'data'}", *options]
 
@@ -98,6 +117,13 @@ COUNTS: dict[str, Callable[[Path], float]] = {
     "attaching": attached,
     "a merged row": row,
 }
+"""In instructions."""
+
+RATIOS: dict[str, Callable[[Path], float]] = {
+    "a short run": short_run,
+    "a worker under pytest-cov": worker,
+}
+"""Of coverage.py's instructions. Much of both is what coverage.py imports, whatever its version."""
 
 
 def compare(stored: Counted, counted: Counted) -> tuple[list[str], bool]:
@@ -105,15 +131,16 @@ def compare(stored: Counted, counted: Counted) -> tuple[list[str], bool]:
     lines, well = [], True
     for name, now in counted.items():
         before = stored.get(name)
-        text = f"{name}: {now:,.1f} instructions"
+        of, form = ("of coverage.py's", ".3f") if name in RATIOS else ("instructions", ",.1f")
+        text = f"{name}: {now:{form}} {of}"
         if before is None:
             text, well = f"{text}, and nothing is stored", False
         elif now > before * (1 + MARGIN):
-            text, well = f"{text}, which is too many: it was {before:,.1f}", False
+            text, well = f"{text}, which is too many: it was {before:{form}}", False
         elif now < before * (1 - MARGIN):
-            text += f", which is better than {before:,.1f}: --write stores it"
+            text += f", which is better than {before:{form}}: --write stores it"
         else:
-            text += f" ({before:,.1f})"
+            text += f" ({before:{form}})"
         lines.append(text)
     return lines, well
 
@@ -127,7 +154,7 @@ def main() -> int:
     all_ = json.loads(STORED.read_text()) if STORED.exists() else {}
     try:
         with folder() as place:
-            counted = {name: count(place) for name, count in COUNTS.items()}
+            counted = {name: count(place) for name, count in {**COUNTS, **RATIOS}.items()}
     except Failed as error:
         print(error)
         return 1
@@ -135,7 +162,9 @@ def main() -> int:
     print("\n".join(lines))
     if not options.write:
         return int(not well)
-    all_[PYTHON] = {name: round(number, 1) for name, number in counted.items()}
+    all_[PYTHON] = {
+        name: round(number, 3 if name in RATIOS else 1) for name, number in counted.items()
+    }
     STORED.write_text(json.dumps(dict(sorted(all_.items())), indent=2) + "\n")
     return 0
 

@@ -30,6 +30,7 @@ void seg_discard(seg_t *seg)
             munmap((void *)(base + start), (size_t)(end - start));
         atomic_store_explicit(&seg->window[i], 0, memory_order_relaxed);
     }
+    free(atomic_load_explicit(&seg->known, memory_order_relaxed));
     free(seg->path);
     free(seg);
 }

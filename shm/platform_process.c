@@ -102,15 +102,25 @@ static int each_piece(int fd, char end, bool (*fn)(void *arg, const char *piece)
 
 /* -- mappings -- */
 
-/* The device and inode of a line of /proc/PID/maps: "start-end mode offset device inode path". */
-static bool mapping_name(const char *line, char name[SEG_MAPPING_NAME])
+/* The device and inode of a line of /proc/PID/maps, which is "start-end mode offset device inode
+ * path", and how long they are. 0: it is no such line. (A program has hundreds of lines, and sscanf
+ * takes 1,500 instructions for each.) */
+static size_t mapping_name(const char *line, const char **name)
 {
-    char device[SEG_MAPPING_NAME / 2], inode[SEG_MAPPING_NAME / 2 - 1];
+    size_t len;
 
-    if (sscanf(line, "%*s %*s %*s %31s %30s", device, inode) != 2)
-        return false;
-    snprintf(name, SEG_MAPPING_NAME, "%s %s", device, inode);
-    return true;
+    for (int field = 0; field < 3 && line != NULL; field++) {
+        line = strchr(line, ' ');
+        line = line == NULL ? NULL : line + 1;
+    }
+    if (line == NULL)
+        return 0;
+    len = strcspn(line, " ");
+    if (line[len] != ' ')
+        return 0;
+    len += 1 + strcspn(line + len + 1, " ");
+    *name = line;
+    return len < SEG_MAPPING_NAME ? len : 0;
 }
 
 struct own_mapping {
@@ -121,13 +131,21 @@ struct own_mapping {
 static bool contains_address(void *arg, const char *line)
 {
     const struct own_mapping *own = arg;
+    const char *name = NULL;
     char *end;
     uintptr_t from = (uintptr_t)strtoull(line, &end, 16), to;
+    size_t len;
 
     if (*end != '-')
         return false;
     to = (uintptr_t)strtoull(end + 1, NULL, 16);
-    return from <= own->address && own->address < to && mapping_name(line, own->name);
+    if (from > own->address || own->address >= to)
+        return false;
+    len = mapping_name(line, &name);
+    if (len > 0)
+        memcpy(own->name, name, len);
+    own->name[len] = '\0';
+    return len > 0;
 }
 
 bool seg_platform_mapping_name(int fd, const void *mapped, char name[SEG_MAPPING_NAME])
@@ -147,9 +165,10 @@ bool seg_platform_mapping_name(int fd, const void *mapped, char name[SEG_MAPPING
 
 static bool is_named(void *name, const char *line)
 {
-    char here[SEG_MAPPING_NAME];
+    const char *here;
+    size_t len = mapping_name(line, &here);
 
-    return mapping_name(line, here) && strcmp(here, name) == 0;
+    return len > 0 && len == strlen(name) && memcmp(here, name, len) == 0;
 }
 
 enum seg_platform_answer seg_platform_maps(uint32_t pid, const char *name)

@@ -28,6 +28,8 @@ struct seg {
     /* The extent that this process fills: offset / SEG_ALIGN << 16 | next record. 0: none. */
     _Atomic uint64_t extent;
     _Atomic uint32_t extent_size; /* bytes of the newest extent */
+    /* Records that this process has claimed; NULL until it has claimed one. hits.c knows more. */
+    struct seg_known *_Atomic known;
 };
 
 static inline unsigned seg_window_of(uint64_t off)

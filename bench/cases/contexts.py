@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contexts: who tests what, `dynamic_context = test_function`."""
 
+import shutil
 import statistics
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from django_source import APPS, run_tests
+import callgrind
+from django_source import APPS, command, configured, run_tests
 from harness import (
     BARE,
     CPU_BOUND,
@@ -24,6 +27,8 @@ from harness import (
     units_for,
 )
 
+from cases.steady import OURS, PARTS
+
 TITLE = "With a context for each test"
 TEXT = (
     "CPU time of bare Python's. *Django*: one process, "
@@ -34,6 +39,9 @@ TEXT = (
 )
 DJANGO = "Django"
 ONE = "one context: "
+COUNTED = "counted"
+COUNTED_APP = "forms_tests"
+INSTRUCTIONS = f"Django's {COUNTED_APP}, instructions"
 ALL_IN_ONE = f"{ONE}**median**"
 TINY = "5,000 tests, each"
 TESTS, A_FILE, HELPERS, DEPTH = 5000, 100, 20, 40
@@ -53,6 +61,8 @@ def rows(settings: Settings) -> Iterator[Row]:
     for name, measure in (("tiny", tiny), ("one", one_context), ("django", django)):
         if settings.wants(name):
             yield from measure(settings)
+    if COUNTED in settings.only and shutil.which("valgrind"):
+        yield from counted(settings)
 
 
 def variants() -> list[tuple[Tool, str]]:
@@ -156,3 +166,26 @@ def django(settings: Settings) -> Iterator[Row]:
         value, detail = ratio([run.cpu for run in runs], bare)
         say(f"  Django {mode} {tool.name}: {value:.3f} {detail} (bare {bare[0]:.1f} s)")
         yield Row(DJANGO, mode, tool.name, value, detail=detail)
+
+
+def counted(settings: Settings) -> Iterator[Row]:
+    """Instructions of the tests of one app, without the supervisor: where the rest goes. Takes some
+    minutes, so it has to be asked for."""
+    bare = count_django(BARE, LINES, settings.folder)
+    for mode in MODES:
+        counts = count_django(SHMCOV, mode, settings.folder)
+        parts = {part: counts.of(name) - bare.of(name) for part, name in PARTS.items()}
+        parts[OURS] = counts.inside
+        shares = {part: round(more / bare.total, 4) for part, more in parts.items()}
+        value = counts.total / bare.total
+        where = ", ".join(f"{part} {share:+.4f}" for part, share in shares.items())
+        say(f"  {INSTRUCTIONS} {mode}: {value:.4f} of {bare.total / 1e9:.1f} G ({where})")
+        detail: dict[str, object] = {"bare": bare.total, "more": shares}
+        yield Row(INSTRUCTIONS, mode, SHMCOV.name, value, detail=detail)
+
+
+def count_django(tool: Tool, mode: str, folder: Path) -> callgrind.Counts:
+    words, more = configured(tool, mode, folder, contexts=True)
+    program = [sys.executable, *command(1, [COUNTED_APP])]
+    place = Path(more["PYTHONPATH"]) / "tests"
+    return callgrind.run(words, program, folder, cwd=place, **more)[0]

@@ -2,13 +2,15 @@
 """pytest-cov with two workers: the plug-in of coverage.py against coverage.py's own core."""
 
 import json
+import shutil
 import statistics
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import callgrind
 from harness import (
     CACHE,
     LINES,
@@ -32,26 +34,29 @@ TEXT = (
     "*coverage* is coverage.py with the core that it takes by itself, *shmcov* the same with "
     "`plugins = shmcov`. *A worker* is what `Coverage()`, `start()`, `stop()` and `save()` cost in "
     "a worker, CPU time, with coverage.py imported before; most of it is coverage.py's in either "
-    "case."
+    "case. *A worker's process* is all of it, in instructions, with the import of coverage.py."
 )
 BARE, COVERAGE, SHMCOV = "bare", "coverage", "shmcov"
 CPU, WALL, WORKER = "CPU time", "wall time", "a worker"
+WORKER_COUNTED = "a worker's process, instructions"
 CONTEXTS = ", contexts"
 
 
 def bar(python: tuple[int, int], mode: str, program: str) -> float | None:
-    if program == WORKER:
-        return 5.0
+    if program in (WORKER, WORKER_COUNTED):
+        return None
     if python < (3, 12):
         return None
     return 1.10 if CONTEXTS in program else 1.05
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    """`--only`: worker, lines, branches, "lines, contexts", "branches, contexts". Each is done in
-    four minutes."""
+    """`--only`: worker, instructions, lines, branches, "lines, contexts", "branches, contexts".
+    Each is done in four minutes."""
     if settings.wants("worker"):
         yield from worker(settings)
+    if settings.wants("instructions") and shutil.which("valgrind"):
+        yield from counted(settings)
     for contexts in (False, True):
         for mode in MODES:
             if settings.wants(named(mode, contexts)):
@@ -149,6 +154,15 @@ def worker(settings: Settings) -> Iterator[Row]:
         yield Row(WORKER, mode, tool, value, "ms")
 
 
+def counted(settings: Settings) -> Iterator[Row]:
+    """The same in instructions, of the whole process, from its start to its end."""
+    for mode in MODES:
+        for tool in (COVERAGE, SHMCOV):
+            value = count(settings.folder, tool, mode) / 1e6
+            say(f"  worker {mode} {tool}: {value:.1f} million instructions")
+            yield Row(WORKER_COUNTED, mode, tool, value, "M")
+
+
 # Under this name, and with this command for the child, it is what pytest-cov and pytest-xdist do.
 PARENT = """
 import subprocess, sys
@@ -159,7 +173,7 @@ cov.start()
 '''
 names = {{"__name__": "pytest_cov.engine"}}
 exec(code, names)
-gateway = [sys.executable, "-u", "-c", "import sys;exec(eval(sys.stdin.readline()))"]
+gateway = [*sys.argv[1:], sys.executable, "-u", "-c", "import sys;exec(eval(sys.stdin.readline()))"]
 with open("child.py") as file:
     text = repr(file.read()) + "\\n"
 subprocess.run(gateway, input=text, text=True, check=True)
@@ -181,11 +195,23 @@ with open("took", "w") as file:
 
 def in_a_worker(folder: Path, tool: str, mode: str) -> float:
     """CPU milliseconds. The child measures the same as its parent, as a worker does."""
+    place = _run_worker(folder, tool, mode)
+    return float(json.loads((place / "took").read_text()))
+
+
+def count(folder: Path, tool: str, mode: str) -> int:
+    """Instructions of the child."""
+    out = folder / "callgrind.worker"
+    _run_worker(folder, tool, mode, callgrind.counting(out))
+    return callgrind.read(out).total
+
+
+def _run_worker(folder: Path, tool: str, mode: str, under: Sequence[str] = ()) -> Path:
     place = folder / f"worker-{tool}-{mode}"
     place.mkdir(exist_ok=True)
     plugin = "plugins = shmcov\n" if tool == SHMCOV else ""
     (place / ".coveragerc").write_text(f"[run]\n{plugin}")
     for name, text in (("parent.py", PARENT), ("child.py", CHILD)):
         (place / name).write_text(text.format(branch=mode != LINES))
-    execute([sys.executable, "parent.py"], environment(), place, folder / "log")
-    return float(json.loads((place / "took").read_text()))
+    execute([sys.executable, "parent.py", *under], environment(), place, folder / "log")
+    return place

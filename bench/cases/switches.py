@@ -13,6 +13,7 @@ from harness import (
     Settings,
     environment,
     execute,
+    options,
     say,
 )
 
@@ -46,10 +47,10 @@ def rows(settings: Settings) -> Iterator[Row]:
 def measure(mode: str, settings: Settings) -> list[tuple[int, int]]:
     """(private memory, segment) after a tenth of the switches and after all."""
     results = settings.folder / "memory"
-    options = SHMCOV.options(mode, str(PROGRAMS), settings.folder, None)
+    words = options(SHMCOV, mode, str(PROGRAMS), settings.folder, None)
     program = [str(PROGRAMS / "many_switches.py"), str(SWITCHES), str(results)]
     execute(
-        [sys.executable, *options, "--shm-contexts", *program],
+        [sys.executable, *words, "--shm-contexts", *program],
         environment(),
         settings.folder,
         settings.folder / "log",

@@ -202,7 +202,7 @@ seg_u8 *rt_context_bits(struct rt_context *context, uint32_t file, enum seg_spac
 
     if (known)
         return (seg_u8 *)(intptr_t)*known;
-    if (seg_record(rt_process_seg(), context->id, space, file, number, &bits))
+    if (seg_record_again(rt_process_seg(), context->id, space, file, number, &bits))
         bits = NULL; /* kept as NULL, so the loss is counted once a generation */
     if (rt_map_set(&context->records, wanted, (intptr_t)bits)) {
         seg_lose(rt_process_seg(), SEG_LOST_SPACE, 1);

@@ -28,9 +28,10 @@ def coverage_init(reg: Any, options: dict[str, str] | None = None) -> None:
     try:
         from shmcov.backend.hooks import Plugin
     except ImportError as error:
+        from shmcov import compiled
         from shmcov.backend import fallback
 
-        reg.add_configurer(fallback.Plugin(options or {}, fallback.why(error)))
+        reg.add_configurer(fallback.Plugin(options or {}, compiled.why(error)))
         return
     reg.add_configurer(Plugin(options or {}))
 

@@ -7,13 +7,14 @@ whatever its version. What is not in COMMANDS is coverage.py's own, but for `run
 
 from __future__ import annotations
 
+import gc
 import importlib
 import re
 import sys
 from collections.abc import Iterable
 from typing import Any
 
-from shmcov import __version__, terminal
+from shmcov import __version__, compiled, terminal
 
 COMMANDS = {
     "affected": "Print the tests that what has changed may affect.",
@@ -33,6 +34,8 @@ OTHERS = {
     "help": "Get help on using shmcov.",
 }
 """What the overview says of commands that are coverage.py's in form, and not in what they do."""
+
+RUNS = {"run", "exec"}
 
 NEEDS_COMPILED = {"bench", "exec", "salvage", "snapshot", "status", "top"}
 """What cannot be used where only the Python part is installed."""
@@ -85,6 +88,8 @@ def _run(argv: list[str]) -> int:
         from shmcov.commands import completion
 
         return completion.main(rest, command_table.of(install(), dict(overview())))
+    if name in RUNS and not compiled.lacking():
+        gc.disable()  # nothing of what is imported is garbage; supervisor.py enables it
     if text := _cannot(rest[0] if name == "help" and rest else name):
         print(text, file=sys.stderr)
         return ERROR
@@ -93,7 +98,9 @@ def _run(argv: list[str]) -> int:
         return status
     from coverage import cmdline
 
-    if name in ("", "run", *OTHERS) or name.startswith("-"):
+    if name in RUNS:
+        _install_run()
+    elif name in ("", "help") or name.startswith("-"):
         install([other for other in rest if name == "help" and other in COMMANDS])
     elif name == "combine" and _combines():
         from shmcov.commands import combine
@@ -117,18 +124,15 @@ def _cannot(name: str) -> str:
 
     reason = versions.too_old()
     if not reason and name in NEEDS_COMPILED:
-        from shmcov.backend import fallback
-
-        reason = fallback.lacking()
+        reason = compiled.lacking()
     return f"shmcov: {name} cannot be used: {reason}" if reason else ""
 
 
 def _combines() -> bool:
     """Is `combine` our own here?"""
     from shmcov import versions
-    from shmcov.backend import fallback
 
-    if versions.too_old() or fallback.lacking():
+    if versions.too_old() or compiled.lacking():
         return False
     from shmcov.shards import combining
 
@@ -145,14 +149,7 @@ def install(own: Iterable[str] = COMMANDS) -> dict[str, Any]:
     names. Returns what is there then: the parser of each command."""
     from coverage import cmdline
 
-    from shmcov.backend import fallback
-
-    lacks = fallback.lacking()
-    if lacks:
-        from shmcov.commands import run_fallback as run
-    else:
-        from shmcov.commands import run  # type: ignore[no-redef]
-    run.install()
+    _install_run()
     if _combines():
         from shmcov.commands import combine
 
@@ -168,9 +165,18 @@ def install(own: Iterable[str] = COMMANDS) -> dict[str, Any]:
     )
     parsers: dict[str, Any] = cmdline.COMMANDS
     for name in own:
-        if not (lacks and name in NEEDS_COMPILED):
+        if not (name in NEEDS_COMPILED and compiled.lacking()):
             parsers[name] = _module(name).parser()
     return parsers
+
+
+def _install_run() -> None:
+    """Puts `run` and `exec` into coverage.py's tables. A short run pays for what this imports."""
+    if compiled.lacking():
+        from shmcov.commands import run_fallback as run
+    else:
+        from shmcov.commands import run  # type: ignore[no-redef]
+    run.install()
 
 
 def overview() -> list[tuple[str, str]]:

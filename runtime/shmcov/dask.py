@@ -325,7 +325,7 @@ def combine(
     `output` is as it was. Inputs are never removed.
     """
     from shmcov.cluster.tree import Tree
-    from shmcov.shards.storage import is_url
+    from shmcov.shards.urls import is_url
 
     with contextlib.ExitStack() as stack:
         if scheduler is None:

@@ -13,7 +13,6 @@ to 7.17; the error for a missing one names it.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.machinery
 import importlib.util
 import os
@@ -23,7 +22,6 @@ import sysconfig
 import traceback
 import types
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +34,19 @@ from coverage.exceptions import ConfigError, CoverageException
 from coverage.files import canonical_filename, find_python_files, globs_to_regex, prep_patterns
 from coverage.misc import isolate_module
 
-from shmcov import _merge, file_tracers
+from shmcov import _merge, digest, file_tracers, schemes
 from shmcov.messages import Warnings
 
 os = isolate_module(os)
 
 
-@dataclass
 class Plan:
     """What the supervisor writes into a new segment, and the warnings for the user."""
 
-    flags: int = 0
-    rules: list[tuple[int, str]] = field(default_factory=list)
-    warnings: Warnings = field(default_factory=list)
+    def __init__(self) -> None:
+        self.flags = 0
+        self.rules: list[tuple[int, str]] = []
+        self.warnings: Warnings = []
 
 
 def build(
@@ -87,7 +85,7 @@ def build(
     inorout, unknown = _inorout(cov, plan.warnings, program, as_module)
     cov._inorout = inorout
     plan.rules = list(_rules(inorout, unknown))
-    plan.rules.append((_merge.RULE_OWNER, digest(config)))
+    plan.rules.append((_merge.RULE_OWNER, digest.of(config)))
     if config.cover_pylib:
         plan.rules.append((_merge.RULE_COVER_PYLIB, ""))
     if context:
@@ -106,30 +104,6 @@ def identity(command: str, data_file: str) -> list[tuple[int, str]]:
         (_merge.RULE_FOLDER, os.getcwd()),
         (_merge.RULE_DATA_FILE, data_file),
     ]
-
-
-def digest(config: Any) -> str:
-    """What a run measures, to be compared by processes of it that have their own configuration.
-
-    Two words: how data is collected and where it goes; and which files are measured.
-    """
-    how = (
-        str(Path(config.data_file).absolute()),
-        config.branch,
-        config.context,
-        config.dynamic_context,
-        config.relative_files,
-        config.cover_pylib,
-        str(Path.cwd()),
-    )
-    which = (
-        config.source,
-        config.source_pkgs,
-        getattr(config, "source_dirs", None),  # 7.8
-        config.run_include,
-        config.run_omit,
-    )
-    return " ".join(hashlib.sha1(repr(part).encode()).hexdigest()[:16] for part in (how, which))
 
 
 def never_ran(
@@ -262,7 +236,7 @@ def _inorout(
     original = _inside(module, "file_and_path_for_module")
     module.file_and_path_for_module = file_and_path_for_module
     try:
-        with sys_path_of(program, as_module):
+        with sys_path_of(program, as_module), schemes.looked_up_once():
             inorout: Any = _inside(module, "InOrOut")(
                 config=cov.config,
                 warn=warn,

@@ -12,7 +12,6 @@ import datetime
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import coverage
@@ -44,13 +43,13 @@ NAMED = 5
 """So many lossy files are named."""
 
 
-@dataclass
 class Target:
     """The data file of a run."""
 
-    path: str
-    append: bool = False
-    suffixed: bool = False
+    def __init__(self, path: str, append: bool = False, suffixed: bool = False) -> None:
+        self.path = path
+        self.append = append
+        self.suffixed = suffixed
 
     @classmethod
     def of(cls, cov: coverage.Coverage, *, append: bool) -> Target:

@@ -18,13 +18,13 @@ from typing import NamedTuple
 import _shmcov
 from coverage.misc import isolate_module
 
-from shmcov import _merge
+from shmcov import _merge, variables
 from shmcov.settings import Settings
 
 os = isolate_module(os)
 _open = open
 
-VARIABLE = "SHMCOV_SEGMENT"
+VARIABLE = variables.SEGMENT
 
 
 name_of = _shmcov.name_of

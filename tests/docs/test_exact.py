@@ -77,4 +77,4 @@ def test_what_is_not_stored_is_no_success() -> None:
 
 def test_all_that_is_counted_is_stored() -> None:
     stored = json.loads(exact.STORED.read_text())
-    assert all(set(one) == set(exact.COUNTS) for one in stored.values())
+    assert all(set(one) == {*exact.COUNTS, *exact.RATIOS} for one in stored.values())

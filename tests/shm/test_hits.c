@@ -244,6 +244,52 @@ Test(hits, records_come_back_as_they_went_in)
     drop_segment(&place);
 }
 
+/* A thousand contexts in turn, each with its lines of two files. */
+static void go_round(seg_t *seg, uint32_t number)
+{
+    for (uint32_t context = 1; context <= 1000; context++) {
+        for (uint32_t file = 1; file <= 2; file++) {
+            seg_u8 *bits;
+
+            cr_assert_eq(seg_record_again(seg, context, SEG_LINES, file, 0, &bits), SEG_OK);
+            seg_bit_set(bits, number);
+        }
+    }
+}
+
+static int has_two(void *arg, const struct seg_hit *hit)
+{
+    if (hit->bits[0] == 3 && hit->number == 0)
+        ++*(uint64_t *)arg;
+    return 0;
+}
+
+Test(hits, contexts_that_come_again_take_no_more_room)
+{
+    struct place place = make_segment(4 * MIB);
+    uint64_t n = 0, end;
+    struct seg_copy copy;
+    seg_u8 *bits, *child;
+
+    go_round(place.seg, 0);
+    end = seg_load_relaxed(&seg_head(place.seg)->bump);
+    for (int i = 0; i < 100; i++)
+        go_round(place.seg, 1);
+    /* All but a few: eight records share a place in what is remembered. */
+    cr_assert_leq(seg_load_relaxed(&seg_head(place.seg)->bump), end + 2 * SEG_EXTENT_MAX);
+    copy = read_copy(place.fd);
+    cr_assert_eq(seg_copy_records(&copy, has_two, &n), 0);
+    cr_assert_geq(n, 1990);
+    seg_copy_free(&copy);
+
+    /* A child has records of its own. */
+    cr_assert_eq(seg_record_again(place.seg, 1, SEG_LINES, 1, 0, &bits), SEG_OK);
+    seg_after_fork(place.seg);
+    cr_assert_eq(seg_record_again(place.seg, 1, SEG_LINES, 1, 0, &child), SEG_OK);
+    cr_assert_neq(bits, child);
+    drop_segment(&place);
+}
+
 Test(hits, what_a_key_cannot_hold_is_an_error)
 {
     struct place place = make_segment(4 * MIB);

@@ -10,10 +10,8 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
-import importlib.util
 import json
 import os
-import platform
 import re
 import signal
 import sys
@@ -29,21 +27,17 @@ from coverage.files import prep_patterns, relative_filename
 from coverage.misc import isolate_module
 from coverage.plugin import CoveragePlugin
 
-from shmcov import messages, settings
+from shmcov import messages, settings, variables
 from shmcov.backend import strict
 from shmcov.backend.callers import configured, starts
 
 real_os, os = os, isolate_module(os)
 
-VARIABLE = "SHMCOV_FALLBACK"
-"""The environment variable of a run whose owner fell back: its process id, and the name with
-which the data files of the other processes begin."""
-
 SLUG = "own-core"
 MARK = ".fallback-"
 """What the names of data files begin with, after that of the run's own, until they are in it."""
 
-PROCESS = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START", VARIABLE)
+PROCESS = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START", variables.FALLBACK)
 """The environment variables that make a new interpreter measure."""
 
 PATCHES = {"_exit", "execv", "fork", "subprocess"}
@@ -54,27 +48,6 @@ HELPER = re.compile(r"\b(multiprocessing\.forkserver|resource_tracker) import ma
 
 FINISHED = re.compile(r"\.H\w+h$")
 """The end of the name of a data file to which nothing will be added, since coverage.py 7.13.1."""
-
-
-def lacking() -> str | None:
-    """What keeps the compiled parts from being used. None: nothing does."""
-    try:
-        import _shmcov  # noqa: F401
-
-        import shmcov._merge  # noqa: F401
-    except ImportError as error:
-        return why(error)
-    return None
-
-
-def why(error: ImportError) -> str:
-    if importlib.util.find_spec("_shmcov") is not None:
-        return str(error)
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    return (
-        f"nothing compiled is installed (this is {python} on {sys.platform}, {platform.machine()}; "
-        "compiled wheels are for CPython on Linux, x86_64 and aarch64)"
-    )
 
 
 class Plugin(CoveragePlugin):
@@ -105,7 +78,7 @@ def joins(config: Any) -> bool:
 
 
 def _run() -> tuple[int, str] | None:
-    pid, _, base = os.environ.get(VARIABLE, "").partition(" ")
+    pid, _, base = os.environ.get(variables.FALLBACK, "").partition(" ")
     return (int(pid), base) if pid.isdecimal() and base else None
 
 
@@ -296,7 +269,7 @@ class Fallback:
         arguments: tuple[Any, ...] = (self.cov, config, self.cov._debug)
         try:
             apply_patches(*arguments[: apply_patches.__code__.co_argcount])
-            os.environ[VARIABLE] = f"{self.owner} {self.base}"
+            os.environ[variables.FALLBACK] = f"{self.owner} {self.base}"
             return {name: os.environ.get(name) for name in PROCESS}
         finally:
             _set(before)

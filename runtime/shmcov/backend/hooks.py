@@ -7,6 +7,8 @@ Importing this module changes nothing; the plug-in's configure() does.
 from __future__ import annotations
 
 import functools
+import os
+import sys
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -25,8 +27,7 @@ import coverage.sqlitedb
 from coverage.files import PathAliases
 from coverage.plugin import CoveragePlugin
 
-from shmcov import settings
-from shmcov.backend import combine, fallback
+from shmcov import compiled, schemes, variables
 from shmcov.backend.callers import combines, configured, starting
 from shmcov.backend.collector import Collector, Core
 from shmcov.backend.session import Wanted
@@ -116,11 +117,11 @@ class Plugin(CoveragePlugin):
         if config in _marked:
             return
         lacks = missing()
-        if lacks or fallback.joins(config):
+        if lacks or _joins(config):
             cov = configured(config)
             if cov is not None:
                 why = f"it doesn't know coverage.py {coverage.__version__} ({', '.join(lacks)})"
-                fallback.fall_back(cov, why, strict=settings.strict(self.options))
+                _fall_back(cov, why, self.options)
             return
         wanted = Wanted(self.options, list(config.patch), list(config.concurrency))
         # These start coverage.py in children, which are measured without it. Only the program that
@@ -142,6 +143,8 @@ def _install() -> None:
         return
     control.Core = _Factory(control.Core, _make_core)
     control.Collector = _Factory(control.Collector, _make_collector)
+    if hasattr(control, "InOrOut"):
+        control.InOrOut = _Factory(control.InOrOut, _make_inorout)
     if not missing(COMBINING):
         control.combine_parallel_data = _combine(control.combine_parallel_data)
 
@@ -175,16 +178,50 @@ def _make_core(kwargs: dict[str, Any]) -> Core | None:
             return Core(cov, wanted)
         except (OSError, ValueError) as error:
             why = str(error)
+        except ImportError as error:  # of shmcov._merge
+            why = compiled.why(error)
     # Falls back to coverage.py's core, as if the plug-in were not there.
     cov.config.patch = wanted.patch
     cov.config.concurrency[:] = wanted.concurrency
-    fallback.fall_back(cov, why, strict=settings.strict(wanted.options))
+    _fall_back(cov, why, wanted.options)
     return None
+
+
+def _make_inorout(kwargs: dict[str, Any]) -> Any:
+    if kwargs.get("config") not in _marked:
+        return None
+    with schemes.looked_up_once():
+        return coverage.inorout.InOrOut(**kwargs)
+
+
+def _joins(config: Any) -> bool:
+    """Is this process part of a run that fell back, with this configuration?"""
+    if variables.FALLBACK not in os.environ:
+        return False
+    from shmcov.backend import fallback
+
+    return fallback.joins(config)
+
+
+def _fall_back(cov: coverage.Coverage, why: str, options: dict[str, str]) -> None:
+    from shmcov import settings
+    from shmcov.backend import fallback
+
+    fallback.fall_back(cov, why, strict=settings.strict(options))
 
 
 def _make_collector(kwargs: dict[str, Any]) -> Collector | None:
     core = kwargs.get("core")
     return Collector(**kwargs) if isinstance(core, Core) else None
+
+
+def _moved(
+    data: coverage.CoverageData, aliases: PathAliases | None, data_paths: Iterable[str] | None
+) -> bool:
+    """Was there one file, and is it the combined one by now? A process that has delivered nothing
+    has not imported what knows."""
+    combine = sys.modules.get("shmcov.backend.combine")
+    return combine is not None and combine.moved(data, aliases, data_paths)
 
 
 def _combine(original: Callable[..., None]) -> Callable[..., None]:
@@ -198,7 +235,7 @@ def _combine(original: Callable[..., None]) -> Callable[..., None]:
         **kwargs: Any,
     ) -> None:
         cov = combines()
-        if cov is None or cov.config not in _marked or not combine.moved(data, aliases, data_paths):
+        if cov is None or cov.config not in _marked or not _moved(data, aliases, data_paths):
             original(data, aliases=aliases, data_paths=data_paths, **kwargs)
 
     return combined

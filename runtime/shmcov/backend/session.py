@@ -6,35 +6,32 @@ docs/backend.md, "What a collector is", says which process has which role.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import _shmcov
 import coverage
 from coverage.exceptions import CoverageException
 from coverage.misc import isolate_module
 
-from shmcov import _merge, messages, plan, result, segments, settings
-from shmcov.backend.callers import pytest_cov, saves
-from shmcov.delivery import Delivery, Keeper
+from shmcov import digest, variables
+from shmcov.backend.callers import pytest_cov
+
+if TYPE_CHECKING:
+    from shmcov.backend.delivering import Deliverer
 
 os = isolate_module(os)
 
-READER = "SHMCOV_READER"
-"""The environment variable with the pid of the process that reads the segment of `shmcov run`."""
 
-
-@dataclass
 class Wanted:
     """What configure() needs of a configuration that names the plug-in, unchanged."""
 
-    options: dict[str, str]
-    patch: list[str]
-    concurrency: list[str]
+    def __init__(self, options: dict[str, str], patch: list[str], concurrency: list[str]) -> None:
+        self.options = options
+        self.patch = patch
+        self.concurrency = concurrency
 
 
 class Role(Enum):
@@ -78,20 +75,18 @@ class Session:
     ) -> None:
         """`make_room` is called before a new segment is made."""
         self.pid = os.getpid()
-        self.settings = settings.of(wanted.options)
-        self.wait = self.settings.wait
         self.controller = pytest_cov()
         self.dropped = False
         """pytest-cov has another one by now, and asks for nothing of this one."""
-        self.everything = True
-        """False: only files that this Coverage object would measure are delivered."""
+        self.deliverer: Deliverer | None = None
+        """None: another process delivers."""
         process = here()
-        where, what = plan.digest(cov.config).split()
+        where, what = digest.of(cov.config).split()
         theirs = process.owner[2] if process.owner else ""
         their_where, _, their_what = theirs.partition(" ")
         self.role, again = Role.OWNS, False
         if process.run and process.owner and where == their_where:
-            reader = os.environ.get(READER, "")
+            reader = os.environ.get(variables.READER, "")
             if process.owner[1]:
                 # "Central": pytest-cov in a process that reports on its own, like looponfail's.
                 if what == their_what and self.controller != "Central":
@@ -101,36 +96,28 @@ class Session:
                 self.role = Role.ATTACHED
             else:
                 self.role = Role.READS
-                self.everything = what == their_what
         if self.controller == "DistWorker":
             _drop_earlier()
-        kept = self.settings.keeper and not cov._no_disk
+        if self.role is Role.ATTACHED:
+            assert process.run is not None
+            self.path = process.run
+            return
+        from shmcov.backend import delivering
+
+        self.deliverer = delivering.Deliverer(cov, wanted.options)
+        self.deliverer.everything = self.role is not Role.READS or what == their_what
         if self.role is Role.OWNS and not again:
             if "execv" in wanted.patch:
-                _remove_former()
+                delivering.remove_former({session.path for session in owned})
             make_room()
-            self.path = _create(cov, self.settings, wanted, kept=kept)
-            if notice := segments.leftover_notice():
-                messages.warn(cov, [(notice, segments.LEFT)])
+            self.path = self.deliverer.make(wanted.patch)
         else:
             assert process.run is not None
             self.path = process.run
-        self.delivery = Delivery(self.path)
-        if self.role is Role.OWNS:
+        owns = self.role is Role.OWNS
+        if owns:
             owned.append(self)
-            if again:
-                self.delivery.keeper = Keeper(0, 0)  # unknown, and not to be ended
-            elif kept:
-                self.delivery.keeper = self._keeper(cov)
-
-    def _keeper(self, cov: coverage.Coverage) -> Keeper | None:
-        data = cov._data
-        append = cov._auto_load or (data is not None and data._have_used)
-        suffixed = cov.config.parallel and not append
-        target = result.Target(cov.config.data_file, append, suffixed)
-        return Keeper.of(
-            self.path, self.wait, target.salvage_options(cov), only_again=not saves(cov)
-        )
+        self.deliverer.take(self.path, owns=owns, again=again)
 
     @property
     def delivers(self) -> bool:
@@ -145,23 +132,23 @@ class Session:
     def record(self) -> None:
         """Makes this process, and its new children, record into the segment from now on."""
         if self.role is Role.READS:
-            os.environ[READER] = str(self.pid)
+            os.environ[variables.READER] = str(self.pid)
         if not self.steers:
             return
         if _shmcov.attached() == self.path:
             _shmcov.resume()
         else:
             try:
-                _shmcov.start(segments.name_of(self.path))
+                _shmcov.start(_shmcov.name_of(self.path))
             except OSError as error:
                 raise CoverageException(f"Couldn't start to measure: {error}") from error
-        os.environ[segments.VARIABLE] = segments.name_of(self.path)
+        os.environ[variables.SEGMENT] = _shmcov.name_of(self.path)
 
     def pause(self) -> None:
         """Pauses recording in this process; new children do not attach to the segment."""
         if self.steers:
             _shmcov.pause()
-            os.environ.pop(segments.VARIABLE, None)
+            os.environ.pop(variables.SEGMENT, None)
 
     def disown(self) -> None:
         """This process need not remove the segment any more."""
@@ -172,7 +159,8 @@ class Session:
         """Removes the segment, which nobody needs any more."""
         if self.role is Role.OWNS and self.pid == os.getpid() and self in owned:
             self.disown()
-            self.delivery.remove()
+            if self.deliverer is not None:
+                self.deliverer.delivery.remove()
 
 
 owned: list[Session] = []
@@ -185,44 +173,6 @@ def _drop_earlier() -> None:
         if session.controller:
             session.dropped = True
             session.end()
-
-
-def _create(cov: coverage.Coverage, own: settings.Settings, wanted: Wanted, *, kept: bool) -> str:
-    config = cov.config
-    inorout = cov._inorout
-    the_plan = plan.build(cov, branch=config.branch, context=config.context)
-    cov._inorout = inorout
-    flags = the_plan.flags | _merge.FLAG_OWNED
-    if pytest_cov():
-        flags |= _merge.FLAG_HOLD
-    # With `patch = execv` coverage.py saves before an exec, and starts again after it.
-    if kept and saves(cov) and "execv" not in wanted.patch:
-        flags |= _merge.FLAG_KEPT
-    rules = the_plan.rules + plan.identity(" ".join(_arguments()), config.data_file)
-    path, fd = segments.create(flags, rules, own)
-    os.close(fd)  # not kept: programs close descriptors that they did not open
-    return path
-
-
-def _arguments() -> list[str]:
-    """The command line, as a person would type it."""
-    arguments = sys.orig_argv or ["python"]
-    return [os.path.basename(arguments[0]), *arguments[1:]]
-
-
-def _remove_former() -> None:
-    """Removes segments that this process owned, and delivered, before an exec."""
-    now = {session.path for session in owned}
-    for path in segments.found():
-        if str(path) in now:
-            continue
-        with contextlib.suppress(OSError, segments.SegmentNotUsable), segments.opened(path) as fd:
-            copy = segments.read(path, fd)
-            info = copy.info()
-            ours = info["flags"] & _merge.FLAG_OWNED and info["supervisor"][0] == os.getpid()
-            delivered = _shmcov.delivered(fd)
-            if ours and delivered is not None and delivered[0] == copy.hits():
-                Delivery(str(path)).remove()
 
 
 def exists(path: str) -> bool:

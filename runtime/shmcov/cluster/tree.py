@@ -25,7 +25,7 @@ from typing import Any, cast
 from coverage.exceptions import CoverageException, DataError, NoDataError
 from coverage.files import PathAliases
 
-from shmcov.shards import combining, storage
+from shmcov.shards import combining, storage, urls
 from shmcov.shards.combining import Combined, Fate, Known, Options, Progress
 from shmcov.shards.storage import Fetch
 
@@ -164,7 +164,7 @@ def _about(part: Part) -> Part:
 @contextlib.contextmanager
 def _fetching(inputs: Sequence[str]) -> Iterator[Fetch]:
     """Fetches the inputs that are in stores."""
-    remotes = [storage.find(url, "")[0] for url in inputs if storage.is_url(url)]
+    remotes = [storage.find(url, "")[0] for url in inputs if urls.is_url(url)]
     with (
         tempfile.TemporaryDirectory(prefix="shmcov-") as folder,
         Fetch(remotes, folder) as fetch,

@@ -26,7 +26,7 @@ from coverage.exceptions import CoverageException, NoDataError
 
 from shmcov import messages, terminal
 from shmcov.affected.store import NAME, Store, beside
-from shmcov.shards import combining, removal, storage
+from shmcov.shards import combining, removal, storage, urls
 from shmcov.shards.combining import Combined, Fate
 from shmcov.shards.storage import Fetch, Remote
 
@@ -101,7 +101,7 @@ class Combining(coverage.Coverage):
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._output = ""
         """The URL of the output, if it goes into a store. Then the data file is a local one."""
-        if storage.is_url(self.config.data_file):
+        if urls.is_url(self.config.data_file):
             self._output = self.config.data_file
             storage.check_writable(self._output)
             self.config.data_file = storage.write_local(self._output, self._folder())
@@ -167,11 +167,11 @@ class Combining(coverage.Coverage):
         the output."""
         if self._output and not paths:
             paths = [storage.folder_of(self._output)]
-        local = [path for path in paths if not storage.is_url(path)]
+        local = [path for path in paths if not urls.is_url(path)]
         remotes = [
             one
             for path in paths
-            if storage.is_url(path)
+            if urls.is_url(path)
             for one in storage.find(path, Path(base).name)
             if one.url != self._output
         ]
@@ -187,9 +187,7 @@ class Combining(coverage.Coverage):
 
         def note(path: str, fate: Fate, why: str) -> None:
             name = fetch.of[path].url if path in fetch.of else path
-            self._note(
-                name if storage.is_url(name) else os.path.relpath(name), fate, fetch.named(why)
-            )
+            self._note(name if urls.is_url(name) else os.path.relpath(name), fate, fetch.named(why))
             fetch.done(path)
 
         with terminal.progress(quiet=bool(self._options.quiet)) as on_progress:

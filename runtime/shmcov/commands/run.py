@@ -19,7 +19,7 @@ from coverage.exceptions import CoverageException
 from shmcov import plan, settings
 from shmcov.messages import complain
 from shmcov.result import Target
-from shmcov.shards import storage
+from shmcov.shards import urls
 from shmcov.supervisor import supervisor
 from shmcov.supervisor.command import CannotRun, Command
 from shmcov.supervisor.program import Program
@@ -79,7 +79,7 @@ class Script(cmdline.CoverageScript):
 
     def _program(self, options: optparse.Values, args: list[str]) -> Program | Command:
         """What is to run. ValueError, in coverage.py's words."""
-        if storage.is_url(self.coverage.config.data_file):
+        if urls.is_url(self.coverage.config.data_file):
             raise ValueError(
                 f"A run writes its data file on this machine, not to "
                 f"{self.coverage.config.data_file}: copy it there, or have 'combine' write there."

@@ -10,7 +10,7 @@ import optparse
 
 from coverage import cmdline
 
-from shmcov import settings
+from shmcov import compiled, settings
 from shmcov.backend import fallback
 
 
@@ -29,6 +29,6 @@ class Script(cmdline.CoverageScript):
         except ValueError as error:
             cmdline.show_help(str(error))
             return cmdline.ERR
-        reason = fallback.lacking() or "nothing compiled is installed"
+        reason = compiled.lacking() or "nothing compiled is installed"
         fallback.fall_back(self.coverage, reason, strict=own.strict)
         return super().do_run(options, args)

@@ -21,9 +21,6 @@ from typing import Any
 
 from coverage.exceptions import DataError, NoDataError
 
-URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:::|://)")
-"""Two characters at least before the colon: a single one is a drive."""
-
 AHEAD = 4
 """So many files are fetched while others are read."""
 
@@ -33,10 +30,6 @@ ATOMIC = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"}
 READ_ONLY = {"http", "https"}
 
 EXTRA = "pip install 'shmcov[remote]'"
-
-
-def is_url(text: str) -> bool:
-    return URL.match(text) is not None
 
 
 def name_of(url: str) -> str:

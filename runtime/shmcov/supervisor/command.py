@@ -7,7 +7,6 @@ import errno
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from shmcov import _merge
@@ -24,15 +23,15 @@ class CannotRun(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Command:
     """What is to run. It has the attributes of a `Program`, and takes its place."""
-
-    args: Sequence[str]
 
     verb = "exec"
     as_module = True
     """Source packages are looked for from the current folder, as with -m."""
+
+    def __init__(self, args: Sequence[str]) -> None:
+        self.args = args
 
     def check(self) -> None:
         """Raises CannotRun."""

@@ -7,7 +7,6 @@ import os
 import sys
 import zipimport
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,14 @@ from coverage.execfile import make_code_from_py, make_code_from_pyc
 from shmcov import _merge, plan, startup
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Program:
     """What is to run: a script, folder, zip file or module, and its arguments."""
 
-    args: Sequence[str]
-    as_module: bool = False
-
     verb = "run"
+
+    def __init__(self, args: Sequence[str], as_module: bool = False) -> None:
+        self.args = args
+        self.as_module = as_module
 
     def check(self) -> None:
         """Raises coverage.py's error if there is nothing to run."""

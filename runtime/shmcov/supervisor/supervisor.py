@@ -8,11 +8,11 @@ describes signals, children that outlive the program, and the exit status.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shlex
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import coverage
@@ -42,6 +42,7 @@ class Outcome(NamedTuple):
         """Ends as the program did: the exit status, or death by the same signal."""
         code = os.waitstatus_to_exitcode(self.status)
         terminal.drop_unread()
+        gc.freeze()  # what is left goes with the process
         if code >= 0:
             return code or int(not self.well)
         if os.getpid() != 1:
@@ -108,27 +109,41 @@ def environment(segment: str) -> Mapping[str, str]:
     return variables
 
 
-@dataclass
 class Supervisor:
     """One program and its segment, from the program's start to the segment's end."""
 
-    cov: coverage.Coverage
-    program: Program | Command
-    target: Target
-    own: Settings
-    delivery: Delivery
-    awaited: set[int]  # signals
-    save_signal: int | None
-    pid: int = 0  # of the program
+    pid = 0  # of the program
     outsiders: Outsiders | None = None
     status: int | None = None
-    complete: bool = True  # all that ran was recorded
+    complete = True  # all that ran was recorded
+
+    def __init__(
+        self,
+        cov: coverage.Coverage,
+        program: Program | Command,
+        target: Target,
+        own: Settings,
+        delivery: Delivery,
+        awaited: set[int],
+        save_signal: int | None,
+    ) -> None:
+        """`awaited`: signals."""
+        self.cov = cov
+        self.program = program
+        self.target = target
+        self.own = own
+        self.delivery = delivery
+        self.awaited = awaited
+        self.save_signal = save_signal
 
     def start(self, mask: signals.Mask) -> None:
         if self.own.keeper:
             self.delivery.keeper = Keeper.of(
                 self.delivery.path, self.own.wait, self.target.salvage_options(self.cov)
             )
+        # All that was imported stays. It need not be looked at again, nor copied for a fork.
+        gc.freeze()
+        gc.enable()
         self.witness = signals.Witness()
         try:
             self.pid = self.program.spawn(

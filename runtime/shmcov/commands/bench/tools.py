@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from shmcov.backend import fallback
+from shmcov import compiled
 from shmcov.commands.bench.configuration import CHILDREN, OURS, Configuration, Mode
 
 VERSION = sys.version_info[:2]
@@ -42,7 +42,7 @@ class Tool:
         if self.module == "slipcover" and VERSION >= (3, 15):
             return "slipcover does not know this Python"
         if self in (SHMCOV, PLUGIN):
-            return fallback.lacking() or ""
+            return compiled.lacking() or ""
         return ""
 
     def cannot(self, mode: Mode) -> str:

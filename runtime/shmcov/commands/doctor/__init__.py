@@ -19,7 +19,7 @@ from pathlib import Path
 
 import coverage
 
-from shmcov import __version__, versions
+from shmcov import __version__, compiled, versions
 from shmcov.commands.doctor import fix, show
 from shmcov.commands.doctor.edits import ConfigFile, Refused
 from shmcov.commands.doctor.findings import Finding, Kind, Value, fact, note, problem
@@ -147,9 +147,7 @@ def _without_compiled_part(error: ImportError) -> Iterator[Finding]:
     if text := versions.too_old():
         yield problem("coverage.py", text)
         return
-    from shmcov.backend import fallback
-
-    text = f"of shmcov cannot be loaded, so coverage.py's own core measures: {fallback.why(error)}"
+    text = f"of shmcov cannot be loaded, so coverage.py's own core measures: {compiled.why(error)}"
     yield problem("compiled part", text)
 
 
