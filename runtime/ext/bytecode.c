@@ -383,7 +383,7 @@ static int add_edge(struct reading *r, int32_t from, uint32_t dest, uint32_t *ar
  * behind END_SEND implies one arc, END_ASYNC_FOR the other. */
 static int add_async_for(struct reading *r, uint32_t end)
 {
-    uint32_t send = RT_NO_UNIT;
+    uint32_t send = RT_NO_UNIT, behind;
     struct rt_handler handler;
     struct rt_branch branch = {0};
     int32_t from = 0;
@@ -399,11 +399,13 @@ static int add_async_for(struct reading *r, uint32_t end)
                 send = r->code.unit[i].target;
         }
     }
-    if (!from || send == RT_NO_UNIT || rt_unit_after(&r->code, end) == RT_NO_UNIT ||
-        rt_unit_after(&r->code, send) == RT_NO_UNIT)
+    if (!from || send == RT_NO_UNIT || rt_unit_after(&r->code, end) == RT_NO_UNIT)
+        return 0;
+    behind = RT_END_SEND ? rt_unit_after(&r->code, send) : send;
+    if (behind == RT_NO_UNIT)
         return 0;
     branch.unit = send;
-    branch.next = rt_unit_after(&r->code, send);
+    branch.next = behind;
     if (arc_to(r, from, branch.next, &branch.near_arc) ||
         arc_to(r, from, rt_unit_after(&r->code, end), &branch.far_arc))
         return -1;
@@ -587,7 +589,7 @@ int rt_shape_make(const struct rt_code_bytes *in, bool branches, struct rt_shape
     if (collect_lines(&r))
         goto done;
     out->inner_target = jumps_inside_a_line(&r);
-    if (RT_MONITORING && branches && collect_arcs(&r))
+    if (branches && collect_arcs(&r))
         goto done;
     status = 0;
 done:

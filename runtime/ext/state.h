@@ -54,5 +54,6 @@ struct rt_tracer {
 
 extern const struct rt_tracer rt_tracer_monitoring; /* 3.12 and later */
 extern const struct rt_tracer rt_tracer_settrace;   /* 3.11 */
+extern const struct rt_tracer rt_tracer_breakpoints; /* 3.11, where it is asked for */
 
 #endif
