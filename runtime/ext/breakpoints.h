@@ -13,7 +13,7 @@
 
 struct rt_breakpoints { /* never freed: twins may outlive the module */
     struct rt_breakpoints *next;
-    PyInterpreterState *interp;
+    int64_t interp;         /* its id: its address may be another's later */
     struct rt_state *state; /* NULL: the tracer has ended, and hits record nothing */
     Py_ssize_t slot;        /* of co_extra: a twin's record | RT_TWIN_TAG, or an original's twin */
     struct rt_link twins;   /* the ring of all */

@@ -16,7 +16,7 @@ static struct rt_breakpoints *latest; /* of all interpreters */
 
 struct rt_breakpoints *rt_breakpoints_here(void)
 {
-    PyInterpreterState *here = PyInterpreterState_Get();
+    int64_t here = PyInterpreterState_GetID(PyInterpreterState_Get());
     struct rt_breakpoints *own = latest;
 
     while (own && own->interp != here)
@@ -49,7 +49,7 @@ static struct rt_breakpoints *find_own(void)
     }
     rt_ring_make(&own->twins);
     rt_ring_make(&own->rearm);
-    own->interp = PyInterpreterState_Get();
+    own->interp = PyInterpreterState_GetID(PyInterpreterState_Get());
     own->next = latest;
     latest = own;
     return own;

@@ -17,6 +17,7 @@
 #include "context.h"
 #include "file.h"
 #include "process.h"
+#include "twin_islands.h"
 
 /* -- records -- */
 
@@ -182,9 +183,10 @@ static PyCodeObject *new_code(PyCodeObject *code, PyObject *words, PyObject *con
     return _PyCode_New(&like);
 }
 
-/* What a twin is laid out as: that of its original, or another one with islands. */
+/* What a twin is laid out as: as its original, or anew with islands. */
 struct draft {
     PyObject *code, *lines, *exceptions; /* owned */
+    struct rt_relaid relaid;
     struct rt_layout layout;
     struct rt_plan plan;
 };
@@ -194,9 +196,11 @@ static void draft_free(struct draft *draft)
     Py_XDECREF(draft->code);
     Py_XDECREF(draft->lines);
     Py_XDECREF(draft->exceptions);
+    rt_relaid_free(&draft->relaid);
     rt_plan_free(&draft->plan);
 }
 
+/* Finds the sites and deals out their pads. */
 static int draft_plan(struct draft *draft, PyCodeObject *code, uint32_t record)
 {
     struct rt_shape shape;
@@ -206,6 +210,7 @@ static int draft_plan(struct draft *draft, PyCodeObject *code, uint32_t record)
     draft->layout.tables.lines = bytes_of(draft->lines);
     draft->layout.tables.exceptions = bytes_of(draft->exceptions);
     draft->layout.first_line = code->co_firstlineno;
+    draft->layout.island = draft->relaid.island;
     if (!rt_code_read(code, &draft->layout.tables, rt_process_branches(), &shape) &&
         !rt_plan_make(&draft->plan, &draft->layout, &shape, rt_context_enabled()) &&
         !rt_plan_place(&draft->plan, &draft->layout, record))
@@ -214,17 +219,51 @@ static int draft_plan(struct draft *draft, PyCodeObject *code, uint32_t record)
     return status;
 }
 
-/* 0, -1: no memory, or 1: the code cannot have a twin. */
-static int draft_make(struct draft *draft, PyCodeObject *code, uint32_t record)
+static PyObject *bytes_from(const void *data, size_t n)
 {
+    return PyBytes_FromStringAndSize(n ? data : "", (Py_ssize_t)n);
+}
+
+/* Lays the code out anew. 0, -1: no memory, or 1: it cannot be done. */
+static int draft_anew(struct draft *draft, PyCodeObject *code, uint32_t record)
+{
+    struct rt_relaid *relaid = &draft->relaid;
+    int status = rt_islands_make(relaid, &draft->layout, &draft->plan, record);
+
+    rt_plan_free(&draft->plan);
+    if (status)
+        return status;
+    Py_SETREF(draft->code, bytes_from(relaid->code, relaid->n * sizeof *relaid->code));
+    Py_SETREF(draft->lines, bytes_from(relaid->lines, relaid->n_lines));
+    Py_SETREF(draft->exceptions, bytes_from(relaid->exceptions, relaid->n_exceptions));
+    if (!draft->code || !draft->lines || !draft->exceptions)
+        return -1;
+    return draft_plan(draft, code, record);
+}
+
+/* What cannot be served as it is laid out is laid out anew; what cannot be served then, or could
+ * never be, has no site: *lost. 0, or -1: no memory, or it is no code that a compiler made. */
+static int draft_make(struct draft *draft, PyCodeObject *code, uint32_t record, bool *lost)
+{
+    const struct rt_plan *plan = &draft->plan;
+    int status;
+
     memset(draft, 0, sizeof *draft);
     draft->code = PyCode_GetCode(code);
     draft->lines = Py_NewRef(code->co_linetable);
     draft->exceptions = Py_NewRef(code->co_exceptiontable);
-    if (!draft->code || draft_plan(draft, code, record))
+    if (!draft->code || draft_plan(draft, code, record) || plan->strange)
         return -1;
-    if (draft->plan.units.resume == RT_NO_UNIT || draft->plan.untouched || draft->plan.out_of_reach)
-        return 1;
+    if (plan->out_of_reach || plan->joined) {
+        status = draft_anew(draft, code, record);
+        if (status > 0) {
+            rt_relaid_free(&draft->relaid);
+            status = draft_plan(draft, code, record);
+        }
+        if (status)
+            return -1;
+    }
+    *lost = plan->out_of_reach || plan->joined || plan->untouched;
     return 0;
 }
 
@@ -247,7 +286,8 @@ static bool dress(PyCodeObject *code, struct rt_twin *twin, const struct draft *
     free(kept);
     twin->code = code;
     for (struct rt_site *site = twin->sites; site < twin->sites + twin->n_sites; site++)
-        rt_site_first_on(twin, site);
+        if (site->patch)
+            rt_site_first_on(twin, site);
     return true;
 }
 
@@ -288,13 +328,13 @@ static PyCodeObject *twin_make(struct rt_breakpoints *own, PyCodeObject *code,
 {
     struct draft draft;
     PyCodeObject *made = NULL;
-    int status = draft_make(&draft, code, (uint32_t)PyTuple_GET_SIZE(code->co_consts));
+    bool lost = false;
 
-    if (!status)
+    if (!draft_make(&draft, code, (uint32_t)PyTuple_GET_SIZE(code->co_consts), &lost))
         made = twin_new(own, code, file, &draft);
     draft_free(&draft);
     PyErr_Clear();
-    if (!made) {
+    if (!made || lost) {
         seg_lose(rt_process_seg(), SEG_LOST_TRACER, 1);
         rt_file_lossy(file);
     }

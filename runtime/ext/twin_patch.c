@@ -140,7 +140,7 @@ static bool stands_before(const struct rt_twin *twin, const struct rt_site *site
 
 bool rt_site_on(struct rt_twin *twin, struct rt_site *site)
 {
-    if (site->on)
+    if (site->on || !site->patch)
         return true;
     if (site->fused) {
         if (stands_before(twin, site))

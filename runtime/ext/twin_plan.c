@@ -9,9 +9,8 @@
 
 #include "grow.h"
 
-/* What a jump of one code unit reaches. */
-#define REACH 255
-/* The same with one EXTENDED_ARG. */
+
+/* What a jump with one EXTENDED_ARG reaches. */
 #define FAR_REACH 65535
 
 /* -- sites -- */
@@ -279,6 +278,26 @@ static int link_lines(struct rt_plan *plan, const struct rt_shape *shape)
     return 0;
 }
 
+/* Code that a program has put together may have anything in it. */
+static bool is_strange(const struct rt_plan *plan, const struct rt_layout *layout)
+{
+    const struct rt_code_units *units = &plan->units;
+
+    if (units->resume == RT_NO_UNIT || rt_unit_after(units, units->resume) == RT_NO_UNIT)
+        return true;
+    for (uint32_t i = 0; i < units->n; i++) {
+        uint8_t op = op_at(layout, i);
+
+        if (units->unit[i].kind == RT_NOT_A_START)
+            continue;
+        if (op == CACHE || rt_op_plain(op) != op || units->unit[i].units != 1 + rt_op_caches(op))
+            return true;
+        if (op == EXTENDED_ARG && i + 1 == units->n)
+            return true;
+    }
+    return false;
+}
+
 int rt_plan_make(struct rt_plan *plan, const struct rt_layout *layout, const struct rt_shape *shape,
                  bool contexts)
 {
@@ -290,6 +309,9 @@ int rt_plan_make(struct rt_plan *plan, const struct rt_layout *layout, const str
     if (rt_units_read(&plan->units, layout->tables.code, layout->tables.lines, layout->first_line))
         return -1;
     n = plan->units.n;
+    plan->strange = is_strange(plan, layout);
+    if (plan->strange)
+        return 0;
     begins = find_beginnings(plan, layout, shape->first_unit, contexts);
     plan->site_at = malloc((n + 1) * sizeof *plan->site_at);
     plan->joins = calloc(n + 1, 1);
@@ -362,7 +384,7 @@ static bool find_patch(const struct rt_plan *plan, const struct rt_layout *layou
 
     if (site->kind == RT_PAD) {
         site->patch = rt_word_of(JUMP_FORWARD, away);
-        return away + 1 + rt_pad_units(RT_PAD, record) <= REACH;
+        return away + 1 + rt_pad_units(RT_PAD, record) <= RT_PAD_REACH;
     }
     switch (op) {
     case POP_JUMP_BACKWARD_IF_FALSE:
@@ -383,7 +405,7 @@ static bool find_patch(const struct rt_plan *plan, const struct rt_layout *layou
     site->patch = rt_word_of(op, away);
     site->saved = rt_word_of(op_at(layout, site->unit), arg_at(layout, site->unit));
     if (!wide)
-        return away <= REACH;
+        return away <= RT_PAD_REACH;
     site->before = plan->site_at[site->unit - 1];
     site->patch_1 = rt_word_of(EXTENDED_ARG_QUICK, away >> 8);
     site->saved_1 = rt_word_of(EXTENDED_ARG_QUICK, arg_at(layout, site->unit - 1));
@@ -436,6 +458,7 @@ int rt_plan_place(struct rt_plan *plan, const struct rt_layout *layout, uint32_t
 
         seek(&dealing, layout, n, site->unit, units);
         if (!find_patch(plan, layout, site, dealing.at, record)) {
+            site->patch = 0;
             plan->out_of_reach++;
             continue;
         }

@@ -30,6 +30,9 @@ enum rt_site_kind { RT_PAD, RT_FAR };
 
 #define RT_NO_SITE UINT16_MAX
 
+/* So many units a jump of one code unit reaches. */
+#define RT_PAD_REACH 255
+
 struct rt_site {
     uint32_t unit;      /* that is patched; RT_FAR: of the jump's opcode */
     int32_t line;       /* that is recorded; 0: none */
@@ -48,7 +51,7 @@ struct rt_site {
     bool on, listed, fused;
     rt_word saved;   /* RT_PAD: what the patch replaced. RT_FAR: the jump */
     rt_word held;    /* what the looker was before; 0: it is not held */
-    rt_word patch;   /* of `unit` */
+    rt_word patch;   /* of `unit`; 0: no pad is near enough, so it never comes on */
     rt_word patch_1; /* RT_FAR behind an EXTENDED_ARG: of that; 0: there is none */
     rt_word saved_1;
 };
@@ -72,6 +75,7 @@ struct rt_plan {
                            arc: a NOP behind it would tell */
     bool joined;        /* there is such a jump */
     uint32_t untouched; /* instructions that ought to be sites and cannot be */
+    bool strange;       /* no compiler made this code: then there are no sites */
     /* After rt_plan_place(): */
     rt_word *words; /* with all pads */
     uint32_t n_words;
