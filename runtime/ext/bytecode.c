@@ -572,18 +572,19 @@ static int collect_arcs(struct reading *r)
     return 0;
 }
 
-int rt_shape_make(const struct rt_code_bytes *in, bool branches, struct rt_shape *out)
+int rt_shape_of(const struct rt_code_bytes *in, const struct rt_code_units *units, bool branches,
+                struct rt_shape *out)
 {
     /* 0 is the exit of no code: INT32_MIN has no negative, and no real code begins there. */
-    struct reading r = {
-        .in = in, .out = out, .exit = in->first_line > INT32_MIN ? -in->first_line : 0};
+    struct reading r = {.in = in,
+                        .code = *units,
+                        .out = out,
+                        .exit = in->first_line > INT32_MIN ? -in->first_line : 0};
     int status = -1;
 
     memset(out, 0, sizeof *out);
     out->entry_arc = RT_NO_ARC;
     out->return_arc = RT_NO_ARC;
-    if (rt_units_read(&r.code, in->code, in->lines, in->first_line))
-        return -1;
     out->n_units = r.code.n;
     find_entry(&r);
     if (collect_lines(&r))
@@ -593,10 +594,22 @@ int rt_shape_make(const struct rt_code_bytes *in, bool branches, struct rt_shape
         goto done;
     status = 0;
 done:
-    rt_units_free(&r.code);
     free(r.reach);
     free(r.known);
     free(r.known_at);
+    return status;
+}
+
+int rt_shape_make(const struct rt_code_bytes *in, bool branches, struct rt_shape *out)
+{
+    struct rt_code_units units;
+    int status;
+
+    memset(out, 0, sizeof *out);
+    if (rt_units_read(&units, in->code, in->lines, in->first_line))
+        return -1;
+    status = rt_shape_of(in, &units, branches, out);
+    rt_units_free(&units);
     return status;
 }
 

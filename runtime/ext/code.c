@@ -286,8 +286,8 @@ static int *nested_lines(PyCodeObject *code, size_t *n)
     return lines;
 }
 
-int rt_code_read(PyCodeObject *code, const struct rt_tables *tables, bool branches,
-                 struct rt_shape *shape)
+int rt_code_read(PyCodeObject *code, const struct rt_tables *tables,
+                 const struct rt_code_units *units, bool branches, struct rt_shape *shape)
 {
     struct rt_code_bytes in = {.code = tables->code,
                                .lines = tables->lines,
@@ -300,7 +300,7 @@ int rt_code_read(PyCodeObject *code, const struct rt_tables *tables, bool branch
     if (branches && rt_process_branches())
         nested = nested_lines(code, &in.n_nested);
     in.nested = nested;
-    status = rt_shape_make(&in, branches, shape);
+    status = units ? rt_shape_of(&in, units, branches, shape) : rt_shape_make(&in, branches, shape);
     free(nested);
     return status ? SEG_ERR_NOMEM : 0;
 }
@@ -319,7 +319,7 @@ static int read_shape(PyCodeObject *code, bool branches, struct rt_shape *shape)
     tables.code = bytes_of(bytes);
     tables.lines = bytes_of(code->co_linetable);
     tables.exceptions = bytes_of(code->co_exceptiontable);
-    status = rt_code_read(code, &tables, branches, shape);
+    status = rt_code_read(code, &tables, NULL, branches, shape);
     Py_DECREF(bytes);
     return status;
 }

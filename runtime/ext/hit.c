@@ -95,10 +95,19 @@ RT_SELDOM static struct rt_code *first_hit(struct rt_twin *twin)
     return twin->rc;
 }
 
+/* This thread is in another context than the one in which sites went off: they come on again. */
+RT_SELDOM static void other_context(struct rt_breakpoints *own, const struct rt_context *context)
+{
+    own->generation = context->generation;
+    rt_twins_rearm(own);
+}
+
 static void record(struct rt_twin *twin, struct rt_code *rc, const struct rt_site *site)
 {
     struct rt_context *context = rt_context_get();
 
+    if (context && context->generation != twin->owner->generation)
+        other_context(twin->owner, context);
     rt_code_line(rc, context, site->line);
     for (uint32_t k = 0; k < site->n_arcs; k++)
         rt_code_arc(rc, context, twin->arcs[site->first_arc + k]);

@@ -81,6 +81,7 @@ static int breakpoints_restart(struct rt_state *state)
     struct rt_breakpoints *own = own_of(state);
 
     own->lasting = rt_context_enabled();
+    own->lost = false;
     for (struct rt_link *link = own->twins.next, *next; link != &own->twins; link = next) {
         struct rt_twin *twin = RT_TWIN_OF_LINK(link, all);
         PyCodeObject *code = (PyCodeObject *)Py_NewRef(twin->code);
@@ -127,9 +128,16 @@ static int breakpoints_contexts_begin(struct rt_state *state)
     return 0;
 }
 
+/* While threads are in contexts of their own, what one has hit is not heard in the other. */
 static void breakpoints_switched(struct rt_state *state)
 {
-    rt_twins_rearm(own_of(state));
+    struct rt_breakpoints *own = own_of(state);
+
+    if (!own->lost && !rt_context_shared()) {
+        own->lost = true;
+        seg_lose(rt_process_seg(), SEG_LOST_TRACER, 1);
+    }
+    rt_twins_rearm(own);
 }
 
 static void breakpoints_usable(struct rt_state *state, bool *monitors, bool *sites)

@@ -14,6 +14,7 @@
 #include <internal/pycore_code.h>
 
 #include "breakpoints.h"
+#include "codemap.h"
 #include "context.h"
 #include "file.h"
 #include "process.h"
@@ -203,17 +204,22 @@ static void draft_free(struct draft *draft)
 /* Finds the sites and deals out their pads. */
 static int draft_plan(struct draft *draft, PyCodeObject *code, uint32_t record)
 {
+    struct rt_tables *tables = &draft->layout.tables;
+    struct rt_plan *plan = &draft->plan;
     struct rt_shape shape;
     int status = -1;
 
-    draft->layout.tables.code = bytes_of(draft->code);
-    draft->layout.tables.lines = bytes_of(draft->lines);
-    draft->layout.tables.exceptions = bytes_of(draft->exceptions);
+    tables->code = bytes_of(draft->code);
+    tables->lines = bytes_of(draft->lines);
+    tables->exceptions = bytes_of(draft->exceptions);
     draft->layout.first_line = code->co_firstlineno;
     draft->layout.island = draft->relaid.island;
-    if (!rt_code_read(code, &draft->layout.tables, rt_process_branches(), &shape) &&
-        !rt_plan_make(&draft->plan, &draft->layout, &shape, rt_context_enabled()) &&
-        !rt_plan_place(&draft->plan, &draft->layout, record))
+    memset(plan, 0, sizeof *plan);
+    if (rt_units_read(&plan->units, tables->code, tables->lines, draft->layout.first_line))
+        return -1;
+    if (!rt_code_read(code, tables, &plan->units, rt_process_branches(), &shape) &&
+        !rt_plan_make(plan, &draft->layout, &shape, rt_context_enabled()) &&
+        !rt_plan_place(plan, &draft->layout, record))
         status = 0;
     rt_shape_free(&shape);
     return status;
@@ -311,8 +317,8 @@ static PyCodeObject *twin_new(struct rt_breakpoints *own, PyCodeObject *code,
         Py_CLEAR(made);
     Py_XDECREF(words);
     Py_XDECREF(consts);
-    if (made && PyUnstable_Code_SetExtra((PyObject *)made, own->slot,
-                                         (void *)((uintptr_t)twin | RT_TWIN_TAG))) {
+    if (made && rt_extra_put(own->state, made, own->slot,
+                             (void *)((uintptr_t)twin | RT_TWIN_TAG))) {
         made->co_warmup = -1;
         Py_CLEAR(made);
     }
@@ -373,10 +379,8 @@ PyCodeObject *rt_twin_of(struct rt_state *state, PyCodeObject *code)
     if (!file)
         return NULL;
     twin = twin_make(own, code, file);
-    if (twin && PyUnstable_Code_SetExtra((PyObject *)code, own->slot, Py_NewRef(twin))) {
-        PyErr_Clear(); /* it has its twin only once, then */
-        Py_DECREF(twin);
-    }
+    if (twin && rt_extra_put(state, code, own->slot, Py_NewRef(twin)))
+        Py_DECREF(twin); /* it is the twin of this call alone, then */
     return twin;
 }
 

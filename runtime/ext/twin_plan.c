@@ -305,9 +305,6 @@ int rt_plan_make(struct rt_plan *plan, const struct rt_layout *layout, const str
     size_t n;
     int status = -1;
 
-    memset(plan, 0, sizeof *plan);
-    if (rt_units_read(&plan->units, layout->tables.code, layout->tables.lines, layout->first_line))
-        return -1;
     n = plan->units.n;
     plan->strange = is_strange(plan, layout);
     if (plan->strange)
