@@ -34,12 +34,6 @@ struct instruction {
     bool hop;   /* a jump over the island is added */
 };
 
-/* A site that waits for its pad. */
-struct waiting {
-    uint32_t latest; /* unit at which the pad may begin at the latest */
-    uint32_t units;
-};
-
 struct work {
     const struct rt_layout *layout;
     const struct rt_plan *plan;
@@ -47,8 +41,10 @@ struct work {
     struct instruction *instruction;
     uint32_t n, size; /* instructions; units of the new layout */
     uint32_t *of;     /* [old unit] its instruction */
-    struct waiting *waiting;
-    uint32_t n_waiting;
+    /* Of the sites that wait for their pads: the units of these, and the last unit at which an
+     * island may begin that has them all in reach. */
+    uint32_t pads;
+    int64_t latest;
 };
 
 /* -- reading -- */
@@ -61,9 +57,7 @@ static int read_instructions(struct work *work)
 
     work->instruction = calloc((size_t)units->n + 1, sizeof *work->instruction);
     work->of = calloc((size_t)units->n + 1, sizeof *work->of);
-    work->waiting =
-        calloc((size_t)work->plan->n_sites + 2 * (size_t)units->n + 2, sizeof *work->waiting);
-    if (!work->instruction || !work->of || !work->waiting)
+    if (!work->instruction || !work->of)
         return -1;
     while (i < units->n) {
         struct instruction *at = &work->instruction[work->n];
@@ -144,27 +138,20 @@ static bool is_better_together(uint8_t op)
     }
 }
 
+static void wait_for_none(struct work *work)
+{
+    work->pads = 0;
+    work->latest = INT64_MAX;
+}
+
 static void wait_for_pad(struct work *work, enum rt_site_kind kind, uint32_t unit)
 {
     uint32_t units = rt_pad_units(kind, work->record);
+    int64_t latest = (int64_t)unit + RT_PAD_REACH - (kind == RT_PAD ? units : 0) - work->pads;
 
-    work->waiting[work->n_waiting++] = (struct waiting){
-        .latest = unit + (kind == RT_PAD ? RT_PAD_REACH - units : RT_PAD_REACH), .units = units};
-}
-
-/* The fewest units that a waiting site has left if its pad lies on an island at `unit`. */
-static int64_t slack(const struct work *work, uint32_t unit)
-{
-    int64_t least = INT32_MAX;
-
-    for (uint32_t k = 0; k < work->n_waiting; k++) {
-        int64_t left = (int64_t)work->waiting[k].latest - unit;
-
-        if (left < least)
-            least = left;
-        unit += work->waiting[k].units;
-    }
-    return least;
+    if (latest < work->latest)
+        work->latest = latest;
+    work->pads += units;
 }
 
 /* Does an island come behind instruction k, at `unit`? */
@@ -176,11 +163,11 @@ static bool island_here(const struct work *work, uint32_t k, uint32_t unit)
     bool hop = at->falls || at->nop;
     int64_t left;
 
-    if (k + 1 >= work->n || !work->n_waiting || is_tied(at->op) || at->start <= first)
+    if (k + 1 >= work->n || !work->pads || is_tied(at->op) || at->start <= first)
         return false;
     if (units[at->op_unit].kind == RT_BRANCH && !at->nop)
         return false; /* the jump over it would hide that only branches lead to what comes next */
-    left = slack(work, unit + hop);
+    left = work->latest - unit - hop;
     if (is_better_together(at->op) && !at->nop)
         return left < LAST_MOMENT;
     if (left < HURRY)
@@ -194,7 +181,7 @@ static void place_all(struct work *work)
 {
     uint32_t unit = 0;
 
-    work->n_waiting = 0;
+    wait_for_none(work);
     for (uint32_t k = 0; k < work->n; k++) {
         struct instruction *at = &work->instruction[k];
 
@@ -212,10 +199,9 @@ static void place_all(struct work *work)
             continue;
         at->hop = at->falls || at->nop;
         unit += at->hop;
-        for (uint32_t pad = 0; pad < work->n_waiting; pad++)
-            at->island += work->waiting[pad].units;
-        work->n_waiting = 0;
+        at->island = work->pads;
         unit += at->island;
+        wait_for_none(work);
     }
     work->size = unit;
 }
@@ -339,7 +325,6 @@ int rt_islands_make(struct rt_relaid *out, const struct rt_layout *layout,
 done:
     free(work.instruction);
     free(work.of);
-    free(work.waiting);
     return status;
 }
 

@@ -169,16 +169,18 @@ static void find_lookers(const struct rt_plan *plan, const struct rt_layout *lay
     }
 }
 
-/* The arcs of the instruction at `unit`: those that it implies, and that of entering or leaving. */
-static int add_arcs(struct rt_plan *plan, const struct rt_shape *shape, uint32_t unit,
-                    struct rt_site *site)
-{
-    const struct rt_implied *implied =
-                                rt_at_unit(shape->implied, shape->n_implied, sizeof *implied, unit),
-                            *end = shape->n_implied ? shape->implied + shape->n_implied : NULL;
+/* What is left of the shape's items from the current unit on. They are sorted by unit. */
+struct items {
+    const struct rt_implied *implied, *implied_end;
+    const struct rt_branch *branch, *branch_end;
+};
 
-    for (; implied && implied < end && implied->unit == unit; implied++)
-        if (add_arc(plan, site, implied->arc))
+/* The arcs of the instruction at `unit`: those that it implies, and that of entering or leaving. */
+static int add_arcs(struct rt_plan *plan, const struct rt_shape *shape, struct items *items,
+                    uint32_t unit, struct rt_site *site)
+{
+    for (; items->implied < items->implied_end && items->implied->unit == unit; items->implied++)
+        if (add_arc(plan, site, items->implied->arc))
             return -1;
     if (unit == shape->first_unit && add_arc(plan, site, shape->entry_arc))
         return -1;
@@ -187,61 +189,74 @@ static int add_arcs(struct rt_plan *plan, const struct rt_shape *shape, uint32_t
     return 0;
 }
 
-static bool has_arcs(const struct rt_plan *plan, const struct rt_shape *shape, uint32_t unit)
+static bool has_arcs(const struct rt_plan *plan, const struct rt_shape *shape,
+                     const struct items *items, uint32_t unit)
 {
-    return rt_at_unit(shape->implied, shape->n_implied, sizeof *shape->implied, unit) ||
+    return (items->implied < items->implied_end && items->implied->unit == unit) ||
            (unit == shape->first_unit && shape->entry_arc != RT_NO_ARC) ||
            (plan->units.unit[unit].kind == RT_RETURN && shape->return_arc != RT_NO_ARC);
 }
 
-/* The sites of one instruction; `begins`: its line may begin with it. */
-static int add_instruction(struct rt_plan *plan, const struct rt_layout *layout,
-                           const struct rt_shape *shape, uint32_t unit, const uint32_t last[2],
-                           bool begins)
+static int add_pad(struct rt_plan *plan, const struct rt_layout *layout,
+                   const struct rt_shape *shape, struct items *items, uint32_t unit,
+                   const uint32_t last[2])
 {
-    const struct rt_unit *at = &plan->units.unit[unit];
-    const struct rt_branch *branch =
-        rt_at_unit(shape->branches, shape->n_branches, sizeof *branch, unit);
-    struct rt_site *site;
+    int32_t line = plan->units.unit[unit].line;
     uint8_t op = op_at(layout, unit);
-    bool wanted = (begins && at->line) || has_arcs(plan, shape, unit);
+    struct rt_site *site;
 
-    if (wanted && untouchable(op))
+    if (untouchable(op)) {
         plan->untouched++;
-    if (wanted && !untouchable(op)) {
-        site = add_site(plan, RT_PAD, unit);
-        if (!site || add_arcs(plan, shape, unit, site))
-            return -1;
-        site->line = at->line;
-        site->shown_line = at->line ? at->line : -1;
-        site->quiet = quiet(op);
-        find_lookers(plan, layout, site, last[0], last[1]);
-    }
-    if (!branch || !at->line)
         return 0;
+    }
+    site = add_site(plan, RT_PAD, unit);
+    if (!site || add_arcs(plan, shape, items, unit, site))
+        return -1;
+    site->line = line;
+    site->shown_line = line ? line : -1;
+    site->quiet = quiet(op);
+    find_lookers(plan, layout, site, last[0], last[1]);
+    return 0;
+}
+
+static int add_far(struct rt_plan *plan, const struct rt_layout *layout,
+                   const struct rt_branch *branch, const uint32_t last[2])
+{
+    struct rt_site *site;
+
     if (branch->near_arc != RT_NO_ARC && !branch->near_implied)
-        plan->joins[unit] = plan->joined = true;
+        plan->joins[branch->unit] = plan->joined = true;
     if (branch->far_arc == RT_NO_ARC || branch->far_implied)
         return 0;
-    site = add_site(plan, RT_FAR, unit);
+    site = add_site(plan, RT_FAR, branch->unit);
     if (!site || add_arc(plan, site, branch->far_arc))
         return -1;
     find_lookers(plan, layout, site, last[0], last[1]);
-    site->own = plan->site_at[unit];
+    site->own = plan->site_at[branch->unit];
     return 0;
 }
 
 static int add_sites(struct rt_plan *plan, const struct rt_layout *layout,
                      const struct rt_shape *shape, const uint8_t *begins, bool contexts)
 {
+    struct items items = {shape->implied, shape->implied + shape->n_implied, shape->branches,
+                          shape->branches + shape->n_branches};
     uint32_t last[2] = {RT_NO_UNIT, RT_NO_UNIT};
     bool resumed = false;
 
     for (uint32_t i = shape->first_unit; i < plan->units.n; i++) {
-        if (plan->units.unit[i].kind == RT_NOT_A_START || is_island(layout, i))
+        const struct rt_unit *unit = &plan->units.unit[i];
+
+        if (unit->kind == RT_NOT_A_START || is_island(layout, i))
             continue;
-        if (add_instruction(plan, layout, shape, i, last, begins[i] || resumed))
+        if ((((begins[i] || resumed) && unit->line) || has_arcs(plan, shape, &items, i)) &&
+            add_pad(plan, layout, shape, &items, i, last))
             return -1;
+        while (items.implied < items.implied_end && items.implied->unit <= i)
+            items.implied++;
+        for (; items.branch < items.branch_end && items.branch->unit <= i; items.branch++)
+            if (items.branch->unit == i && add_far(plan, layout, items.branch, last))
+                return -1;
         /* The arc from the line of a yield belongs to the context that resumes it. */
         resumed = contexts && shape->n_arcs && op_at(layout, i) == RESUME && arg_at(layout, i) & 3;
         last[1] = last[0];
