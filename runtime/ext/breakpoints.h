@@ -25,6 +25,9 @@ struct rt_breakpoints { /* never freed: twins may outlive the module */
 
 #define RT_TWIN_TAG ((uintptr_t)1)
 
+/* Makes ready for twins in the running interpreter: 0, or -1 with an exception. */
+int rt_breakpoints_open(struct rt_state *state);
+
 /* That of the running interpreter, or NULL. */
 struct rt_breakpoints *rt_breakpoints_here(void);
 

@@ -62,17 +62,22 @@ static void all_sites(struct rt_breakpoints *own, bool on)
         rt_twin_all(RT_TWIN_OF_LINK(link, all), on);
 }
 
-static int breakpoints_start(PyObject *module, struct rt_state *state)
+int rt_breakpoints_open(struct rt_state *state)
 {
     struct rt_breakpoints *own;
 
-    (void)module;
     if (PyType_Ready(&rt_twin_type) || !(own = find_own()))
         return -1;
     own->state = state;
     own->lasting = rt_context_enabled();
     state->tracer_state = own;
     return 0;
+}
+
+static int breakpoints_start(PyObject *module, struct rt_state *state)
+{
+    (void)module;
+    return rt_breakpoints_open(state);
 }
 
 /* Another segment: the files are other ones, and what has been hit is not recorded there. */

@@ -26,7 +26,7 @@ static bool begin(bool branches, bool contexts)
     if (contexts)
         rt_context_enable();
     unit_state.tracer = &rt_tracer_breakpoints;
-    return !rt_tracer_breakpoints.start(NULL, &unit_state);
+    return !rt_breakpoints_open(&unit_state);
 }
 
 /* The file of that name is measured. */
