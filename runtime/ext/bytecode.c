@@ -235,8 +235,8 @@ static int put_trail(struct reading *r, size_t head, int32_t from, uint32_t unit
         case RT_RETURN:
             return put_trail_word(r, head, r->exit);
         case RT_RAISE:
-            if (!own_line)
-                return 0;
+            if (!own_line && !RT_JUMPS_ON_FIRST_LINE)
+                return 0; /* else the merge finds out whether it is of the branch's statement */
             unit = rt_handler_of(&r->in->exceptions, unit);
             if (unit == RT_NO_UNIT)
                 return put_trail_word(r, head, r->exit);

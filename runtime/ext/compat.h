@@ -89,6 +89,9 @@
 /* Conditional jumps have an opcode for each direction, and some leave a value on the stack. */
 #define RT_JUMPS_HAVE_DIRECTIONS (PY_VERSION_HEX < 0x030C0000)
 
+/* The jump of an `and` or `or` of several lines is on the first of them. */
+#define RT_JUMPS_ON_FIRST_LINE (PY_VERSION_HEX < 0x030C0000)
+
 /* What an await sends to is left on the stack, to be dropped by END_SEND. */
 #define RT_END_SEND (PY_VERSION_HEX >= 0x030C0000)
 

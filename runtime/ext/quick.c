@@ -79,7 +79,7 @@ static uint8_t learning(uint8_t op)
     }
 }
 
-void rt_quicken(rt_word *units, uint32_t n, const uint8_t *kept)
+void rt_quicken(rt_word *units, uint32_t n)
 {
     uint8_t before = 0; /* the plain opcode of the unit before, if that has no cache */
 
@@ -87,7 +87,7 @@ void rt_quicken(rt_word *units, uint32_t n, const uint8_t *kept)
         uint8_t op = rt_op(units[i]), form = learning(op), pair;
         uint32_t caches = rt_op_caches(op);
 
-        pair = before && !kept[i] ? rt_op_pair(before, op) : 0;
+        pair = before ? rt_op_pair(before, op) : 0;
         if (pair)
             units[i - 1] = rt_with_op(units[i - 1], pair);
         if (form)

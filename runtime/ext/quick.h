@@ -47,9 +47,9 @@ uint8_t rt_op_plain(uint8_t op);
 /* The opcode that does two plain ones, one behind the other; 0: there is none. */
 uint8_t rt_op_pair(uint8_t first, uint8_t second);
 
-/* Puts all plain instructions into the forms in which they learn, and pairs where the second half
- * is not `kept`[unit]. Their caches are zero. */
-void rt_quicken(rt_word *units, uint32_t n, const uint8_t *kept);
+/* Puts all plain instructions, whose caches are zero, into the forms in which they learn, and pairs
+ * together. */
+void rt_quicken(rt_word *units, uint32_t n);
 
 #endif
 #endif

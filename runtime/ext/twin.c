@@ -218,7 +218,7 @@ static int draft_plan(struct draft *draft, PyCodeObject *code, uint32_t record)
     if (rt_units_read(&plan->units, tables->code, tables->lines, draft->layout.first_line))
         return -1;
     if (!rt_code_read(code, tables, &plan->units, rt_process_branches(), &shape) &&
-        !rt_plan_make(plan, &draft->layout, &shape, rt_context_enabled()) &&
+        !rt_plan_make(plan, &draft->layout, &shape) &&
         !rt_plan_place(plan, &draft->layout, record))
         status = 0;
     rt_shape_free(&shape);
@@ -277,19 +277,13 @@ static int draft_make(struct draft *draft, PyCodeObject *code, uint32_t record, 
 static bool dress(PyCodeObject *code, struct rt_twin *twin, const struct draft *draft)
 {
     const struct rt_plan *plan = &draft->plan;
-    uint8_t *kept = calloc((size_t)plan->units.n + 1, 1);
 
-    if (!kept || !give_lines(code, plan)) {
-        free(kept);
+    if (!give_lines(code, plan))
         return false;
-    }
     Py_SET_SIZE(code, plan->units.n);
     code->_co_code = Py_NewRef(draft->code);
     code->co_warmup = 0; /* CPython has nothing to quicken */
-    for (uint32_t i = 0; i < plan->units.n; i++)
-        kept[i] = plan->site_at[i] != RT_NO_SITE;
-    rt_quicken((rt_word *)code->co_code_adaptive, plan->units.n, kept);
-    free(kept);
+    rt_quicken((rt_word *)code->co_code_adaptive, plan->units.n);
     twin->code = code;
     for (struct rt_site *site = twin->sites; site < twin->sites + twin->n_sites; site++)
         if (site->patch)

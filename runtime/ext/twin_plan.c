@@ -76,10 +76,10 @@ static void mark(const struct rt_plan *plan, uint8_t *begins, uint32_t from, uin
         begins[to] = 1;
 }
 
-/* [unit] whether the unit's line may begin there, rather than go on. malloc, or NULL. With `again`,
- * lines begin anew where a jump leads back. */
+/* [unit] whether the unit's line may begin there, rather than go on. malloc, or NULL. Lines begin
+ * anew where a jump leads back: the context may be another one by then. */
 static uint8_t *find_beginnings(const struct rt_plan *plan, const struct rt_layout *layout,
-                                uint32_t first_unit, bool again)
+                                uint32_t first_unit)
 {
     const struct rt_code_units *units = &plan->units;
     uint8_t *begins = calloc((size_t)units->n + 1, 1);
@@ -96,7 +96,7 @@ static uint8_t *find_beginnings(const struct rt_plan *plan, const struct rt_layo
             continue;
         if (unit->kind == RT_BRANCH || unit->kind == RT_JUMP || unit->kind == RT_SEND) {
             mark(plan, begins, i, unit->target);
-            if (again && unit->target <= i && !unit->waits)
+            if (unit->target <= i && !unit->waits)
                 begins[unit->target] = 1;
         }
         if (unit->kind != RT_JUMP && unit->kind != RT_RETURN && unit->kind != RT_RAISE)
@@ -237,7 +237,7 @@ static int add_far(struct rt_plan *plan, const struct rt_layout *layout,
 }
 
 static int add_sites(struct rt_plan *plan, const struct rt_layout *layout,
-                     const struct rt_shape *shape, const uint8_t *begins, bool contexts)
+                     const struct rt_shape *shape, const uint8_t *begins)
 {
     struct items items = {shape->implied, shape->implied + shape->n_implied, shape->branches,
                           shape->branches + shape->n_branches};
@@ -258,7 +258,7 @@ static int add_sites(struct rt_plan *plan, const struct rt_layout *layout,
             if (items.branch->unit == i && add_far(plan, layout, items.branch, last))
                 return -1;
         /* The arc from the line of a yield belongs to the context that resumes it. */
-        resumed = contexts && shape->n_arcs && op_at(layout, i) == RESUME && arg_at(layout, i) & 3;
+        resumed = shape->n_arcs && op_at(layout, i) == RESUME && arg_at(layout, i) & 3;
         last[1] = last[0];
         last[0] = i;
     }
@@ -313,8 +313,7 @@ static bool is_strange(const struct rt_plan *plan, const struct rt_layout *layou
     return false;
 }
 
-int rt_plan_make(struct rt_plan *plan, const struct rt_layout *layout, const struct rt_shape *shape,
-                 bool contexts)
+int rt_plan_make(struct rt_plan *plan, const struct rt_layout *layout, const struct rt_shape *shape)
 {
     uint8_t *begins;
     size_t n;
@@ -324,13 +323,13 @@ int rt_plan_make(struct rt_plan *plan, const struct rt_layout *layout, const str
     plan->strange = is_strange(plan, layout);
     if (plan->strange)
         return 0;
-    begins = find_beginnings(plan, layout, shape->first_unit, contexts);
+    begins = find_beginnings(plan, layout, shape->first_unit);
     plan->site_at = malloc((n + 1) * sizeof *plan->site_at);
     plan->joins = calloc(n + 1, 1);
     if (begins && plan->site_at && plan->joins) {
         memset(plan->site_at, 0xff, (n + 1) * sizeof *plan->site_at);
         status =
-            add_sites(plan, layout, shape, begins, contexts) || link_lines(plan, shape) ? -1 : 0;
+            add_sites(plan, layout, shape, begins) || link_lines(plan, shape) ? -1 : 0;
     }
     free(begins);
     return status;
