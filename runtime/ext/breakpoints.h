@@ -19,8 +19,8 @@ struct rt_breakpoints { /* never freed: twins may outlive the module */
     struct rt_link twins;   /* the ring of all */
     struct rt_link rearm; /* the ring of those in which something went off since the last switch */
     bool lasting;         /* sites come on again at switches of context */
-    bool lost;              /* threads have been in contexts of their own, which has been counted */
-    uint32_t generation;    /* of the context in which sites went off */
+    bool lost;            /* threads have been in contexts of their own, which has been counted */
+    uint32_t generation;  /* of the context in which sites went off */
 };
 
 #define RT_TWIN_TAG ((uintptr_t)1)

@@ -88,8 +88,9 @@ struct rt_code {
 struct rt_code *rt_code_make(struct seg_entry *file, PyCodeObject *code, bool arcs, bool *complete);
 void rt_code_free(struct rt_code *rc);
 
-/* The shape of a code object, or of one like it with these tables, whose units have been read or are
- * NULL; with `branches`, its arcs too. 0 or a seg_status; *shape needs rt_shape_free in both cases. */
+/* The shape of a code object, or of one like it with these tables, whose units have been read or
+ * are NULL; with `branches`, its arcs too. 0 or a seg_status; *shape needs rt_shape_free in both
+ * cases. */
 int rt_code_read(PyCodeObject *code, const struct rt_tables *tables,
                  const struct rt_code_units *units, bool branches, struct rt_shape *shape);
 

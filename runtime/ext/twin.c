@@ -218,8 +218,7 @@ static int draft_plan(struct draft *draft, PyCodeObject *code, uint32_t record)
     if (rt_units_read(&plan->units, tables->code, tables->lines, draft->layout.first_line))
         return -1;
     if (!rt_code_read(code, tables, &plan->units, rt_process_branches(), &shape) &&
-        !rt_plan_make(plan, &draft->layout, &shape) &&
-        !rt_plan_place(plan, &draft->layout, record))
+        !rt_plan_make(plan, &draft->layout, &shape) && !rt_plan_place(plan, &draft->layout, record))
         status = 0;
     rt_shape_free(&shape);
     return status;
@@ -311,8 +310,8 @@ static PyCodeObject *twin_new(struct rt_breakpoints *own, PyCodeObject *code,
         Py_CLEAR(made);
     Py_XDECREF(words);
     Py_XDECREF(consts);
-    if (made && rt_extra_put(own->state, made, own->slot,
-                             (void *)((uintptr_t)twin | RT_TWIN_TAG))) {
+    if (made &&
+        rt_extra_put(own->state, made, own->slot, (void *)((uintptr_t)twin | RT_TWIN_TAG))) {
         made->co_warmup = -1;
         Py_CLEAR(made);
     }

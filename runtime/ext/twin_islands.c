@@ -174,7 +174,8 @@ static bool island_here(const struct work *work, uint32_t k, uint32_t unit)
         return true;
     if (!hop)
         return left < HURRY_AT_END && work->plan->units.n - at->next > HURRY;
-    return left < HURRY_AT_LINE && units[work->instruction[k + 1].start].line != units[at->start].line;
+    return left < HURRY_AT_LINE &&
+           units[work->instruction[k + 1].start].line != units[at->start].line;
 }
 
 static void place_all(struct work *work)

@@ -22,8 +22,8 @@ struct rt_relaid { /* malloc, each */
     size_t n_lines, n_exceptions; /* bytes */
 };
 
-/* 0, -1: no memory, or 1: it cannot be done. Needs rt_relaid_free in all cases. `record`: the number
- * of the constant that pads load. */
+/* 0, -1: no memory, or 1: it cannot be done. Needs rt_relaid_free in all cases. `record`: the
+ * number of the constant that pads load. */
 int rt_islands_make(struct rt_relaid *out, const struct rt_layout *layout,
                     const struct rt_plan *plan, uint32_t record);
 void rt_relaid_free(struct rt_relaid *relaid);

@@ -9,7 +9,6 @@
 
 #include "grow.h"
 
-
 /* What a jump with one EXTENDED_ARG reaches. */
 #define FAR_REACH 65535
 
@@ -328,8 +327,7 @@ int rt_plan_make(struct rt_plan *plan, const struct rt_layout *layout, const str
     plan->joins = calloc(n + 1, 1);
     if (begins && plan->site_at && plan->joins) {
         memset(plan->site_at, 0xff, (n + 1) * sizeof *plan->site_at);
-        status =
-            add_sites(plan, layout, shape, begins) || link_lines(plan, shape) ? -1 : 0;
+        status = add_sites(plan, layout, shape, begins) || link_lines(plan, shape) ? -1 : 0;
     }
     free(begins);
     return status;

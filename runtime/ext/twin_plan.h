@@ -84,8 +84,10 @@ struct rt_plan {
     uint32_t out_of_reach; /* sites that found no pad near enough */
 };
 
-/* Finds the sites of a code object, whose units have been read into the plan. 0, or -1: no memory, or too many sites. Needs rt_plan_free in both cases. */
-int rt_plan_make(struct rt_plan *plan, const struct rt_layout *layout, const struct rt_shape *shape);
+/* Finds the sites of a code object, whose units have been read into the plan. 0, or -1: no memory,
+ * or too many sites. Needs rt_plan_free in both cases. */
+int rt_plan_make(struct rt_plan *plan, const struct rt_layout *layout,
+                 const struct rt_shape *shape);
 
 /* Deals out the pads, which load constant number `record`. 0, or -1: no memory. */
 int rt_plan_place(struct rt_plan *plan, const struct rt_layout *layout, uint32_t record);

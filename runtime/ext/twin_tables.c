@@ -155,8 +155,7 @@ static int put_location(struct rt_buffer *out, const struct location *location, 
     end = location->end - 1;
     if (location->column && location->end && !location->lines && end >= column) {
         if (!delta && column < 80 && end - column < 16)
-            return put_head(out, column >> 3, units) ||
-                           put(out, (column & 7) << 4 | (end - column))
+            return put_head(out, column >> 3, units) || put(out, (column & 7) << 4 | (end - column))
                        ? -1
                        : 0;
         if (delta >= 0 && delta < 3 && column < 128 && end < 128)
@@ -183,9 +182,9 @@ static int put_units(struct rt_buffer *out, const struct location *locations,
             origin[u] == RT_NO_UNIT ? &nowhere : &locations[number[origin[u]]];
 
         for (units = 1; u + units < n && units < MOST_UNITS; units++)
-            if ((origin[u + units] == RT_NO_UNIT ? &nowhere
-                                                 : &locations[number[origin[u + units]]]) !=
-                location)
+            if ((origin[u + units] == RT_NO_UNIT
+                     ? &nowhere
+                     : &locations[number[origin[u + units]]]) != location)
                 break;
         if (put_location(out, location, units, &line))
             return -1;
