@@ -258,6 +258,8 @@ UNIT(twin_keeps_comparisons_from_learning_patches)
                       "            t += 2\n"
                       "        if i == 40: continue\n"
                       "        t += i\n"
+                      "    t += sum([i for i in range(n)\n"
+                      "              if i < 50])\n"
                       "    return t\n"
                       "result = 0\n"
                       "for i in range(20):\n"
