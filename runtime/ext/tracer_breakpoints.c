@@ -11,6 +11,8 @@
 #include "context.h"
 #include "file.h"
 #include "process.h"
+#include "reach.h"
+#include "selftest.h"
 
 static struct rt_breakpoints *latest; /* of all interpreters */
 
@@ -71,7 +73,7 @@ int rt_breakpoints_open(struct rt_state *state)
     own->state = state;
     own->lasting = rt_context_enabled();
     state->tracer_state = own;
-    return 0;
+    return rt_selftest(state) || rt_reach_start(state) ? -1 : 0;
 }
 
 static int breakpoints_start(PyObject *module, struct rt_state *state)
@@ -99,7 +101,7 @@ static int breakpoints_restart(struct rt_state *state)
         next = link->next; /* others may have come and gone meanwhile */
         Py_DECREF(code);
     }
-    return 0;
+    return rt_reach_again(state);
 }
 
 static int breakpoints_pause(struct rt_state *state)
@@ -115,6 +117,7 @@ static void breakpoints_clear(struct rt_state *state)
 
     if (!own)
         return;
+    rt_reach_stop(state);
     own->state = NULL;
     all_sites(own, false);
     state->tracer_state = NULL;

@@ -333,7 +333,7 @@ static PyCodeObject *twin_make(struct rt_breakpoints *own, PyCodeObject *code,
         made = twin_new(own, code, file, &draft);
     draft_free(&draft);
     PyErr_Clear();
-    if (!made || lost) {
+    if (file && (!made || lost)) {
         seg_lose(rt_process_seg(), SEG_LOST_TRACER, 1);
         rt_file_lossy(file);
     }
@@ -349,6 +349,18 @@ static uintptr_t entry_of(const struct rt_breakpoints *own, const PyCodeObject *
     if (PyUnstable_Code_GetExtra((PyObject *)code, own->slot, &entry))
         PyErr_Clear();
     return (uintptr_t)entry;
+}
+
+struct rt_twin *rt_twin_record(const struct rt_state *state, const PyCodeObject *twin)
+{
+    uintptr_t entry = entry_of(state->tracer_state, twin);
+
+    return entry & RT_TWIN_TAG ? (struct rt_twin *)(entry & ~RT_TWIN_TAG) : NULL;
+}
+
+PyCodeObject *rt_twin_probe(struct rt_state *state, PyCodeObject *code)
+{
+    return twin_make(state->tracer_state, code, NULL);
 }
 
 bool rt_twin_is(const PyCodeObject *code)

@@ -26,6 +26,12 @@
  * a file name is seen. No exception is left set. */
 PyCodeObject *rt_twin_of(struct rt_state *state, PyCodeObject *code);
 
+/* A twin of code of no file, which records nothing: new, or NULL. No exception is left set. */
+PyCodeObject *rt_twin_probe(struct rt_state *state, PyCodeObject *code);
+
+/* The record of a twin: borrowed, or NULL. */
+struct rt_twin *rt_twin_record(const struct rt_state *state, const PyCodeObject *twin);
+
 /* Whether the code object is a twin of this interpreter. */
 bool rt_twin_is(const PyCodeObject *code);
 
