@@ -3,7 +3,7 @@
 cluster: wall time, CPU, memory of all processes together, and the disk that parts take.
 
     python bench/combine_dask.py                     1,000 shards, 55,000,000 rows
-    python bench/combine_dask.py --shards 50         a look at it
+    python bench/combine_dask.py --shards 1          what starting a cluster costs, above all
     python bench/combine_dask.py --beside            `shmcov combine` without Dask as well
 
 Needs distributed, and about 13 GB of disk for 1,000 shards (--folder; it keeps the shards for the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws results/combine.svg, how combine grows, of what results/ holds. No library is needed."""
+"""Draws docs/_static/combine.svg, how combine grows, of what results/ holds. No library is needed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from harness import HERE
 from picture import TOOLS, _text
 
-PICTURE = HERE / "results" / "combine.svg"
+PICTURE = HERE.parent / "docs" / "_static" / "combine.svg"
 COLORS = {
     "shmcov": TOOLS[0][2],
     "coverage": TOOLS[1][2],
 }
 MEASURES = (("CPU", "CPU seconds"), ("peak", "peak memory, MB"))
-WIDTH, HEIGHT, GAP, LEFT, TOP = 230, 150, 70, 60, 70
+WIDTH, HEIGHT, GAP, LEFT, TOP = 230, 150, 70, 60, 80
 
 Points = list[tuple[float, float]]
 
@@ -60,7 +60,7 @@ def _axes(curves: Mapping[str, Points], x: int, y: int, what: str, label: str) -
     bottom = y + HEIGHT
     parts = [
         f'<path d="M{x} {y}V{bottom}H{x + WIDTH}" fill="none" stroke="#15191e"/>',
-        _text(x + 4, y + 8, label, 11, "#555b63"),
+        _text(x, y - 8, label, 11, "#555b63"),
         _text(x - 6, y + 8, f"{most_y:.3g}", 11, anchor="end"),
         _text(x - 6, bottom, "0", 11, anchor="end"),
         _text(x + WIDTH, bottom + 16, f"{most_x:,} {what}", 11, anchor="end"),

@@ -115,8 +115,10 @@ def provenance(name: str, results: list[dict[str, Any]]) -> str:
     for result in results:
         for tool, version in result["versions"].items():
             tools.setdefault(tool, set()).add(version)
-    loads = sorted(result["load"] for result in results if "load" in result)
-    if loads:
-        machines.append(f"load average of others included {loads[0]} to {loads[-1]}")
+    others = [row["others"] for result in results for row in result["rows"] if "others" in row]
+    if others:
+        machines.append(f"other work kept up to {max(others):.2f} processors busy")
+    if loads := sorted({result["load"] for result in results if "load" in result}):
+        machines.append(f"earlier figures at a load average of {loads[0]} to {loads[-1]}")
     text = ", ".join(f"{tool} {'/'.join(sorted(tools[tool]))}" for tool in tools)
     return f"`python bench/run.py {name}`, {', '.join(dates)}; {'; '.join(machines)}; {text}."

@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import sys
+import time
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -96,15 +97,39 @@ def run(name: str, options: argparse.Namespace) -> bool:
     say(f"{name} ({case.TITLE}), Python {platform.python_version()}")
     with folder() as path:
         settings = settings_for(name, options, path)
+        others = Others()
         try:
             # One by one, so that what has been measured is kept if a later program fails.
             for row in case.rows(settings):
                 if not options.quick:
-                    save(name, asdict(row))
+                    save(name, asdict(row) | {"others": round(others.share(), 2)})
         except Failed as error:
             say(f"{name}: {error}")
             return False
     return True
+
+
+class Others:
+    """How many processors the others on this machine have kept busy, since this was made."""
+
+    def __init__(self) -> None:
+        self.start = self._now()
+
+    def share(self) -> float:
+        """0 where the system does not say."""
+        clock, busy, own = (now - then for now, then in zip(self._now(), self.start, strict=True))
+        return max(0.0, busy - own) / clock if busy else 0.0
+
+    @staticmethod
+    def _now() -> tuple[float, float, float]:
+        """The clock, and the seconds that processors were busy: with all, with us and children."""
+        try:
+            # user, nice, system, idle, iowait, irq, softirq, steal, and what is in user as well
+            ticks = [int(word) for word in Path("/proc/stat").read_text().split(None, 9)[1:9]]
+        except OSError:
+            ticks = [0] * 8
+        busy = (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+        return time.monotonic(), busy, sum(os.times()[:4])
 
 
 def settings_for(name: str, options: argparse.Namespace, folder: Path) -> Settings:
@@ -120,7 +145,8 @@ def save(name: str, row: dict[str, object]) -> None:
     path = HERE / "results" / f"{name}-{PYTHON}.json"
     path.parent.mkdir(exist_ok=True)
     row["value"] = round(float(str(row["value"])), 5)
-    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    before = json.loads(path.read_text()) if path.exists() else {"rows": []}
+    rows = before["rows"]
     places = [i for i, old in enumerate(rows) if which(old) == which(row)]
     rows[slice(places[0], places[0] + 1) if places else slice(len(rows), None)] = [row]
     shown = {
@@ -128,10 +154,11 @@ def save(name: str, row: dict[str, object]) -> None:
         "date": datetime.date.today().isoformat(),
         "python": platform.python_version(),
         "machine": machine(),
-        "load": round(os.getloadavg()[1], 1),
         "versions": versions(),
         "rows": rows,
     }
+    if "load" in before and not all("others" in row for row in rows):
+        shown["load"] = before["load"]  # of figures from before `others` was kept
     path.write_text(json.dumps(shown, indent=1) + "\n")
 
 

@@ -24,20 +24,35 @@
 #include "status.h"
 #include "users.h"
 
+/* The folder of left-over segments is removed with the last one, also between these steps. */
+static int move(const char *path, char *to)
+{
+    char *slash = strrchr(to, '/');
+
+    for (int tries = 0; tries < 8; tries++) {
+        int status;
+
+        *slash = '\0';
+        status = seg_folder_make(to, SEG_FOLDER_PRIVATE);
+        SEG_KILL_POINT("aside.made");
+        *slash = '/';
+        if (status == SEG_OK && rename(path, to) == 0)
+            return SEG_OK;
+        if ((status != SEG_OK && status != SEG_ERR_SYSTEM) || errno != ENOENT || access(path, F_OK))
+            break;
+    }
+    return SEG_ERR_SYSTEM;
+}
+
 int seg_set_aside(const char *path)
 {
     char to[512];
     int status = seg_leftover_path(path, to, sizeof to);
 
+    if (status == SEG_OK)
+        status = move(path, to);
     if (status != SEG_OK)
         return status;
-    *strrchr(to, '/') = '\0';
-    if (seg_folder_make(to, SEG_FOLDER_PRIVATE) != SEG_OK)
-        return SEG_ERR_SYSTEM;
-    SEG_KILL_POINT("aside.made");
-    to[strlen(to)] = '/';
-    if (rename(path, to) != 0)
-        return SEG_ERR_SYSTEM;
     SEG_KILL_POINT("aside.renamed");
     seg_folder_tidy(path);
     return SEG_OK;

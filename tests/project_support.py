@@ -186,6 +186,14 @@ def mount_namespace() -> list[str]:
     pytest.skip("no mount namespace can be had")
 
 
+def second_host(shared_memory: str = "64m") -> list[str]:
+    """What begins a host of its own: it has the kernel in common with this one, and the disk, but
+    neither shared memory nor processes."""
+    mount = f"mount -t tmpfs -o size={shared_memory} tmpfs /dev/shm; mount -t proc proc /proc"
+    namespaces = [*mount_namespace(), "--pid", "--fork", "--kill-child"]
+    return [*namespaces, "sh", "-ec", f'{mount}; exec "$@"', "sh"]
+
+
 def wait_until(true: Callable[[], object], seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not true():

@@ -66,14 +66,15 @@ def bar(python: tuple[int, int], mode: str, program: str) -> float | None:
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    """`--only`: 20, 200, growth."""
+    """`--only`: 20, 200, growth, or a part of one, such as "200 contexts", "growth files"."""
     for shards, shapes in SHAPES.items():
-        if settings.wants(str(shards)):
-            rounds = settings.rounds if shards == 20 else min(settings.rounds, MANY)
-            for shape in shapes:
+        rounds = settings.rounds if shards == 20 else min(settings.rounds, MANY)
+        for shape in shapes:
+            if settings.wants(str(shards)) or settings.wants(f"{shards} {shape.kind}"):
                 yield from compared(settings, shape, shards, rounds)
-    if settings.wants("growth"):
-        yield from growth(settings)
+    for what in GROWTH:
+        if settings.wants("growth") or settings.wants(f"growth {what}"):
+            yield from growth(settings, what)
 
 
 def compared(settings: Settings, shape: Shape, shards: int, rounds: int) -> Iterator[Row]:
@@ -97,21 +98,20 @@ def compared(settings: Settings, shape: Shape, shards: int, rounds: int) -> Iter
             yield Row(program + OF, mode, tool, statistics.median(ratios), "x", detail)
 
 
-def growth(settings: Settings) -> Iterator[Row]:
+def growth(settings: Settings, what: str) -> Iterator[Row]:
     """Seconds and memory at each size, for the picture."""
-    for what, (smallest, shape) in GROWTH.items():
-        for step in STEPS:
-            size = smallest * step
-            shards = size if what == "shards" else GROWTH_SHARDS
-            grown = shape if what == "shards" else replace(shape, **{what: size})
-            costs = measured(settings, grown, shards, min(settings.rounds, MANY), TOOLS[:2])
-            for tool, found in costs.items():
-                cost = Cost(*(statistics.median(getattr(one, name) for one in found)
-                              for name in ("cpu", "wall", "peak")))  # fmt: skip
-                detail: dict[str, object] = {"what": what, "size": size, "peak": cost.peak}
-                say(f"  {size} {what} {tool}: {cost.cpu:.2f} s, {cost.peak:.0f} MB")
-                yield Row(f"{size:,} {what}, {CPU}", LINES, tool, cost.cpu, "s", detail)
-                yield Row(f"{size:,} {what}, {PEAK}", LINES, tool, cost.peak, "MB", detail)
+    smallest, shape = GROWTH[what]
+    for size in (smallest * step for step in STEPS):
+        shards = size if what == "shards" else GROWTH_SHARDS
+        grown = shape if what == "shards" else replace(shape, **{what: size})
+        costs = measured(settings, grown, shards, min(settings.rounds, MANY), TOOLS[:2])
+        for tool, found in costs.items():
+            cost = Cost(*(statistics.median(getattr(one, name) for one in found)
+                          for name in ("cpu", "wall", "peak")))  # fmt: skip
+            detail: dict[str, object] = {"what": what, "size": size, "peak": cost.peak}
+            say(f"  {size} {what} {tool}: {cost.cpu:.2f} s, {cost.peak:.0f} MB")
+            yield Row(f"{size:,} {what}, {CPU}", LINES, tool, cost.cpu, "s", detail)
+            yield Row(f"{size:,} {what}, {PEAK}", LINES, tool, cost.peak, "MB", detail)
 
 
 def measured(

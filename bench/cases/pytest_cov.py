@@ -48,33 +48,34 @@ def bar(python: tuple[int, int], mode: str, program: str) -> float | None:
 
 
 def rows(settings: Settings) -> Iterator[Row]:
+    """`--only`: worker, lines, branches, "lines, contexts", "branches, contexts". Each is done in
+    four minutes."""
     if settings.wants("worker"):
         yield from worker(settings)
-    if settings.wants("click"):
-        yield from click(settings)
+    for contexts in (False, True):
+        for mode in MODES:
+            if settings.wants(named(mode, contexts)):
+                yield from click(settings, mode, contexts)
+
+
+def named(mode: str, contexts: bool) -> str:
+    return mode + CONTEXTS * contexts
 
 
 # -- a published suite --
 
 
-def click(settings: Settings) -> Iterator[Row]:
+def click(settings: Settings, mode: str, contexts: bool) -> Iterator[Row]:
     place = unpacked()
-    variants = [(BARE, LINES, False)]
-    variants += [
-        (tool, mode, contexts)
-        for contexts in (False, True)
-        for mode in MODES
-        for tool in (COVERAGE, SHMCOV)
-    ]
-    run(place, settings.folder, BARE, LINES, False)
+    run(place, settings.folder, BARE, mode, contexts)
     costs = interleave(
-        settings.rounds, variants, lambda v: run(place, settings.folder, v[0], v[1], v[2])
+        settings.rounds,
+        (BARE, COVERAGE, SHMCOV),
+        lambda tool: run(place, settings.folder, tool, mode, contexts),
     )
-    bare = costs[BARE, LINES, False]
-    for (tool, mode, contexts), runs in costs.items():
-        if tool == BARE:
-            continue
-        more = CONTEXTS if contexts else ""
+    bare = costs.pop(BARE)
+    more = CONTEXTS * contexts
+    for tool, runs in costs.items():
         cpu, detail = ratio([r.cpu for r in runs], [b.cpu for b in bare])
         wall, wall_detail = ratio([r.wall for r in runs], [b.wall for b in bare])
         say(f"  {mode}{more} {tool}: CPU {cpu:.3f}, wall {wall:.3f} (bare {bare[0].cpu:.1f} s)")

@@ -124,7 +124,7 @@ class Tools:
 
     def __init__(self, scratch: Path) -> None:
         self._log = scratch / "log"
-        server = Path(__file__).parent / "server.py"
+        server = Path(__file__).parent / "combine_server.py"
         self._process = subprocess.Popen(
             [sys.executable, server],
             stdin=subprocess.PIPE,

@@ -6,10 +6,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import project_support
 import pytest
 from project_support import Project, mount_namespace, wait_until
 
@@ -107,13 +108,6 @@ RC = """
     plugins = {plugins}
 """
 
-SECOND_HOST = """
-mount -t tmpfs -o size=64m tmpfs /dev/shm
-mount -t proc proc /proc
-exec "$@"
-"""
-
-
 FILE = ("--scheduler-file", "scheduler")
 
 
@@ -134,7 +128,7 @@ class Dask(Project):
     def configure(self, branch: bool = True, context: str = "", plugins: str = "") -> None:
         self.write(".coveragerc", RC.format(branch=branch, context=context, plugins=plugins))
 
-    def dask(self, verb: str, *options: str, within: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    def dask(self, verb: str, *options: str, within: Sequence[str] = ()) -> subprocess.Popen[str]:
         popen = subprocess.Popen(
             [*within, sys.executable, "-m", f"distributed.cli.dask_{verb}", *options],
             cwd=self.folder,
@@ -149,10 +143,7 @@ class Dask(Project):
         return popen
 
     def worker(self, *options: str, second_host: bool = False) -> subprocess.Popen[str]:
-        within: tuple[str, ...] = ()
-        if second_host:
-            unshare = [*mount_namespace(), "--pid", "--fork", "--kill-child"]
-            within = (*unshare, "sh", "-ec", SECOND_HOST, "sh")
+        within = project_support.second_host() if second_host else []
         options = (*FILE, "--nthreads", "1", "--no-dashboard", "--memory-limit", "0", *options)
         return self.dask("worker", *options, within=within)
 

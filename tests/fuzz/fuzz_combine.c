@@ -4,13 +4,14 @@
  * first byte chooses between lines and branches, and how little memory there is. Nothing may crash,
  * and what is written must be a sound database.
  */
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../support/datafile.h"
 #include "combine.h"
+#include "require.h"
 
 struct change {
     uint8_t width; /* bytes: 1 << width % 4 */
@@ -29,14 +30,6 @@ static uint8_t *good[2];
 static size_t good_len[2];
 static char folder[64], target[96], input[96], whole[2][96];
 
-static void require(bool ok, const char *what)
-{
-    if (!ok) {
-        fprintf(stderr, "fuzz_combine: %s\n", what);
-        abort();
-    }
-}
-
 static void clean_up(void)
 {
     unlink(target);
@@ -49,16 +42,7 @@ static void clean_up(void)
 static void make(int branch)
 {
     static const char sql[] =
-        "pragma page_size = 1024; pragma synchronous = off;"
-        "create table coverage_schema (version integer); insert into coverage_schema values (7);"
-        "create table meta (key text, value text, unique (key));"
-        "create table file (id integer primary key, path text, unique (path));"
-        "create table context (id integer primary key, context text, unique (context));"
-        "create table line_bits (file_id integer, context_id integer, numbits blob,"
-        " unique (file_id, context_id));"
-        "create table arc (file_id integer, context_id integer, fromno integer, tono integer,"
-        " unique (file_id, context_id, fromno, tono));"
-        "create table tracer (file_id integer primary key, tracer text);"
+        "pragma page_size = 1024;" DATAFILE_SCHEMA
         "with recursive n(i) as (select 1 union all select i + 1 from n where i < 40)"
         " insert into file select i, '/src/' || i || '.py' from n;"
         "insert into context select id, 'test ' || id from file where id < 7;"
@@ -71,15 +55,14 @@ static void make(int branch)
         "insert into meta values ('has_arcs', '1');"
         "insert into arc select f.id, c.id, c.id * f.id, -f.id from context c, file f;"
         "insert into arc select f.id, c.id, f.id, f.id + 300 from context c, file f";
+    const char *why;
     FILE *file;
-    sqlite3 *db;
 
     snprintf(whole[branch], sizeof whole[branch], "%s/good%d", folder, branch);
-    require(sqlite3_open(whole[branch], &db) == SQLITE_OK &&
-                sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK &&
-                sqlite3_exec(db, branch ? arcs : lines, NULL, NULL, NULL) == SQLITE_OK,
-            "no data file");
-    sqlite3_close(db);
+    why = datafile_run(whole[branch], sql);
+    require(why == NULL, why);
+    why = datafile_run(whole[branch], branch ? arcs : lines);
+    require(why == NULL, why);
     good[branch] = malloc(MOST);
     file = fopen(whole[branch], "re");
     require(good[branch] && file, "no copy of the data file");
@@ -90,28 +73,12 @@ static void make(int branch)
 
 static void set_up(void)
 {
-    snprintf(folder, sizeof folder, "%s/shmcov-fuzz-XXXXXX",
-             access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm"); /* fsync costs nothing there */
-    require(mkdtemp(folder) != NULL, "no folder");
+    require(datafile_folder(folder, sizeof folder), "no folder");
     snprintf(target, sizeof target, "%s/.coverage", folder);
     snprintf(input, sizeof input, "%s/input", folder);
     make(0);
     make(1);
     atexit(clean_up);
-}
-
-static void check_file(void)
-{
-    sqlite3_stmt *stmt = NULL;
-    sqlite3 *db;
-
-    require(sqlite3_open_v2(target, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-                sqlite3_prepare_v2(db, "pragma integrity_check", -1, &stmt, NULL) == SQLITE_OK &&
-                sqlite3_step(stmt) == SQLITE_ROW &&
-                strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0,
-            "what was written is no sound database");
-    sqlite3_finalize(stmt);
-    sqlite3_close(db);
 }
 
 static void write_input(const uint8_t *data, size_t size)
@@ -175,6 +142,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
               merge_combine_finish(c, NULL, NULL, &counts, &error) == 0;
     merge_combine_free(c); /* which has the file locked */
     if (written)
-        check_file();
+        require(datafile_sound(target), "what was written is no sound database");
     return 0;
 }

@@ -5,7 +5,6 @@
  * old file is united with. Nothing may crash, and what is written must be a sound database.
  */
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../support/datafile.h"
 #include "merge.h"
+#include "require.h"
 
 #define SEGFILL_STATIC
 #include "../support/segfill.c"
@@ -34,14 +35,6 @@ static seg_t *made[2]; /* a mapped segment is never freed */
 static uint8_t *good[2];
 static size_t good_len[2];
 static char folder[64], target[96], segments[96];
-
-static void require(bool ok, const char *what)
-{
-    if (!ok) {
-        fprintf(stderr, "fuzz_merge: %s\n", what);
-        abort();
-    }
-}
 
 static void clean_up(void)
 {
@@ -86,9 +79,7 @@ static void fill(int branch)
 
 static void set_up(void)
 {
-    snprintf(folder, sizeof folder, "%s/shmcov-fuzz-XXXXXX",
-             access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm"); /* fsync costs nothing there */
-    require(mkdtemp(folder) != NULL, "no folder");
+    require(datafile_folder(folder, sizeof folder), "no folder");
     snprintf(target, sizeof target, "%s/.coverage", folder);
     snprintf(segments, sizeof segments, "%s/segments", folder);
     require(mkdir(segments, 0700) == 0, "no folder for segments");
@@ -139,20 +130,6 @@ static void read_all(struct merge *m)
     }
 }
 
-static void check_file(void)
-{
-    sqlite3_stmt *stmt = NULL;
-    sqlite3 *db;
-
-    require(sqlite3_open_v2(target, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-                sqlite3_prepare_v2(db, "pragma integrity_check", -1, &stmt, NULL) == SQLITE_OK &&
-                sqlite3_step(stmt) == SQLITE_ROW &&
-                strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0,
-            "what was written is no sound database");
-    sqlite3_finalize(stmt);
-    sqlite3_close(db);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool ready;
@@ -184,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_all(merge);
         options.append = data[0] & 2;
         if (merge_write(merge, &options, &counts, &error) == 0)
-            check_file();
+            require(datafile_sound(target), "what was written is no sound database");
         else
             require(strstr(error.text, "existing") != NULL, error.text); /* another mode */
         merge_close(merge);

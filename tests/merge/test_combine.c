@@ -19,16 +19,7 @@
 #include "kill_point.h"
 #include "query.h"
 
-static const char schema[] =
-    "create table coverage_schema (version integer); insert into coverage_schema values (7);"
-    "create table meta (key text, value text, unique (key));"
-    "create table file (id integer primary key, path text, unique (path));"
-    "create table context (id integer primary key, context text, unique (context));"
-    "create table line_bits (file_id integer, context_id integer, numbits blob,"
-    " unique (file_id, context_id));"
-    "create table arc (file_id integer, context_id integer, fromno integer, tono integer,"
-    " unique (file_id, context_id, fromno, tono));"
-    "create table tracer (file_id integer primary key, tracer text);";
+#include "../support/datafile.h"
 
 static char folder[64], target[128], path[128];
 static struct merge_error error;
@@ -53,20 +44,16 @@ TestSuite(combine, .init = make_folder, .fini = remove_folder);
 
 static void run(const char *file, const char *sql)
 {
-    sqlite3 *db;
-    char *why = NULL;
+    const char *why = datafile_run(file, sql);
 
-    cr_assert_eq(sqlite3_open(file, &db), SQLITE_OK);
-    sqlite3_exec(db, "pragma synchronous = off", NULL, NULL, NULL);
-    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, &why), SQLITE_OK, "%s", why);
-    sqlite3_close(db);
+    cr_assert_null(why, "%s", why);
 }
 
 /* A data file of that name. */
 static const char *input(const char *name, const char *sql)
 {
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    run(path, schema);
+    run(path, DATAFILE_SCHEMA);
     run(path, sql);
     return path;
 }

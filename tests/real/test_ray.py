@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from project_support import Project, mount_namespace, wait_until
+from project_support import Project, second_host, wait_until
 
 pytest.importorskip("ray")
 
@@ -25,11 +25,6 @@ from docs_support import SITE, blocks
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-SECOND_HOST = """
-mount -t tmpfs -o size=200m tmpfs /dev/shm
-mount -t proc proc /proc
-exec "$@"
-"""
 NODE = ("--node-ip-address", "127.0.0.1", "--num-cpus", "1", "--block")
 
 
@@ -51,7 +46,7 @@ def cluster(project: Project) -> Iterator[str]:
         start(project, [], "--head", "--port", str(port), "--include-dashboard", "false"),
         start(
             project,
-            [*mount_namespace(), "--pid", "--fork", "--kill-child", "sh", "-ec", SECOND_HOST, "sh"],
+            second_host("200m"),
             "--address",
             address,
         ),

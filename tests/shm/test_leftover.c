@@ -115,6 +115,35 @@ Test(leftover, a_folder_that_is_not_private_takes_nothing)
     drop_segment(&place);
 }
 
+static void *remove_the_folder(void *stop)
+{
+    while (!atomic_load((atomic_bool *)stop)) {
+        rmdir(left_over);
+        usleep(10);
+    }
+    return NULL;
+}
+
+/* As runs do that salvage the last segment in it. */
+Test(leftover, the_folder_may_go_before_the_segment_comes)
+{
+    atomic_bool stop = false;
+    pthread_t other;
+
+    cr_assert_eq(pthread_create(&other, NULL, remove_the_folder, &stop), 0);
+    for (int i = 0; i < 2000; i++) {
+        struct place place = make_live();
+        char aside[256];
+
+        cr_assert_eq(seg_set_aside(place.path), SEG_OK);
+        cr_assert_eq(seg_leftover_path(place.path, aside, sizeof aside), SEG_OK);
+        cr_assert_eq(seg_remove(aside), SEG_OK);
+        drop_segment(&place);
+    }
+    atomic_store(&stop, true);
+    pthread_join(other, NULL);
+}
+
 /* -- the sweep -- */
 
 Test(leftover, the_dead_are_swept_and_the_living_not)

@@ -2,7 +2,7 @@
 """Kills `shmcov combine` at random instants: each line, with its context, is in the output or still
 in its input, and the next combine makes the whole.
 
-    python tests/combine/kills.py [KILLS [SEED]]
+    python tests/combine/combine_kills.py [KILLS [SEED]]
 """
 
 from __future__ import annotations
