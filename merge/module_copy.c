@@ -433,6 +433,29 @@ static PyObject *copy_main_began(PyObject *object, PyObject *Py_UNUSED(args))
     return PyBool_FromLong(found);
 }
 
+PyDoc_STRVAR(notes_doc,
+             "notes()\n--\n\nWhat processes of the run have to say to whoever reads its end.");
+
+static PyObject *copy_notes(PyObject *object, PyObject *Py_UNUSED(args))
+{
+    static const char prefix[] = SEG_NOTE;
+    struct copy *self = (struct copy *)object;
+    struct seg_cursor cursor = {0};
+    const struct seg_entry *entry;
+    PyObject *list = PyList_New(0);
+
+    lock_copy(self);
+    while (list && (entry = seg_copy_next(merge_copy(self->merge), SEG_KIND_DECISION, &cursor))) {
+        const char *key = seg_entry_key(entry);
+
+        if (entry->key_len > sizeof prefix && !memcmp(key, prefix, sizeof prefix))
+            append(&list, PyUnicode_DecodeUTF8(key + sizeof prefix, entry->key_len - sizeof prefix,
+                                               "replace"));
+    }
+    unlock_copy(self);
+    return list;
+}
+
 /* -- Copy: the multi-line map -- */
 
 PyDoc_STRVAR(multiline_wanted_doc, "multiline_wanted()\n--\n\n"
@@ -672,6 +695,7 @@ static PyMethodDef copy_methods[] = {
     {"numbits", copy_numbits, METH_O, numbits_doc},
     {"packages", copy_packages, METH_NOARGS, packages_doc},
     {"main_began", copy_main_began, METH_NOARGS, main_began_doc},
+    {"notes", copy_notes, METH_NOARGS, notes_doc},
     {"multiline_wanted", copy_multiline_wanted, METH_NOARGS, multiline_wanted_doc},
     {"set_multiline", copy_set_multiline, METH_VARARGS, set_multiline_doc},
     {"write", (PyCFunction)(void (*)(void))copy_write, METH_VARARGS | METH_KEYWORDS, write_doc},

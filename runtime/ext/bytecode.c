@@ -235,8 +235,8 @@ static int put_trail(struct reading *r, size_t head, int32_t from, uint32_t unit
         case RT_RETURN:
             return put_trail_word(r, head, r->exit);
         case RT_RAISE:
-            if (!own_line)
-                return 0;
+            if (!own_line && !RT_JUMPS_ON_FIRST_LINE)
+                return 0; /* else the merge finds out whether it is of the branch's statement */
             unit = rt_handler_of(&r->in->exceptions, unit);
             if (unit == RT_NO_UNIT)
                 return put_trail_word(r, head, r->exit);
@@ -383,7 +383,7 @@ static int add_edge(struct reading *r, int32_t from, uint32_t dest, uint32_t *ar
  * behind END_SEND implies one arc, END_ASYNC_FOR the other. */
 static int add_async_for(struct reading *r, uint32_t end)
 {
-    uint32_t send = RT_NO_UNIT;
+    uint32_t send = RT_NO_UNIT, behind;
     struct rt_handler handler;
     struct rt_branch branch = {0};
     int32_t from = 0;
@@ -399,11 +399,13 @@ static int add_async_for(struct reading *r, uint32_t end)
                 send = r->code.unit[i].target;
         }
     }
-    if (!from || send == RT_NO_UNIT || rt_unit_after(&r->code, end) == RT_NO_UNIT ||
-        rt_unit_after(&r->code, send) == RT_NO_UNIT)
+    if (!from || send == RT_NO_UNIT || rt_unit_after(&r->code, end) == RT_NO_UNIT)
+        return 0;
+    behind = RT_END_SEND ? rt_unit_after(&r->code, send) : send;
+    if (behind == RT_NO_UNIT)
         return 0;
     branch.unit = send;
-    branch.next = rt_unit_after(&r->code, send);
+    branch.next = behind;
     if (arc_to(r, from, branch.next, &branch.near_arc) ||
         arc_to(r, from, rt_unit_after(&r->code, end), &branch.far_arc))
         return -1;
@@ -570,31 +572,44 @@ static int collect_arcs(struct reading *r)
     return 0;
 }
 
-int rt_shape_make(const struct rt_code_bytes *in, bool branches, struct rt_shape *out)
+int rt_shape_of(const struct rt_code_bytes *in, const struct rt_code_units *units, bool branches,
+                struct rt_shape *out)
 {
     /* 0 is the exit of no code: INT32_MIN has no negative, and no real code begins there. */
-    struct reading r = {
-        .in = in, .out = out, .exit = in->first_line > INT32_MIN ? -in->first_line : 0};
+    struct reading r = {.in = in,
+                        .code = *units,
+                        .out = out,
+                        .exit = in->first_line > INT32_MIN ? -in->first_line : 0};
     int status = -1;
 
     memset(out, 0, sizeof *out);
     out->entry_arc = RT_NO_ARC;
     out->return_arc = RT_NO_ARC;
-    if (rt_units_read(&r.code, in->code, in->lines, in->first_line))
-        return -1;
     out->n_units = r.code.n;
     find_entry(&r);
     if (collect_lines(&r))
         goto done;
     out->inner_target = jumps_inside_a_line(&r);
-    if (RT_MONITORING && branches && collect_arcs(&r))
+    if (branches && collect_arcs(&r))
         goto done;
     status = 0;
 done:
-    rt_units_free(&r.code);
     free(r.reach);
     free(r.known);
     free(r.known_at);
+    return status;
+}
+
+int rt_shape_make(const struct rt_code_bytes *in, bool branches, struct rt_shape *out)
+{
+    struct rt_code_units units;
+    int status;
+
+    memset(out, 0, sizeof *out);
+    if (rt_units_read(&units, in->code, in->lines, in->first_line))
+        return -1;
+    status = rt_shape_of(in, &units, branches, out);
+    rt_units_free(&units);
     return status;
 }
 

@@ -77,6 +77,10 @@ struct rt_shape {
 int rt_shape_make(const struct rt_code_bytes *in, bool branches, struct rt_shape *out);
 void rt_shape_free(struct rt_shape *shape);
 
+/* The same of code whose units have been read. */
+int rt_shape_of(const struct rt_code_bytes *in, const struct rt_code_units *units, bool branches,
+                struct rt_shape *out);
+
 /* The lines of a code object's prologue, from its line table: the first line and, behind
  * decorators, the line of the `def`. At most `max`; returns how many. */
 size_t rt_shape_heads(struct rt_bytes lines, int first_line, int *heads, size_t max);

@@ -286,11 +286,29 @@ static int *nested_lines(PyCodeObject *code, size_t *n)
     return lines;
 }
 
+int rt_code_read(PyCodeObject *code, const struct rt_tables *tables,
+                 const struct rt_code_units *units, bool branches, struct rt_shape *shape)
+{
+    struct rt_code_bytes in = {.code = tables->code,
+                               .lines = tables->lines,
+                               .exceptions = tables->exceptions,
+                               .first_line = code->co_firstlineno};
+    int *nested = NULL;
+    int status;
+
+    in.generator = code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR);
+    if (branches && rt_process_branches())
+        nested = nested_lines(code, &in.n_nested);
+    in.nested = nested;
+    status = units ? rt_shape_of(&in, units, branches, shape) : rt_shape_make(&in, branches, shape);
+    free(nested);
+    return status ? SEG_ERR_NOMEM : 0;
+}
+
 static int read_shape(PyCodeObject *code, bool branches, struct rt_shape *shape)
 {
     PyObject *bytes = PyCode_GetCode(code);
-    struct rt_code_bytes in = {0};
-    int *nested = NULL;
+    struct rt_tables tables;
     int status;
 
     memset(shape, 0, sizeof *shape);
@@ -298,18 +316,12 @@ static int read_shape(PyCodeObject *code, bool branches, struct rt_shape *shape)
         PyErr_Clear();
         return SEG_ERR_NOMEM;
     }
-    in.code = bytes_of(bytes);
-    in.lines = bytes_of(code->co_linetable);
-    in.exceptions = bytes_of(code->co_exceptiontable);
-    in.first_line = code->co_firstlineno;
-    in.generator = code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR);
-    if (rt_process_branches())
-        nested = nested_lines(code, &in.n_nested);
-    in.nested = nested;
-    status = rt_shape_make(&in, branches, shape);
-    free(nested);
+    tables.code = bytes_of(bytes);
+    tables.lines = bytes_of(code->co_linetable);
+    tables.exceptions = bytes_of(code->co_exceptiontable);
+    status = rt_code_read(code, &tables, NULL, branches, shape);
     Py_DECREF(bytes);
-    return status ? SEG_ERR_NOMEM : 0;
+    return status;
 }
 
 /* Moves a shape into rc, arrays included. */
@@ -334,7 +346,7 @@ static void take_shape(struct rt_code *rc, const PyCodeObject *code, struct rt_s
     shape->implied = NULL;
 }
 
-struct rt_code *rt_code_make(struct seg_entry *file, PyCodeObject *code, bool *complete)
+struct rt_code *rt_code_make(struct seg_entry *file, PyCodeObject *code, bool arcs, bool *complete)
 {
     struct rt_code *rc = calloc(1, sizeof *rc);
     struct rt_shape shape;
@@ -346,7 +358,7 @@ struct rt_code *rt_code_make(struct seg_entry *file, PyCodeObject *code, bool *c
         goto failed;
     rc->file = file;
     rc->epoch = rt_process_epoch();
-    if ((status = read_shape(code, rt_process_branches(), &shape)))
+    if ((status = read_shape(code, arcs, &shape)))
         goto failed;
     if (shape.n_lines)
         status = find_chunks(&rc->lines, file, SEG_LINES, (uint32_t)shape.lines[0],

@@ -19,6 +19,10 @@ struct rt_chunks {
     seg_u8 **bits;
 };
 
+struct rt_tables { /* of a code object */
+    struct rt_bytes code, lines, exceptions;
+};
+
 /* A place in a ring of code objects, which does not own them; next is NULL outside of a ring. */
 struct rt_link {
     struct rt_link *next, *prev;
@@ -78,11 +82,17 @@ struct rt_code {
     struct rt_link link; /* the tracer's list, with the GIL (rearm.h) */
 };
 
-/* Reads the code object and finds its bits. NULL: out of memory or out of room, counted as lost.
- * *complete: everything that this code can set is set, by whatever process. No exception is left
- * set. */
-struct rt_code *rt_code_make(struct seg_entry *file, PyCodeObject *code, bool *complete);
+/* Reads the code object and finds its bits; with `arcs`, those of its branches too, which are known
+ * from its instructions. NULL: out of memory or out of room, counted as lost. *complete: everything
+ * that this code can set is set, by whatever process. No exception is left set. */
+struct rt_code *rt_code_make(struct seg_entry *file, PyCodeObject *code, bool arcs, bool *complete);
 void rt_code_free(struct rt_code *rc);
+
+/* The shape of a code object, or of one like it with these tables, whose units have been read or
+ * are NULL; with `branches`, its arcs too. 0 or a seg_status; *shape needs rt_shape_free in both
+ * cases. */
+int rt_code_read(PyCodeObject *code, const struct rt_tables *tables,
+                 const struct rt_code_units *units, bool branches, struct rt_shape *shape);
 
 /* The first code object among the constants of a source of ours: new, or NULL with an exception. */
 PyCodeObject *rt_code_compile(const char *source);

@@ -26,7 +26,7 @@ struct rt_code *rt_codemap_add(struct rt_state *state, PyCodeObject *code, bool 
         return NULL; /* Python code that the look-up ran changed the segment */
     }
     if (file)
-        rc = rt_code_make(file, code, &complete);
+        rc = rt_code_make(file, code, RT_MONITORING && rt_process_branches(), &complete);
     else if (!rc && (test || state->tracer->sees_all))
         rc = rt_code_unmeasured(test);
     if (!rc)

@@ -26,6 +26,14 @@ struct rt_code *rt_codemap_peek(const struct rt_state *state, const PyCodeObject
  * it if another thread was first: 1, or without memory: -1. No exception is left set. */
 int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *entry);
 
+#if !RT_FREE_THREADED
+/* Puts a value into a slot of co_extra that is ours: 0, or -1: no memory. No exception is left set.
+ * When the code dies, CPython calls the function that frees a slot for each slot that the code has,
+ * empty or not, and has made one for everybody. The function of somebody else may be gone by then,
+ * so slots behind ours are taken away again until somebody uses them. */
+int rt_extra_put(const struct rt_state *state, PyCodeObject *code, Py_ssize_t index, void *value);
+#endif
+
 /* First sight: finds out what the code sets, which runs Python, and puts that there. NULL: nothing,
  * or the epoch has ended meanwhile, or there is no memory. *wanted: the entry is new, and may still
  * set something. In codemap.c. */

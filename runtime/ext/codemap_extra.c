@@ -27,6 +27,20 @@ struct rt_code *rt_codemap_peek(const struct rt_state *state, const PyCodeObject
     return extra && extra->n > state->slot ? extra->slot[state->slot] : NULL;
 }
 
+int rt_extra_put(const struct rt_state *state, PyCodeObject *code, Py_ssize_t index, void *value)
+{
+    const struct extra *before = code->co_extra;
+    Py_ssize_t n = before ? before->n : 0;
+
+    if (PyUnstable_Code_SetExtra((PyObject *)code, index, value)) {
+        PyErr_Clear();
+        return -1;
+    }
+    if (state->slot == state->extra && n <= index)
+        ((struct extra *)code->co_extra)->n = index + 1;
+    return 0;
+}
+
 /* Whether what was put into a slot is where rt_codemap_peek() looks for it. */
 static bool try_slot(const struct rt_state *state)
 {
@@ -76,12 +90,7 @@ int rt_codemap_put(struct rt_state *state, PyCodeObject *code, struct rt_code *e
 {
     if (rt_codemap_get(state, code))
         return 1;
-    /* Frees the entry of another epoch. */
-    if (PyUnstable_Code_SetExtra((PyObject *)code, state->extra, entry)) {
-        PyErr_Clear();
-        return -1;
-    }
-    return 0;
+    return rt_extra_put(state, code, state->extra, entry); /* frees that of another epoch */
 }
 
 #endif

@@ -12,6 +12,9 @@
 /* There is sys.monitoring (PEP 669). Without it the tracer uses PyEval_SetTrace. */
 #define RT_MONITORING (PY_VERSION_HEX >= 0x030C0000)
 
+/* Breakpoints in the bytecode can be used instead of PyEval_SetTrace (docs/breakpoints.md). */
+#define RT_BREAKPOINTS (!RT_MONITORING)
+
 /* BRANCH_LEFT and BRANCH_RIGHT: two events, each disabled on its own. Before: one event BRANCH
  * for both edges of a branch. */
 #define RT_BRANCH_SIDES (PY_VERSION_HEX >= 0x030E0000)
@@ -82,6 +85,15 @@
 /* Pairs of instructions are joined into one when a code object is made, and come apart for good
  * when it is instrumented. Later versions do so in the compiler. */
 #define RT_PAIRS (PY_VERSION_HEX < 0x030D0000)
+
+/* Conditional jumps have an opcode for each direction, and some leave a value on the stack. */
+#define RT_JUMPS_HAVE_DIRECTIONS (PY_VERSION_HEX < 0x030C0000)
+
+/* The jump of an `and` or `or` of several lines is on the first of them. */
+#define RT_JUMPS_ON_FIRST_LINE (PY_VERSION_HEX < 0x030C0000)
+
+/* What an await sends to is left on the stack, to be dropped by END_SEND. */
+#define RT_END_SEND (PY_VERSION_HEX >= 0x030C0000)
 
 /* There are builds with a JIT. */
 #define RT_JIT (PY_VERSION_HEX >= 0x030D0000)

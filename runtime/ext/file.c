@@ -194,9 +194,8 @@ void rt_file_lossy(struct seg_entry *file)
     seg_store32_relaxed(&((struct seg_file *)seg_entry_value(file))->lossy, 1);
 }
 
-void rt_file_main_began(void)
+static void main_began(PyObject *globals)
 {
-    PyObject *globals = PyEval_GetGlobals() /* borrowed */;
     PyObject *name = globals ? PyDict_GetItemString(globals, "__name__") : NULL;
     struct seg_decision none = {0};
     struct seg_entry *entry;
@@ -206,13 +205,29 @@ void rt_file_main_began(void)
                    &none, sizeof none, &entry);
 }
 
+void rt_file_main_began(void)
+{
+    main_began(PyEval_GetGlobals() /* borrowed */);
+}
+
+/* Those of the code that is being entered: borrowed, or NULL. */
+static PyObject *globals_of_code(const struct rt_state *state)
+{
+#if RT_BREAKPOINTS
+    if (state->entering)
+        return state->entering;
+#endif
+    (void)state;
+    return PyEval_GetGlobals();
+}
+
 static struct seg_entry *file_first_sight(struct rt_state *state, PyObject *filename)
 {
-    PyObject *globals = PyEval_GetGlobals() /* borrowed */, *address = NULL;
+    PyObject *globals = globals_of_code(state), *address = NULL;
     PyObject *name = encoded(filename), *dunder_file = NULL, *module = NULL;
     struct seg_entry *file = NULL;
 
-    rt_file_main_began();
+    main_began(globals);
     if (globals) {
         dunder_file = encoded(PyDict_GetItemString(globals, "__file__"));
         module = module_name(globals);

@@ -11,8 +11,9 @@
 /* A rt_sys_path_fn for this interpreter's sys.path. */
 int rt_sys_path_entry(void *arg, unsigned i, char *buf, size_t size);
 
-/* The measured file of a code object that is being entered in the running frame, or NULL. The first
- * frame with a file name decides for all, as in coverage.py. No exception is left set. */
+/* The measured file of a code object that is being entered in the running frame, or is about to be
+ * with the globals `state->entering`; or NULL. The first frame with a file name decides for all, as
+ * in coverage.py. No exception is left set. */
 struct seg_entry *rt_file_of(struct rt_state *state, PyCodeObject *code);
 
 /* Marks a file as lossy. The loss itself has been counted. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "choice.h"
 #include "claimed.h"
 #include "codemap.h"
 #include "context.h"
@@ -18,13 +19,6 @@
 #include "process.h"
 #include "segment.h"
 #include "state.h"
-
-static const struct rt_tracer *const tracer =
-#if RT_MONITORING
-    &rt_tracer_monitoring;
-#else
-    &rt_tracer_settrace;
-#endif
 
 static struct rt_state *state_of(PyObject *module)
 {
@@ -54,13 +48,40 @@ static void complain_of_segment(int status, const char *why)
         complain("SHMCOV_SEGMENT is not set", status < 0 ? why : "no ancestor takes part in a run");
 }
 
+/* Starts the tracer that is chosen, or the one that stands in for it. */
+static int start_chosen(PyObject *module, struct rt_state *state, struct rt_choice choice)
+{
+    int status;
+
+    for (;;) {
+        state->tracer = choice.tracer;
+        status = state->tracer->start(module, state);
+        if (!status || !rt_choice_instead(&choice))
+            break;
+        PyErr_Clear();
+        state->tracer->clear(state);
+    }
+    rt_choice_tell(&choice);
+    return status;
+}
+
 static int start_tracer(PyObject *module, struct rt_state *state)
 {
     state->decisions = PyDict_New();
     if (!state->decisions || rt_codemap_start(state))
         return -1;
-    state->tracer = tracer;
-    return tracer->start(module, state);
+    return start_chosen(module, state, rt_choice_of(state));
+}
+
+/* The process is in another segment, whose run may need another tracer. */
+static int restart_tracer(PyObject *module, struct rt_state *state)
+{
+    struct rt_choice choice = rt_choice_of(state);
+
+    if (!choice.fell_back || choice.tracer == state->tracer)
+        return state->tracer->restart(state);
+    state->tracer->clear(state);
+    return start_chosen(module, state, choice);
 }
 
 /* Keeps coverage.py's own start-up file, which runs after ours, from measuring this process a
@@ -147,7 +168,7 @@ static PyObject *module_attach(PyObject *module, PyObject *noargs)
     if (start_tracer(module, state)) {
         PyErr_Clear();
         seg_lose(rt_process_seg(), SEG_LOST_ATTACH, 1);
-        complain("the tracer could not start", tracer->name);
+        complain("the tracer could not start", state->tracer ? state->tracer->name : "");
         Py_RETURN_FALSE;
     }
     keep_coverage_out();
@@ -161,6 +182,15 @@ static PyObject *attached(PyObject *module, PyObject *noargs)
     if (!state_of(module)->tracer || !rt_process_seg())
         Py_RETURN_NONE;
     return PyUnicode_DecodeFSDefault(seg_path(rt_process_seg()));
+}
+
+static PyObject *module_tracer(PyObject *module, PyObject *none)
+{
+    struct rt_choice choice = rt_choice_first();
+    const struct rt_tracer *now = state_of(module)->tracer;
+
+    (void)none;
+    return Py_BuildValue("(ss)", now ? now->name : choice.tracer->name, choice.why);
 }
 
 static PyObject *usable(PyObject *module, PyObject *none)
@@ -190,7 +220,7 @@ static PyObject *module_start(PyObject *module, PyObject *path)
         return PyErr_Format(PyExc_OSError, "the segment %R cannot be used: %s", path, why);
     rt_process_pause(false);
     rt_process_started_late();
-    if (state->tracer ? state->tracer->restart(state) : start_tracer(module, state))
+    if (state->tracer ? restart_tracer(module, state) : start_tracer(module, state))
         return NULL;
     Py_RETURN_NONE;
 }
@@ -346,6 +376,11 @@ static PyMethodDef methods[] = {
      "attach() -> bool\n\n"
      "Measures this interpreter if it belongs to a run: the segment that SHMCOV_SEGMENT names, or\n"
      "the run of an ancestor. Calling it again does nothing. Never raises, never prints."},
+    {"tracer", module_tracer, METH_NOARGS,
+     "tracer() -> (name, why)\n\n"
+     "What records in this process, or would: the environment and the interpreter decide. `why` "
+     "is\n"
+     "empty where there is no choice."},
     {"usable", usable, METH_NOARGS,
      "usable() -> (bool, bool) | None\n\n"
      "Whether CPython's structures are usable in this process: to keep other tools from silencing\n"
@@ -385,8 +420,7 @@ static PyMethodDef methods[] = {
 
 static int module_exec(PyObject *module)
 {
-    if (PyModule_AddStringConstant(module, "TRACER", tracer->name) ||
-        PyModule_AddFunctions(module, rt_claimed_methods) ||
+    if (PyModule_AddFunctions(module, rt_claimed_methods) ||
         PyModule_AddFunctions(module, rt_ending_methods))
         return -1;
     return 0;

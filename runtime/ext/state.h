@@ -23,6 +23,9 @@ struct rt_state {
     PyObject *claims;      /* dict: co_filename -> its answer */
     uint32_t claim_number; /* of this claim */
     bool claims_loaded;
+#if RT_BREAKPOINTS
+    PyObject *entering; /* borrowed: globals of code that is about to run; NULL: the frame's */
+#endif
     struct rt_words { /* function_context.c: interned strings, or NULL */
         PyObject *module, *name, *func, *qualname;
     } words;
@@ -52,7 +55,8 @@ struct rt_tracer {
     void (*usable)(struct rt_state *state, bool *monitors, bool *sites);
 };
 
-extern const struct rt_tracer rt_tracer_monitoring; /* 3.12 and later */
-extern const struct rt_tracer rt_tracer_settrace;   /* 3.11 */
+extern const struct rt_tracer rt_tracer_monitoring;  /* 3.12 and later */
+extern const struct rt_tracer rt_tracer_settrace;    /* 3.11 */
+extern const struct rt_tracer rt_tracer_breakpoints; /* 3.11, where it is asked for */
 
 #endif

@@ -133,16 +133,29 @@ uint32_t rt_handler_of(const struct rt_bytes *table, uint32_t unit)
 
 /* -- instructions -- */
 
-#if RT_MONITORING
-
 static enum rt_kind kind_of(uint8_t op, bool *back)
 {
     *back = false;
     switch (op) {
+#if RT_JUMPS_HAVE_DIRECTIONS
+    case POP_JUMP_BACKWARD_IF_TRUE:
+    case POP_JUMP_BACKWARD_IF_FALSE:
+    case POP_JUMP_BACKWARD_IF_NONE:
+    case POP_JUMP_BACKWARD_IF_NOT_NONE:
+        *back = true;
+        return RT_BRANCH;
+    case POP_JUMP_FORWARD_IF_TRUE:
+    case POP_JUMP_FORWARD_IF_FALSE:
+    case POP_JUMP_FORWARD_IF_NONE:
+    case POP_JUMP_FORWARD_IF_NOT_NONE:
+    case JUMP_IF_TRUE_OR_POP:
+    case JUMP_IF_FALSE_OR_POP:
+#else
     case POP_JUMP_IF_TRUE:
     case POP_JUMP_IF_FALSE:
     case POP_JUMP_IF_NONE:
     case POP_JUMP_IF_NOT_NONE:
+#endif
     case FOR_ITER:
         return RT_BRANCH;
     case JUMP_BACKWARD:
@@ -221,19 +234,6 @@ static void read_instructions(struct rt_code_units *units, const uint8_t *code)
         oparg = 0;
     }
 }
-
-#else
-
-/* With PyEval_SetTrace, lines and arcs are recorded as they happen; instructions do not matter. */
-static void read_instructions(struct rt_code_units *units, const uint8_t *code)
-{
-    (void)code;
-    for (uint32_t i = 0; i < units->n; i++)
-        units->unit[i] =
-            (struct rt_unit){.line = units->unit[i].line, .kind = RT_PLAIN, .units = 1};
-}
-
-#endif
 
 int rt_units_read(struct rt_code_units *units, struct rt_bytes code, struct rt_bytes lines,
                   int first_line)

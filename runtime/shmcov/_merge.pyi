@@ -115,6 +115,8 @@ class Copy:
         """Source packages that were imported: module, and its folder or file."""
     def main_began(self) -> bool:
         """Has any process run code of a module __main__, measured or not?"""
+    def notes(self) -> list[str]:
+        """What processes of the run have to say to whoever reads its end."""
     def multiline_wanted(self) -> list[str]:
         """Files whose arcs may depend on which lines form a statement: these need a map."""
     def set_multiline(self, path: str, first_line: dict[int, int], /) -> None:

@@ -30,6 +30,7 @@ WARNINGS = {
     "segment-removed": "Somebody removed the segment while the run went on.",
     "segments-left": "Earlier runs in this folder ended without saving their data.",
     "still-running": "Processes go on after the end of the run.",
+    "trace-function": "Breakpoints were asked for, and the trace function measured.",
 }
 
 

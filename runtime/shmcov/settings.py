@@ -169,6 +169,7 @@ OTHER_VARIABLES = (
     "SHMCOV_BENCH_NULL",  # the events of its tracer that does nothing
     "SHMCOV_DEBUG",  # a process says why it did not attach
     "SHMCOV_SITES",  # 0: no single events are re-armed
+    "SHMCOV_TRACER",  # trace or breakpoints: what measures on 3.11
 )
 """What else is read from the environment."""
 

@@ -15,7 +15,7 @@ static struct rt_code *make(bool branches, bool *complete)
         (!unit_enter() || !(code = rt_code_compile(SOURCE)) || !(file = unit_file("/f.py"))))
         return NULL;
     atomic_store_explicit(&rt_process.branches, branches, memory_order_relaxed);
-    return rt_code_make(file, code, complete);
+    return rt_code_make(file, code, RT_MONITORING && rt_process_branches(), complete);
 }
 
 UNIT(code_sets_lines)

@@ -44,6 +44,38 @@ UNIT(codemap_has_one_entry_for_a_code_object)
     return NULL;
 }
 
+#if !RT_FREE_THREADED
+
+static int freed;
+
+static void free_of_others(void *value)
+{
+    (void)value;
+    freed++;
+}
+
+/* CPython would call the function of each slot, even if nobody has used it. */
+UNIT(codemap_leaves_the_slots_of_others_alone)
+{
+    PyCodeObject *code = rt_code_compile("def f(): pass\n"),
+                 *theirs = rt_code_compile("def f(): pass\n");
+    Py_ssize_t other;
+
+    CHECK(code && theirs && !rt_codemap_start(&unit_state));
+    other = PyUnstable_Eval_RequestCodeExtraIndex(free_of_others);
+    CHECK(other > unit_state.extra);
+    CHECK(rt_codemap_put(&unit_state, code, entry_of_epoch()) == 0);
+    CHECK(!PyUnstable_Code_SetExtra((PyObject *)theirs, other, &freed));
+    CHECK(rt_codemap_put(&unit_state, theirs, entry_of_epoch()) == 0);
+    Py_DECREF(code);
+    CHECK(freed == 0);
+    Py_DECREF(theirs);
+    CHECK(freed == 1);
+    return NULL;
+}
+
+#endif
+
 UNIT(codemap_replaces_what_is_of_another_epoch)
 {
     PyCodeObject *code = rt_code_compile("def f(): pass\n");

@@ -133,7 +133,7 @@ class Plugin(CoveragePlugin):
         _install()
 
     def sys_info(self) -> list[tuple[str, Any]]:
-        return [("tracer", _shmcov.TRACER), ("segment", _shmcov.attached() or "none")]
+        return [("tracer", _shmcov.tracer()[0]), ("segment", _shmcov.attached() or "none")]
 
 
 def _install() -> None:

@@ -250,6 +250,8 @@ class Supervisor:
         for text in result.losses(copy.info()):
             self.complete = False
             messages.tell(self.cov, f"Not all of this run was recorded: {text}", "not-recorded")
+        for text in copy.notes():
+            messages.tell(self.cov, f"The trace function measured: {text}.", "trace-function")
         texts = result.last_warnings(copy, self.cov, self.target)
         if not copy.processes():
             self.complete = False

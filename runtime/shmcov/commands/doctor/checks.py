@@ -30,7 +30,8 @@ def interpreter() -> Iterator[Finding]:
     free = getattr(sys, "_is_gil_enabled", None)
     threads = ", free-threaded" if free is not None and not free() else ""
     yield fact("interpreter", f"{sys.executable}\nCPython {platform.python_version()}{threads}")
-    yield fact("shmcov", f"{__version__}, tracer {_shmcov.TRACER}")
+    name, why = _shmcov.tracer()
+    yield fact("shmcov", f"{__version__}, tracer {name}{f' ({why})' if why else ''}")
 
 
 def start_up() -> Finding:
