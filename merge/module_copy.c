@@ -446,7 +446,7 @@ static PyObject *copy_notes(PyObject *object, PyObject *Py_UNUSED(args))
 
     lock_copy(self);
     while (list && (entry = seg_copy_next(merge_copy(self->merge), SEG_KIND_DECISION, &cursor))) {
-        const char *key = seg_entry_key(entry);
+        const char *key = (const char *)seg_entry_key(entry);
 
         if (entry->key_len > sizeof prefix && !memcmp(key, prefix, sizeof prefix))
             append(&list, PyUnicode_DecodeUTF8(key + sizeof prefix, entry->key_len - sizeof prefix,

@@ -22,7 +22,8 @@ int seg_record_again(seg_t *seg, uint32_t context, enum seg_space space, uint32_
                      uint32_t number, seg_u8 **bits);
 
 /* Must run in the child of a fork before the child records anything: drops the extent that the
- * parent goes on filling, and what it remembers. (A missed call costs nothing but room: records are claimed by CAS.) */
+ * parent goes on filling, and what it remembers. (A missed call costs nothing but room: records are
+ * claimed by CAS.) */
 void seg_after_fork(seg_t *seg);
 
 #endif

@@ -256,8 +256,8 @@ struct seg_tracer_key {
 /* The SEG_KIND_DECISION entry with this key, which no file has: code of a __main__ has begun. */
 #define SEG_MAIN_BEGAN "\0\0__main__"
 
-/* SEG_KIND_DECISION entries that begin with this key and its zero, which no file has: the UTF-8 text
- * that follows is for whoever reads what the run says at its end. */
+/* SEG_KIND_DECISION entries that begin with this key and its zero, which no file has: the UTF-8
+ * text that follows is for whoever reads what the run says at its end. */
 #define SEG_NOTE "\0\0note"
 
 /* Value of SEG_KIND_DECISION. */

@@ -24,6 +24,7 @@ from coverage.misc import isolate_module
 from shmcov import _merge, file_tracers, messages, plan, result, segments, settings
 from shmcov.backend import combine, data, strict
 from shmcov.backend.callers import pytest_cov, saves
+from shmcov.backend.session import exists
 from shmcov.delivery import Delivery, Keeper
 from shmcov.file_tracers import FileTracers
 from shmcov.settings import Settings
@@ -247,12 +248,3 @@ class Deliverer:
         wait = self.settings.wait
         messages.warn(self.cov, delivery.still_running(running, wait, "[shmcov] wait"))
         return running or delivery.settle()  # helpers of this process included
-
-
-def exists(path: str) -> bool:
-    """Like os.path.exists(), which would call an os.stat that a test has replaced."""
-    try:
-        os.stat(path)  # this module's own: isolate_module
-    except OSError:
-        return False
-    return True
