@@ -584,9 +584,10 @@ static int put_rows(struct writing *w)
 /* Waits until all inputs have been read. */
 static int wait_for_readers(struct merge_combine *c, struct writing *w)
 {
-    int status = 0;
+    int status = ask(w) ? 0 : MERGE_ERR_STOPPED; /* at once, however little there is to do */
 
     pthread_mutex_lock(&c->lock);
+    c->stopped = c->stopped || status;
     while (c->counts.inputs < c->added) {
         struct timespec until;
 

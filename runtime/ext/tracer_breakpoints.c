@@ -73,13 +73,13 @@ int rt_breakpoints_open(struct rt_state *state)
     own->state = state;
     own->lasting = rt_context_enabled();
     state->tracer_state = own;
-    return rt_selftest(state) || rt_reach_start(state) ? -1 : 0;
+    return 0;
 }
 
 static int breakpoints_start(PyObject *module, struct rt_state *state)
 {
     (void)module;
-    return rt_breakpoints_open(state);
+    return rt_breakpoints_open(state) || rt_selftest(state) || rt_reach_start(state) ? -1 : 0;
 }
 
 /* Another segment: the files are other ones, and what has been hit is not recorded there. */

