@@ -200,7 +200,7 @@ def test_what_another_version_left_is_passed_over(project: Project, left: Left) 
         file.write(b"\x77")
     long_ago = time.time() - 7200
     os.utime(left.segment, (long_ago, long_ago))  # only then nobody may be at work with it
-    for command in ("salvage --all", "status", "status --json"):
+    for command in ("salvage --all", "status --all", "status --all --json"):
         done = project.shmcov(*command.split())
         # Other tests may have left there what belongs to another user.
         assert done.returncode == 0 or "belongs to user" in done.stderr
