@@ -449,8 +449,9 @@ static PyObject *copy_notes(PyObject *object, PyObject *Py_UNUSED(args))
         const char *key = (const char *)seg_entry_key(entry);
 
         if (entry->key_len > sizeof prefix && !memcmp(key, prefix, sizeof prefix))
-            append(&list, PyUnicode_DecodeUTF8(key + sizeof prefix, entry->key_len - sizeof prefix,
-                                               "replace"));
+            append(&list,
+                   PyUnicode_DecodeUTF8(key + sizeof prefix,
+                                        (Py_ssize_t)(entry->key_len - sizeof prefix), "replace"));
     }
     unlock_copy(self);
     return list;
