@@ -15,6 +15,11 @@
 /* The low bits of a counter are for its backoff. */
 #define BACKOFF_BITS 4
 
+rt_word rt_word_prefix(uint8_t op, uint32_t arg, uint32_t shift)
+{
+    return arg >> shift ? rt_word_of(op, arg >> shift) : rt_word_of(NOP, 0);
+}
+
 uint32_t rt_op_caches(uint8_t op)
 {
     return _PyOpcode_Caches[op];

@@ -32,6 +32,10 @@ static inline rt_word rt_word_of(uint8_t op, uint32_t arg)
     return (rt_word)(op | (arg & 0xff) << 8);
 }
 
+/* The word for the bits of an argument from `shift` on, before an instruction; a NOP where there
+ * are none, as the interpreter takes an EXTENDED_ARG of 0 for an error. */
+rt_word rt_word_prefix(uint8_t op, uint32_t arg, uint32_t shift);
+
 /* The same word with another opcode. */
 static inline rt_word rt_with_op(rt_word word, uint8_t op)
 {

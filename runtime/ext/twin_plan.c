@@ -416,7 +416,7 @@ static bool find_patch(const struct rt_plan *plan, const struct rt_layout *layou
     if (!wide)
         return away <= RT_PAD_REACH;
     site->before = plan->site_at[site->unit - 1];
-    site->patch_1 = rt_word_of(EXTENDED_ARG_QUICK, away >> 8);
+    site->patch_1 = rt_word_prefix(EXTENDED_ARG_QUICK, away, 8);
     site->saved_1 = rt_word_of(EXTENDED_ARG_QUICK, arg_at(layout, site->unit - 1));
     return away <= FAR_REACH && (site->unit < 2 || op_at(layout, site->unit - 2) != EXTENDED_ARG ||
                                  plan->units.unit[site->unit - 2].kind == RT_NOT_A_START);
@@ -439,8 +439,8 @@ static void put_pad(struct rt_plan *plan, const struct rt_site *site, uint32_t a
 
         back = target < end;
         away = back ? end - target : target - end;
-        plan->words[at++] = rt_word_of(EXTENDED_ARG, away >> 16);
-        plan->words[at++] = rt_word_of(EXTENDED_ARG, away >> 8);
+        plan->words[at++] = rt_word_prefix(EXTENDED_ARG, away, 16);
+        plan->words[at++] = rt_word_prefix(EXTENDED_ARG, away, 8);
     }
     plan->words[at] = rt_word_of(back ? JUMP_BACKWARD_NO_INTERRUPT : JUMP_FORWARD, away);
 }
